@@ -1,0 +1,193 @@
+/**
+ * Every error the package throws on purpose, in one file.
+ *
+ * Each class carries a literal `name`, the facts of the case as fields, and a message that names the culprit and the
+ * repair. `isDenseNetError()` recognises them across realms and bundles (a worker's error, a second copy of the
+ * package), where `instanceof` cannot.
+ */
+
+const BRAND = 'densenet-webgpu/error';
+
+/** The base of all errors thrown on purpose by this package. */
+export abstract class DenseNetError extends Error {
+  abstract override readonly name: DenseNetErrorName;
+  /** Marks the error across realms; read by {@link isDenseNetError}. */
+  readonly brand = BRAND;
+}
+
+export type DenseNetErrorName =
+  | 'WebGPUUnavailableError'
+  | 'LimitError'
+  | 'ModelFormatError'
+  | 'ModelShapeError'
+  | 'DownloadError'
+  | 'ImageError'
+  | 'TensorShapeError'
+  | 'OptionError'
+  | 'ShaderError'
+  | 'OutOfMemoryError'
+  | 'DeviceLostError'
+  | 'PrecisionOverflowError'
+  | 'AbortedError'
+  | 'DisposedError';
+
+/** No `navigator.gpu`, or no adapter behind it. `reason` says which. */
+export class WebGPUUnavailableError extends DenseNetError {
+  override readonly name = 'WebGPUUnavailableError' as const;
+  constructor(
+    readonly reason: 'no-webgpu' | 'no-adapter' | 'no-device',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The plan needs more than the adapter offers: which limit, needed and offered, in that limit's unit. */
+export class LimitError extends DenseNetError {
+  override readonly name = 'LimitError' as const;
+  constructor(
+    readonly limit: string,
+    readonly needed: number,
+    readonly offered: number,
+    repair: string,
+  ) {
+    super(`${limit} is ${offered} on this adapter, but ${needed} is needed: ${repair}`);
+  }
+}
+
+/** A model file that cannot be read: `file` kind, the `tensor` (if one is to blame) and why. */
+export class ModelFormatError extends DenseNetError {
+  override readonly name = 'ModelFormatError' as const;
+  constructor(
+    message: string,
+    readonly context: { readonly format: string; readonly tensor?: string; readonly offset?: number },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The tensors were read, but they do not make a DenseNet: every missing, extra and mis-shaped tensor at once. */
+export class ModelShapeError extends DenseNetError {
+  override readonly name = 'ModelShapeError' as const;
+  constructor(
+    message: string,
+    readonly problems: {
+      readonly missing: readonly string[];
+      readonly extra: readonly string[];
+      readonly misshaped: readonly { readonly name: string; readonly expected: string; readonly found: string }[];
+    },
+  ) {
+    super(message);
+  }
+}
+
+/** The model's URL did not answer with the whole file. */
+export class DownloadError extends DenseNetError {
+  override readonly name = 'DownloadError' as const;
+  constructor(
+    readonly url: string,
+    readonly status: number | null,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A picture that cannot be used: zero-sized, undecodable, tainted, of a type we do not know. */
+export class ImageError extends DenseNetError {
+  override readonly name = 'ImageError' as const;
+}
+
+/** A tensor whose shape, length or values do not fit the model. */
+export class TensorShapeError extends DenseNetError {
+  override readonly name = 'TensorShapeError' as const;
+  constructor(
+    message: string,
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(message);
+  }
+}
+
+/** An option that has no meaning: its name, the value given and what is allowed. */
+export class OptionError extends DenseNetError {
+  override readonly name = 'OptionError' as const;
+  constructor(
+    readonly option: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A kernel that the adapter's compiler refused: a defect of this package (or of a driver). */
+export class ShaderError extends DenseNetError {
+  override readonly name = 'ShaderError' as const;
+  constructor(
+    readonly kernel: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The GPU refused an allocation; everything that the failed call had allocated is released. */
+export class OutOfMemoryError extends DenseNetError {
+  override readonly name = 'OutOfMemoryError' as const;
+  constructor(
+    readonly what: string,
+    readonly bytes: number,
+    options?: ErrorOptions,
+  ) {
+    super(`out of GPU memory: ${what} needs ${bytes} bytes; close other GPU pages, or use a smaller batch`, options);
+  }
+}
+
+/** The GPU went away and could not be brought back. */
+export class DeviceLostError extends DenseNetError {
+  override readonly name = 'DeviceLostError' as const;
+  constructor(
+    readonly reason: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A value left the range of f16 (largest finite 65504): load with `precision: 'f32'`. */
+export class PrecisionOverflowError extends DenseNetError {
+  override readonly name = 'PrecisionOverflowError' as const;
+}
+
+/** The caller's `AbortSignal` fired; `cause` is the signal's reason. */
+export class AbortedError extends DenseNetError {
+  override readonly name = 'AbortedError' as const;
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} was aborted`, options);
+  }
+}
+
+/** The network was used after `dispose()`. */
+export class DisposedError extends DenseNetError {
+  override readonly name = 'DisposedError' as const;
+  constructor(what: string) {
+    super(`${what} was called on a network that has been disposed; load it again`);
+  }
+}
+
+/**
+ * True for an error of this package, also one from another realm or another copy of the bundle.
+ *
+ * @example
+ * try { await net.classify(image); }
+ * catch (error) { if (isDenseNetError(error) && error.name === 'ImageError') showHint(error.message); else throw error; }
+ */
+export function isDenseNetError(value: unknown): value is DenseNetError {
+  return typeof value === 'object' && value !== null && 'brand' in value && value.brand === BRAND;
+}
