@@ -1,0 +1,92 @@
+// BN-ReLU-1×1 convolution as an implicit GEMM in registers: the bottleneck of a dense layer (paper, section 3).
+//
+//   dst[o, p] = relu(bias[o] + Σ_i weight[o, i] · relu(scale[i] · src[i, p] + shift[i]))
+//
+// The second batch norm of the layer is folded into weight and bias; its ReLU is the one on store.
+//
+//   src, dst  [quad][plane] of Quad; a plane is the whole batch's pixels of one channel quad, srcPlane/dstPlane apart
+//   weights   [output quad][input quad][input channel 4] of WeightQuad
+//   norm      [input quad]{scale, shift}
+//   bias      [output quad], padded to whole tiles
+//
+// One invocation computes TILE_PIXELS pixels, WORKGROUP apart so that loads coalesce, × TILE_QUADS output quads.
+// SUBGROUP lanes load one weight quad each and share them by broadcast; it is a power of two that divides
+// 4 · TILE_QUADS and is no more than the smallest subgroup; 1 means no sharing.
+// Dispatch: (⌈pixels / (WORKGROUP · TILE_PIXELS)⌉, output tiles).
+enable subgroups; // subgroup
+
+struct Params {
+  pixels: u32, // of the whole batch
+  srcPlane: u32,
+  dstPlane: u32,
+  inQuads: u32,
+  outQuads: u32,
+}
+
+const TILE_PIXELS = 4u; // tile
+const TILE_QUADS = 4u; // tile
+const SUBGROUP = 4u; // tile
+const LOADS = 4u * TILE_QUADS / SUBGROUP;
+override WORKGROUP: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read> src: array<Quad>;
+@group(0) @binding(1) var<storage, read> weights: array<WeightQuad>;
+@group(0) @binding(2) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dst: array<Quad>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
+) {
+  let firstPixel = group.x * (WORKGROUP * TILE_PIXELS) + lane;
+  let firstQuad = group.y * TILE_QUADS;
+  var slot = 0u;
+  slot = subgroupLane % SUBGROUP; // subgroup
+
+  var sum: array<array<vec4f, TILE_QUADS>, TILE_PIXELS>;
+  for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+    let start = bias[firstQuad + n];
+    for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
+      sum[m][n] = start;
+    }
+  }
+
+  var srcAt = firstPixel;
+  let weightRow = 4u * params.inQuads;
+  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u;
+  for (var q = 0u; q < params.inQuads; q++) {
+    let scale = norm[2u * q];
+    let shift = norm[2u * q + 1u];
+    var x: array<vec4f, TILE_PIXELS>;
+    for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
+      x[m] = max(fma(vec4f(src[srcAt + m * WORKGROUP]), scale, shift), vec4f());
+    }
+    var own: array<vec4f, LOADS>;
+    for (var l = 0u; l < LOADS; l++) { // unroll
+      own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]);
+    }
+    for (var c = 0u; c < 4u; c++) { // unroll
+      for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+        let weight = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
+        for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
+          sum[m][n] = fma(vec4f(x[m][c]), weight, sum[m][n]);
+        }
+      }
+    }
+    srcAt += params.srcPlane;
+    weightAt += 4u;
+  }
+
+  for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
+    let pixel = firstPixel + m * WORKGROUP;
+    for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+      if (pixel < params.pixels && firstQuad + n < params.outQuads) {
+        dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(max(sum[m][n], vec4f()));
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// The classifier: logits from pooled features.
+//
+//   dst[image, o] = bias[o] + Σ_c weight[o, c] · src[image, c]
+//
+//   src      [image][input quad] of vec4f
+//   weights  [input quad][input channel 4][output quad] of WeightQuad
+//   bias     [output quad]
+//   dst      [image][output quad] of vec4f: the logits stay f32 in every precision
+//
+// A workgroup computes 8 output quads of one image; its 8 slices each sum every 8th input quad, then the slices are
+// added. Dispatch: (⌈output quads / 8⌉, images).
+
+struct Params {
+  inQuads: u32,
+  outQuads: u32,
+}
+
+@group(0) @binding(0) var<storage, read> src: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weights: array<WeightQuad>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dst: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+var<workgroup> partials: array<vec4f, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let column = lane % 8u;
+  let slice = lane / 8u;
+  let quad = min(group.x * 8u + column, params.outQuads - 1u);
+  var sum = vec4f();
+  for (var q = slice; q < params.inQuads; q += 8u) {
+    let x = src[group.y * params.inQuads + q];
+    let row = 4u * q * params.outQuads + quad;
+    sum = fma(vec4f(x.x), weightOf(weights[row]), sum);
+    sum = fma(vec4f(x.y), weightOf(weights[row + params.outQuads]), sum);
+    sum = fma(vec4f(x.z), weightOf(weights[row + 2u * params.outQuads]), sum);
+    sum = fma(vec4f(x.w), weightOf(weights[row + 3u * params.outQuads]), sum);
+  }
+  partials[lane] = sum;
+  workgroupBarrier();
+  if (lane < 8u && group.x * 8u + column < params.outQuads) {
+    var total = bias[quad];
+    for (var s = 0u; s < 8u; s++) {
+      total += partials[s * 8u + column];
+    }
+    dst[group.y * params.outQuads + quad] = total;
+  }
+}
