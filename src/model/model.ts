@@ -1,0 +1,62 @@
+/**
+ * The model as pure numbers: batch norms folded, weights in the frameworks' own order (OIHW), ready to be packed for
+ * the kernels. The hand-over between `src/weights` (which makes it) and `src/plan` (which packs it).
+ */
+import type { PreprocessSpec } from '../image/spec.js';
+import type { Activation, DenseNetConfig } from './config.js';
+
+/** y = scale[c] · x + shift[c], one pair per input channel; a ReLU always follows. Length: channels. */
+export interface NormFold {
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
+}
+
+/** A convolution with the batch norm behind it folded in. `weight` is OIHW: [out, in, kernel, kernel]. */
+export interface ConvFold {
+  readonly out: number;
+  readonly in: number;
+  readonly kernel: 1 | 3 | 7;
+  readonly weight: Float32Array;
+  /** Zeros where neither a bias nor a folded norm exists. Length: out. */
+  readonly bias: Float32Array;
+}
+
+/** A dense layer: BN-ReLU (`norm`), then either 1×1 (BN folded) - ReLU - 3×3, or a plain 3×3 (`reduce` null). */
+export interface LayerFold {
+  readonly norm: NormFold;
+  readonly reduce: ConvFold | null;
+  readonly conv: ConvFold;
+}
+
+/** BN-ReLU-1×1-average pool 2×2 stride 2. */
+export interface TransitionFold {
+  readonly norm: NormFold;
+  readonly conv: ConvFold;
+}
+
+/** BN-ReLU-global average pool-linear. `weight` is [classes, channels]. */
+export interface HeadFold {
+  readonly norm: NormFold;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export interface FoldedModel {
+  readonly config: DenseNetConfig;
+  readonly stem: ConvFold;
+  readonly blocks: readonly { readonly layers: readonly LayerFold[]; readonly transition: TransitionFold | null }[];
+  readonly head: HeadFold;
+}
+
+/** What a model file says besides its tensors. Everything may be absent in a bare checkpoint. */
+export interface ModelMetadata {
+  /** Class names by index; `classes` of them, or absent. */
+  readonly labels?: readonly string[];
+  readonly preprocess?: PreprocessSpec;
+  readonly activation?: Activation;
+  readonly bnEpsilon?: number;
+  /** Free text: where the weights come from, how they were trained, under which licence. */
+  readonly provenance?: string;
+  readonly licence?: string;
+  readonly name?: string;
+}

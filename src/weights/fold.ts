@@ -1,0 +1,121 @@
+/**
+ * Folds every batch norm, in double precision, into what the kernels compute: a scale and a shift where the norm stands
+ * before the convolution, the convolution's own weights and bias where it stands behind.
+ *
+ * BN(x) = gamma · (x − mean) / sqrt(var + epsilon) + beta = scale · x + shift.
+ */
+import { ModelFormatError } from '../errors.js';
+import type { DenseNetConfig } from '../model/config.js';
+import type { ConvFold, FoldedModel, LayerFold, NormFold, TransitionFold } from '../model/model.js';
+import { names } from '../model/tensors.js';
+import { type TensorMap, toFloats } from './tensor.js';
+
+/** A norm as scale and shift in double precision. */
+interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
+/**
+ * @param tensors by canonical name, already checked against `config`
+ * @throws ModelFormatError naming the tensor that is absent, not finite, or a negative variance
+ */
+export function foldModel(tensors: TensorMap, config: DenseNetConfig): FoldedModel {
+  const source: Source = { tensors, epsilon: config.bnEpsilon };
+  const blocks = config.blocks.map((layers, index) => ({
+    layers: Array.from({ length: layers }, (_, i) => foldLayer(source, config, index + 1, i + 1)),
+    transition: index < config.transitions.length ? foldTransition(source, index + 1) : null,
+  }));
+  const stemNorm = config.stemNorm ? readNorm(source, names.stemNorm) : null;
+  const weight = floats(source, `${names.classifier}.weight`);
+  return {
+    config,
+    stem: foldConv(source, names.stemConv, stemNorm),
+    blocks,
+    head: {
+      norm: toFold(readNorm(source, names.finalNorm)),
+      weight,
+      bias: optionalFloats(source, `${names.classifier}.bias`) ?? new Float32Array(config.classes),
+    },
+  };
+}
+
+interface Source {
+  readonly tensors: TensorMap;
+  readonly epsilon: number;
+}
+
+function foldLayer(source: Source, config: DenseNetConfig, b: number, i: number): LayerFold {
+  const norm = toFold(readNorm(source, names.layer(b, i, 'norm1')));
+  if (config.bottleneck === null) {
+    return { norm, reduce: null, conv: foldConv(source, names.layer(b, i, 'conv1'), null) };
+  }
+  const reduce = foldConv(source, names.layer(b, i, 'conv1'), readNorm(source, names.layer(b, i, 'norm2')));
+  return { norm, reduce, conv: foldConv(source, names.layer(b, i, 'conv2'), null) };
+}
+
+/** The pool that follows commutes with the convolution and its bias, so it needs no word here. */
+function foldTransition(source: Source, b: number): TransitionFold {
+  const norm = toFold(readNorm(source, names.transition(b, 'norm')));
+  return { norm, conv: foldConv(source, names.transition(b, 'conv'), null) };
+}
+
+/** A convolution and, if one stands behind it, its norm: w' = scale · w, bias' = scale · bias + shift. */
+function foldConv(source: Source, name: string, norm: Affine | null): ConvFold {
+  const weight = numbers(source, `${name}.weight`);
+  const bias = optionalFloats(source, `${name}.bias`);
+  const [out = 0, channels = 0, kernel] = source.tensors.get(`${name}.weight`)?.shape ?? [];
+  if (kernel !== 1 && kernel !== 3 && kernel !== 7) throw wrong(`${name}.weight`, `has kernel size ${kernel}`);
+  if (!norm) return { out, in: channels, kernel, weight: toSingle(weight), bias: bias ?? new Float32Array(out) };
+  const each = channels * kernel * kernel;
+  const folded = Float32Array.from(weight, (w, index) => w * (norm.scale[Math.floor(index / each)] ?? 0));
+  const foldedBias = Float32Array.from(norm.shift, (shift, o) => shift + (bias?.[o] ?? 0) * (norm.scale[o] ?? 0));
+  return { out, in: channels, kernel, weight: folded, bias: foldedBias };
+}
+
+function readNorm(source: Source, name: string): Affine {
+  const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((leaf) =>
+    numbers(source, `${name}.${leaf}`),
+  );
+  if (!gamma || !beta || !mean || !variance) throw wrong(name, 'is incomplete');
+  const negative = variance.findIndex((value) => value < 0);
+  if (negative >= 0) throw wrong(`${name}.running_var`, `has a negative variance, ${variance[negative]}`);
+  const scale = Float64Array.from(gamma, (g, c) => g / Math.sqrt((variance[c] ?? 0) + source.epsilon));
+  const shift = Float64Array.from(beta, (value, c) => value - (mean[c] ?? 0) * (scale[c] ?? 0));
+  if (!scale.every(Number.isFinite)) throw wrong(`${name}.running_var`, 'is zero where epsilon is zero');
+  return { scale, shift };
+}
+
+function toFold({ scale, shift }: Affine): NormFold {
+  return { scale: Float32Array.from(scale), shift: Float32Array.from(shift) };
+}
+
+function floats(source: Source, name: string): Float32Array {
+  return toSingle(numbers(source, name));
+}
+
+function toSingle(values: Float32Array | Float64Array): Float32Array {
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+function optionalFloats(source: Source, name: string): Float32Array | null {
+  return source.tensors.has(name) ? floats(source, name) : null;
+}
+
+/** The checked values; F64 keeps its precision. */
+function numbers(source: Source, name: string): Float32Array | Float64Array {
+  const tensor = source.tensors.get(name);
+  if (!tensor) throw wrong(name, 'is missing');
+  const values = toFloats(tensor);
+  let poison = 0;
+  for (const value of values) poison += value * 0;
+  if (!Number.isFinite(poison)) {
+    const index = values.findIndex((value) => !Number.isFinite(value));
+    throw wrong(name, `has ${values[index]} at element ${index}`);
+  }
+  return values;
+}
+
+function wrong(tensor: string, what: string): ModelFormatError {
+  return new ModelFormatError(`tensor "${tensor}" ${what}`, { format: 'tensor', tensor });
+}

@@ -1,0 +1,91 @@
+/**
+ * The model file: safetensors in, a folded model with its metadata out; and the writer that importers use.
+ */
+import { ModelFormatError } from '../errors.js';
+import type { DenseNetConfig } from '../model/config.js';
+import { deriveConfig } from '../model/derive.js';
+import type { FoldedModel, ModelMetadata } from '../model/model.js';
+import { canonicalise } from './canonicalise.js';
+import { foldModel } from './fold.js';
+import { decodeMetadata, encodeMetadata } from './metadata.js';
+import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { type Tensor, type TensorMap, toFloat32, toHalves } from './tensor.js';
+
+/** A model as a network is built from it. The architecture is `folded.config`. */
+export interface Model {
+  readonly folded: FoldedModel;
+  readonly metadata: ModelMetadata;
+  /** The naming scheme of its tensors. */
+  readonly scheme: string;
+}
+
+/**
+ * Reads a safetensors model under any known naming scheme.
+ *
+ * @throws ModelFormatError when the file or a value in it is bad; ModelShapeError when it is no DenseNet
+ */
+export function readModel(bytes: Uint8Array): Model {
+  const { tensors, metadata } = readSafetensors(bytes);
+  return modelFromTensors(tensors, decodeMetadata(metadata));
+}
+
+/**
+ * Tensors under any known naming scheme → model.
+ *
+ * @throws as {@link readModel}
+ */
+export function modelFromTensors(tensors: TensorMap, metadata: ModelMetadata): Model {
+  const { canonical, config, scheme } = interpretTensors(tensors, metadata);
+  return { folded: foldModel(canonical, config), metadata, scheme };
+}
+
+/** Tensors under canonical names, and the network that they make. */
+export interface Interpretation {
+  readonly canonical: TensorMap;
+  readonly config: DenseNetConfig;
+  readonly scheme: string;
+}
+
+/** Names and shapes only: what {@link modelFromTensors} does before it looks at a value. Throws likewise. */
+export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
+  const { scheme, sources, tensors: canonical } = canonicalise(tensors);
+  const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
+  const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
+  const config = deriveConfig(shapes, { scheme, sources, ...epsilon });
+  const labels = metadata.labels?.length ?? config.classes;
+  if (labels !== config.classes) {
+    const message = `bad model metadata: ${labels} labels for a network of ${config.classes} classes`;
+    throw new ModelFormatError(message, { format: 'safetensors' });
+  }
+  return { canonical, config, scheme };
+}
+
+/** How weights are stored. `f16` halves the file; the batch norms' vectors stay f32, as running variances need range. */
+export type StorageType = 'f32' | 'f16';
+
+/**
+ * A model file with canonical names.
+ *
+ * @param tensors under any known scheme; they must make a DenseNet
+ * @throws ModelShapeError when they do not, ModelFormatError when a value is bad or a weight is beyond f16
+ */
+export function writeModel(
+  tensors: TensorMap,
+  metadata: ModelMetadata,
+  storage: StorageType = 'f32',
+): Uint8Array<ArrayBuffer> {
+  const { canonical, config } = interpretTensors(tensors, metadata);
+  foldModel(canonical, config);
+  const stored = [...canonical.values()].map((tensor) => store(tensor, storage));
+  return writeSafetensors(stored, encodeMetadata(metadata));
+}
+
+function store(tensor: Tensor, storage: StorageType): Tensor {
+  const values = toFloat32(tensor);
+  const { name, shape } = tensor;
+  if (storage === 'f16' && shape.length > 1) {
+    const halves = toHalves(name, values);
+    return { name, shape, dtype: 'F16', bytes: new Uint8Array(halves.buffer) };
+  }
+  return { name, shape, dtype: 'F32', bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}

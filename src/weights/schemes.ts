@@ -1,0 +1,150 @@
+/**
+ * How the code bases of the DenseNet family name their modules: one row each. Data only; `canonicalise.ts` reads it.
+ *
+ * A name is `prefix + module + '.' + leaf`. In a module template `{b}` is the block and `{i}` the layer, both counted
+ * from 1; `{b+1}` or `{i-1}` where the file counts otherwise. Torchvision's current names are the canonical ones.
+ */
+
+/** The places in a DenseNet where a module with parameters stands. */
+export type Role =
+  | 'conv0'
+  | 'norm0'
+  | 'norm1'
+  | 'conv1'
+  | 'norm2'
+  | 'conv2'
+  | 'transitionNorm'
+  | 'transitionConv'
+  | 'norm5'
+  | 'classifier';
+
+/** Template(s) of each role; several where a code base or its forks differ. */
+export interface Scheme {
+  readonly name: string;
+  /** An example of who writes such names. */
+  readonly from: string;
+  readonly modules: Readonly<Record<Exclude<Role, 'classifier'>, readonly string[]>>;
+}
+
+export const CANONICAL: Readonly<Record<Role, string>> = {
+  conv0: 'features.conv0',
+  norm0: 'features.norm0',
+  norm1: 'features.denseblock{b}.denselayer{i}.norm1',
+  conv1: 'features.denseblock{b}.denselayer{i}.conv1',
+  norm2: 'features.denseblock{b}.denselayer{i}.norm2',
+  conv2: 'features.denseblock{b}.denselayer{i}.conv2',
+  transitionNorm: 'features.transition{b}.norm',
+  transitionConv: 'features.transition{b}.conv',
+  norm5: 'features.norm5',
+  classifier: 'classifier',
+};
+
+/** The modules that torchvision and its descendants share; `layer` is what follows `denselayer{i}.`. */
+function torchvisionLike(layer: (part: 'norm' | 'conv', index: 1 | 2) => string): Scheme['modules'] {
+  const inLayer = (part: 'norm' | 'conv', index: 1 | 2) => [`denseblock{b}.denselayer{i}.${layer(part, index)}`];
+  return {
+    conv0: ['conv0'],
+    norm0: ['norm0'],
+    norm1: inLayer('norm', 1),
+    conv1: inLayer('conv', 1),
+    norm2: inLayer('norm', 2),
+    conv2: inLayer('conv', 2),
+    transitionNorm: ['transition{b}.norm'],
+    transitionConv: ['transition{b}.conv'],
+    norm5: ['norm5', 'norm_final', 'norm'],
+  };
+}
+
+export const SCHEMES: readonly Scheme[] = [
+  {
+    name: 'torchvision',
+    from: 'torchvision, timm, torchxrayvision; efficient_densenet (norm_final)',
+    modules: torchvisionLike((part, index) => `${part}${index}`),
+  },
+  {
+    name: 'torchvision-download',
+    from: "torchvision's and Hugging Face's files of 2017",
+    modules: torchvisionLike((part, index) => `${part}.${index}`),
+  },
+  {
+    name: 'monai',
+    from: 'MONAI',
+    modules: torchvisionLike((part, index) => `layers.${part}${index}`),
+  },
+  {
+    name: 'densenet3',
+    from: 'DenseNet3: andreasveit, ODIN, DICE',
+    modules: {
+      conv0: ['conv1'],
+      norm0: [],
+      norm1: ['block{b}.layer.{i-1}.bn1'],
+      conv1: ['block{b}.layer.{i-1}.conv1'],
+      norm2: ['block{b}.layer.{i-1}.bn2'],
+      conv2: ['block{b}.layer.{i-1}.conv2'],
+      transitionNorm: ['trans{b}.bn1'],
+      transitionConv: ['trans{b}.conv1'],
+      norm5: ['bn1'],
+    },
+  },
+  {
+    name: 'dense-trans',
+    from: 'CIFAR code bases in the manner of kuangliu (which put new features first) and bamos',
+    modules: {
+      conv0: ['conv1'],
+      norm0: [],
+      norm1: ['dense{b}.{i-1}.bn1'],
+      conv1: ['dense{b}.{i-1}.conv1'],
+      norm2: ['dense{b}.{i-1}.bn2'],
+      conv2: ['dense{b}.{i-1}.conv2'],
+      transitionNorm: ['trans{b}.bn1', 'trans{b}.bn'],
+      transitionConv: ['trans{b}.conv1', 'trans{b}.conv'],
+      norm5: ['bn1', 'bn'],
+    },
+  },
+  {
+    name: 'keras',
+    from: 'keras.applications, both generations; kernels already OIHW',
+    modules: {
+      conv0: ['conv1_conv', 'conv1/conv', 'conv1'],
+      norm0: ['conv1_bn', 'conv1/bn'],
+      norm1: ['conv{b+1}_block{i}_0_bn'],
+      conv1: ['conv{b+1}_block{i}_1_conv'],
+      norm2: ['conv{b+1}_block{i}_1_bn'],
+      conv2: ['conv{b+1}_block{i}_2_conv'],
+      transitionNorm: ['pool{b+1}_bn'],
+      transitionConv: ['pool{b+1}_conv'],
+      norm5: ['bn'],
+    },
+  },
+];
+
+/** Heads are named by whoever fine-tuned the net, whatever the scheme of the rest; tried in this order. */
+export const CLASSIFIERS: readonly string[] = [
+  'classifier',
+  'classifier.{n}',
+  'classifier.fc',
+  'fc',
+  'fc.{n}',
+  'fc1000',
+  'class_layers.out',
+  'head',
+  'head.fc',
+  'head.{n}',
+  'last_linear',
+  'linear',
+  'output',
+  'out',
+  'predictions',
+];
+
+/** What files call the leaves, and the canonical name of each; `null`: known and of no use for inference. */
+export const LEAVES: Readonly<Record<string, string | null>> = {
+  weight: 'weight',
+  bias: 'bias',
+  running_mean: 'running_mean',
+  running_var: 'running_var',
+  num_batches_tracked: null,
+};
+
+/** Tensors that a file may hold beside the network's: operating points (torchxrayvision), training counters. */
+export const IGNORED = /(^|\.)(op_threshs|num_batches_tracked|total_ops|total_params|n_averaged)$/;

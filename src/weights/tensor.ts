@@ -1,0 +1,141 @@
+/**
+ * Named tensors as they lie in a file: a type, a shape and the raw little-endian bytes; and their values as floats.
+ *
+ * Knows no file format and no model. Assumes a little-endian host, as WebGPU itself does.
+ */
+import { ModelFormatError } from '../errors.js';
+
+/** Bytes per element of each element type that a weight file may hold (safetensors' names). */
+export const DTYPE_BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+export type Dtype = keyof typeof DTYPE_BYTES;
+
+export function isDtype(value: unknown): value is Dtype {
+  return typeof value === 'string' && Object.hasOwn(DTYPE_BYTES, value);
+}
+
+/** Row-major and dense: `bytes.length` is the product of `shape` times the element size. `bytes` may be unaligned. */
+export interface Tensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+export type TensorMap = ReadonlyMap<string, Tensor>;
+
+/** The product of the dimensions, 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((count, dimension) => count * dimension, 1);
+}
+
+/** A float32 tensor over `values` (not copied). */
+export function floatTensor(name: string, shape: readonly number[], values: Float32Array): Tensor {
+  return { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/**
+ * The values as float32; exact for F32, F16 and BF16, rounded for F64. May be a view of the tensor's own bytes.
+ *
+ * @throws ModelFormatError for integer tensors
+ */
+export function toFloat32(tensor: Tensor): Float32Array {
+  const values = toFloats(tensor);
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+/** Like {@link toFloat32}, but F64 keeps its precision. */
+export function toFloats(tensor: Tensor): Float32Array | Float64Array {
+  const count = elementCount(tensor.shape);
+  const size = DTYPE_BYTES[tensor.dtype];
+  const bytes = tensor.bytes.byteOffset % size === 0 ? tensor.bytes : tensor.bytes.slice();
+  switch (tensor.dtype) {
+    case 'F32':
+      return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+    case 'F64':
+      return new Float64Array(bytes.buffer, bytes.byteOffset, count);
+    case 'F16':
+      return fromBits(new Uint16Array(bytes.buffer, bytes.byteOffset, count), halfToFloatBits);
+    case 'BF16':
+      return fromBits(new Uint16Array(bytes.buffer, bytes.byteOffset, count), (bits) => bits << 16);
+    default:
+      throw new ModelFormatError(`tensor "${tensor.name}" holds ${tensor.dtype}, but weights must be floating point`, {
+        format: 'tensor',
+        tensor: tensor.name,
+      });
+  }
+}
+
+function fromBits(words: Uint16Array, widen: (bits: number) => number): Float32Array {
+  const out = new Uint32Array(words.length);
+  for (const [i, bits] of words.entries()) out[i] = widen(bits);
+  return new Float32Array(out.buffer);
+}
+
+/** IEEE 754 binary16 bits to binary32 bits. */
+function halfToFloatBits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const mantissa = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (mantissa << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (mantissa << 13);
+  if (mantissa === 0) return sign;
+  // A subnormal, mantissa × 2^-24: move its leading one to bit 10, where binary32 drops it.
+  const shift = Math.clz32(mantissa) - 21;
+  return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
+}
+
+/**
+ * Float32 values as binary16 bits, rounded to nearest, ties to even.
+ *
+ * @throws ModelFormatError naming the tensor when a finite value rounds beyond 65504
+ */
+export function toHalves(name: string, values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  for (const [i, bits] of words.entries()) {
+    const half = floatBitsToHalf(bits);
+    if ((half & 0x7fff) === 0x7c00 && (bits & 0x7fffffff) !== 0x7f800000) {
+      throw new ModelFormatError(`tensor "${name}" holds ${values[i]}, beyond the range of f16: store it as f32`, {
+        format: 'tensor',
+        tensor: name,
+      });
+    }
+    out[i] = half;
+  }
+  return out;
+}
+
+function floatBitsToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = (bits >>> 23) & 0xff;
+  const mantissa = bits & 0x7fffff;
+  if (exponent === 0xff) return sign | (mantissa ? 0x7e00 : 0x7c00);
+  if (exponent >= 143) return sign | 0x7c00;
+  // A carry out of the mantissa rightly grows the exponent, so the rounded sum needs no special case.
+  if (exponent >= 113) return sign | (((exponent - 112) << 10) + roundShift(mantissa, 13));
+  if (exponent >= 102) return sign | roundShift(mantissa | 0x800000, 126 - exponent);
+  return sign;
+}
+
+/** value / 2^shift rounded to nearest, ties to even. */
+function roundShift(value: number, shift: number): number {
+  const floor = value >>> shift;
+  const rest = value - floor * 2 ** shift;
+  const half = 2 ** (shift - 1);
+  return floor + (rest > half || (rest === half && (floor & 1) === 1) ? 1 : 0);
+}
