@@ -1,0 +1,81 @@
+/** The shapes of the public API: what `DenseNet` takes and gives. */
+import type { ConvShape } from './plan/variants.js';
+
+export type { ConvShape };
+
+/** Steps of `load`, in order. `loaded` and `total` are bytes for `download`, and counts otherwise; total 0: unknown. */
+export interface LoadProgress {
+  readonly phase: 'download' | 'read' | 'upload' | 'compile';
+  readonly loaded: number;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  /** Run on this device; it is left alone by `dispose()`, and its loss is not recovered from. */
+  readonly device?: GPUDevice;
+  /** The WebGPU to ask for a device; default `navigator.gpu`. For Node with npm `webgpu`: `create([])`. */
+  readonly gpu?: GPU;
+  /** Storage of feature maps: `f16` needs `shader-f16`; `auto` takes it where it is. Arithmetic is always f32. */
+  readonly precision?: 'auto' | 'f32' | 'f16';
+  /** Storage of weights on the GPU; `f16` halves their memory on every adapter. Default `f32`. */
+  readonly weights?: 'f32' | 'f16';
+  /** Pictures per dispatch chain that `load` prepares for; other batches are prepared when first used. Default 1. */
+  readonly batch?: number;
+  /** [height, width]; default from the model file's preprocessing, else 224 (ImageNet stem) or 32 (CIFAR stem). */
+  readonly inputSize?: readonly [height: number, width: number];
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ClassifyOptions extends CallOptions {
+  /** How many classes to return, best first. Default 5. */
+  readonly topK?: number;
+}
+
+export interface Prediction {
+  readonly index: number;
+  /** The model file's name for the class, or its index in words. */
+  readonly label: string;
+  /** Softmax over the classes, or the class's own sigmoid for multi-label models. */
+  readonly probability: number;
+}
+
+/** NCHW, row-major; or the same on the GPU (usage `COPY_SRC`). */
+export interface TensorInput {
+  readonly data: Float32Array | GPUBuffer;
+  readonly shape: readonly [batch: number, channels: number, height: number, width: number];
+}
+
+export interface RunResult {
+  /** [N, classes], row-major. */
+  readonly logits: Float32Array;
+  readonly shape: readonly [batch: number, classes: number];
+}
+
+/** A read-back feature map, NCHW (or [N, C] for vectors). */
+export interface TapResult {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Bytes on the GPU. */
+export interface DenseNetMemory {
+  readonly weightBytes: number;
+  readonly arenaBytes: number;
+  readonly otherBytes: number;
+  readonly totalBytes: number;
+}
+
+/** One step of `profile()`. */
+export interface StepProfile {
+  readonly name: string;
+  readonly kernel: string;
+  /** GPU time; quantised by the browser (100 µs in Chrome unless developer features are on). */
+  readonly microseconds: number;
+  readonly macs: number;
+  readonly gflops: number;
+}

@@ -1,0 +1,92 @@
+/**
+ * The GPU device: requested with what the plan needs and no more, or the caller's own.
+ */
+import { WebGPUUnavailableError } from '../errors.js';
+import type { Traits } from '../plan/variants.js';
+
+/** The limits that depend on the model and the batch. */
+export interface NeededLimits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+}
+
+/** What an adapter says of itself; empty strings where a browser keeps it private. */
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly isFallback: boolean;
+  readonly features: readonly string[];
+}
+
+/** Optional features that make kernels faster or smaller, or profiling possible. Everything works without them. */
+const WANTED: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+
+/**
+ * @param gpu `navigator.gpu`, or the object of another WebGPU implementation
+ * @throws WebGPUUnavailableError when there is no WebGPU here or no adapter
+ */
+export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
+  if (!gpu) {
+    throw new WebGPUUnavailableError(
+      'no-webgpu',
+      'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
+    );
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter) return adapter;
+  throw new WebGPUUnavailableError(
+    'no-adapter',
+    'WebGPU is here but it offers no adapter: update the graphics driver, or enable hardware acceleration in the settings',
+  );
+}
+
+/**
+ * A device with the wanted features that the adapter has, and limits above the defaults only where `needed` says so.
+ *
+ * A limit that the adapter cannot reach is asked for as far as it goes: the caller compares and reports.
+ */
+export async function requestDevice(adapter: GPUAdapter, needed: NeededLimits): Promise<GPUDevice> {
+  const raised: Record<string, number> = {};
+  for (const [name, value] of Object.entries({ ...needed })) {
+    const offered = name === 'maxBufferSize' ? adapter.limits.maxBufferSize : adapter.limits.maxStorageBufferBindingSize;
+    const standard = name === 'maxBufferSize' ? DEFAULT_LIMITS.maxBufferSize : DEFAULT_LIMITS.maxStorageBufferBindingSize;
+    if (value > standard) raised[name] = Math.min(value, offered);
+  }
+  try {
+    return await adapter.requestDevice({
+      label: 'densenet-webgpu',
+      requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: raised,
+    });
+  } catch (cause) {
+    throw new WebGPUUnavailableError('no-device', 'the adapter refused to open a device: reload the page or restart the browser', {
+      cause,
+    });
+  }
+}
+
+/** WebGPU's default limits, which every adapter offers (WebGPU, section 3.6.2). */
+export const DEFAULT_LIMITS: NeededLimits = {
+  maxBufferSize: 256 * 1024 * 1024,
+  maxStorageBufferBindingSize: 128 * 1024 * 1024,
+};
+
+/** Subgroup facts of a device's adapter, for the choice of kernel variants. */
+export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
+  const min = info?.subgroupMinSize ?? 0;
+  const max = info?.subgroupMaxSize ?? 0;
+  return { subgroup: device.features.has('subgroups') && min > 0 ? { min, max } : null };
+}
+
+export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {
+  return {
+    vendor: info?.vendor ?? '',
+    architecture: info?.architecture ?? '',
+    device: info?.device ?? '',
+    description: info?.description ?? '',
+    isFallback: info?.isFallbackAdapter ?? false,
+    features: [...device.features].sort(),
+  };
+}

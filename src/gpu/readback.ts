@@ -1,0 +1,72 @@
+/** Small results from the GPU: a pool of mapped staging buffers, so that several calls can be in flight. */
+import { alignUp } from '../plan/arena.js';
+import { MAP_MODE_READ, USAGE } from './usage.js';
+
+/** A range of an arena bank to bring back. */
+export interface ReadRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+interface Pending {
+  /** After the submit: the ranges' bytes, one array each. */
+  readonly read: () => Promise<Uint8Array[]>;
+}
+
+export class Readback {
+  private readonly free: GPUBuffer[] = [];
+  private readonly all = new Set<GPUBuffer>();
+  private disposed = false;
+
+  constructor(private readonly device: GPUDevice) {}
+
+  get bytes(): number {
+    return [...this.all].reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  /** Records the copies; call `read` once the encoder's work is submitted. */
+  copy(encoder: GPUCommandEncoder, ranges: readonly ReadRange[]): Pending {
+    const total = ranges.reduce((sum, { bytes }) => sum + alignUp(bytes, 4), 0);
+    const staging = this.take(total);
+    const offsets: number[] = [];
+    let at = 0;
+    for (const { buffer, offset, bytes } of ranges) {
+      offsets.push(at);
+      encoder.copyBufferToBuffer(buffer, offset, staging, at, alignUp(bytes, 4));
+      at += alignUp(bytes, 4);
+    }
+    return { read: () => this.read(staging, ranges, offsets, total) };
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    for (const buffer of this.all) buffer.destroy();
+    this.all.clear();
+    this.free.length = 0;
+  }
+
+  private take(bytes: number): GPUBuffer {
+    const fitting = this.free.findIndex((buffer) => buffer.size >= bytes);
+    const [reused] = fitting < 0 ? [] : this.free.splice(fitting, 1);
+    if (reused) return reused;
+    const size = alignUp(bytes, 256);
+    const buffer = this.device.createBuffer({ label: 'readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    this.all.add(buffer);
+    return buffer;
+  }
+
+  private async read(
+    staging: GPUBuffer,
+    ranges: readonly ReadRange[],
+    offsets: readonly number[],
+    total: number,
+  ): Promise<Uint8Array[]> {
+    await staging.mapAsync(MAP_MODE_READ, 0, total);
+    const mapped = new Uint8Array(staging.getMappedRange(0, total));
+    const results = ranges.map(({ bytes }, i) => mapped.slice(offsets[i], (offsets[i] ?? 0) + bytes));
+    staging.unmap();
+    if (!this.disposed) this.free.push(staging);
+    return results;
+  }
+}
