@@ -18,7 +18,7 @@ struct Params {
 }
 
 override ORDER: u32 = 0u;
-override WORKGROUP: u32 = 64u;
+override WORKGROUP: u32 = 32u;
 
 @group(0) @binding(0) var picture: texture_2d<f32>;
 @group(0) @binding(1) var<storage, read> taps: array<i32>;

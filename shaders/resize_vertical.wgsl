@@ -19,7 +19,7 @@ struct Params {
   first: u32, // pixels before this image in dst
 }
 
-override WORKGROUP: u32 = 64u;
+override WORKGROUP: u32 = 32u;
 
 @group(0) @binding(0) var<storage, read> src: array<u32>;
 @group(0) @binding(1) var<storage, read> taps: array<i32>;

@@ -1,7 +1,8 @@
 /** The shapes of the public API: what `DenseNet` takes and gives. */
-import type { ConvShape } from './plan/variants.js';
+import type { ImageSource } from './image/source.js';
+import type { PreprocessSpec } from './image/spec.js';
 
-export type { ConvShape };
+export type { ImageSource };
 
 /** Steps of `load`, in order. `loaded` and `total` are bytes for `download`, and counts otherwise; total 0: unknown. */
 export interface LoadProgress {
@@ -23,6 +24,8 @@ export interface LoadOptions {
   readonly batch?: number;
   /** [height, width]; default from the model file's preprocessing, else 224 (ImageNet stem) or 32 (CIFAR stem). */
   readonly inputSize?: readonly [height: number, width: number];
+  /** How pictures become inputs, instead of what the model file says. */
+  readonly preprocess?: PreprocessSpec;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -70,12 +73,25 @@ export interface DenseNetMemory {
   readonly totalBytes: number;
 }
 
+export interface ExplainOptions extends CallOptions {
+  /** The class to explain; default the best one. */
+  readonly classIndex?: number;
+}
+
 /** One step of `profile()`. */
 export interface StepProfile {
   readonly name: string;
   readonly kernel: string;
-  /** GPU time; quantised by the browser (100 µs in Chrome unless developer features are on). */
-  readonly microseconds: number;
+  /**
+   * GPU time, the median of several passes; null where the device has no `timestamp-query`. Browsers quantise it
+   * (100 µs in Chrome unless its WebGPU developer features are on).
+   */
+  readonly microseconds: number | null;
   readonly macs: number;
-  readonly gflops: number;
+}
+
+export interface NetworkProfile {
+  readonly steps: readonly StepProfile[];
+  /** One whole inference by the wall clock, upload and readback included; the median of several. */
+  readonly milliseconds: number;
 }

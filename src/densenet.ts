@@ -1,46 +1,75 @@
-/** `DenseNet`: a trained network on the GPU, from a model file to predictions. */
+/** `DenseNet`: a trained network on the GPU, from a model file to predictions, embeddings and explanations. */
 import type {
   CallOptions,
+  ClassifyOptions,
   DenseNetMemory,
+  ExplainOptions,
   LoadOptions,
-  LoadProgress,
+  NetworkProfile,
+  Prediction,
   RunResult,
   TapResult,
   TensorInput,
 } from './api.js';
-import { type ModelSource, readSource } from './download.js';
-import { Engine, type Recorder } from './engine.js';
-import { AbortedError, OptionError, PrecisionOverflowError, TensorShapeError } from './errors.js';
+import type { ModelSource } from './download.js';
+import type { Engine, JobPass } from './engine.js';
+import { DisposedError, OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
-import { requestAdapter } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
+import { timeSteps } from './gpu/profiler.js';
+import { Heatmap } from './heatmap.js';
+import type { ImageSource } from './image/source.js';
+import { checkTensor, feedTensor } from './inputs.js';
+import { loadParts } from './load.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
-import { finalChannels } from './model/tensors.js';
-import type { Stage } from './plan/step.js';
+import type { Pictures } from './pictures.js';
+import type { NetworkPlan } from './plan/network.js';
 import type { Precision } from './plan/source.js';
-import { rows, toFloats, unpackTap } from './unpack.js';
-import { readModel } from './weights/model-file.js';
-import { layoutWeights, packWeights } from './weights/pack.js';
+import type { Stage } from './plan/step.js';
+import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
 
-const NETWORK: ReadonlySet<Stage> = new Set(['network']);
-const TENSOR: ReadonlySet<Stage> = new Set(['input', 'network']);
-const TENSOR_TAPS: ReadonlySet<Stage> = new Set(['input', 'network', 'taps']);
-const NOTHING: Recorder = () => undefined;
+const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
 const DEFAULT_TOP = 5;
+const PROFILE_ROUNDS = 5;
+
+/** Everything that `load()` puts together. */
+export interface DenseNetParts {
+  readonly engine: Engine;
+  readonly pictures: Pictures;
+  readonly config: DenseNetConfig;
+  readonly metadata: ModelMetadata;
+  readonly precision: Precision;
+  readonly inputSize: Size;
+  readonly plan: NetworkPlan;
+}
 
 export class DenseNet {
-  private constructor(
-    private readonly engine: Engine,
-    readonly config: DenseNetConfig,
-    readonly metadata: ModelMetadata,
-    /** How feature maps and weights are stored on the GPU. */
-    readonly precision: Precision,
-    /** [height, width] that pictures are brought to. */
-    readonly inputSize: Size,
-  ) {}
+  readonly config: DenseNetConfig;
+  /** What the model file says of itself: labels, preprocessing, provenance. */
+  readonly metadata: ModelMetadata;
+  /** How feature maps and weights are stored on the GPU. */
+  readonly precision: Precision;
+  /** [height, width] that pictures are brought to. */
+  readonly inputSize: Size;
+  /** The plan that `load()` made: steps and arena, as plain data. */
+  readonly plan: NetworkPlan;
+  private readonly engine: Engine;
+  private readonly pictures: Pictures;
+
+  private constructor(parts: DenseNetParts) {
+    ({
+      engine: this.engine,
+      pictures: this.pictures,
+      config: this.config,
+      metadata: this.metadata,
+      precision: this.precision,
+      inputSize: this.inputSize,
+      plan: this.plan,
+    } = parts);
+  }
 
   /**
    * Loads a safetensors model, uploads it and compiles every kernel it needs.
@@ -50,41 +79,7 @@ export class DenseNet {
    * @example const net = await DenseNet.load('densenet121.safetensors', { onProgress: ({ phase }) => show(phase) });
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<DenseNet> {
-    const progress = (phase: LoadProgress['phase'], loaded: number, total: number) =>
-      options.onProgress?.({ phase, loaded, total });
-    const check = () => {
-      if (options.signal?.aborted) throw new AbortedError('load()', { cause: options.signal.reason });
-    };
-    check();
-    const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
-    const precision = await choosePrecision(options, gpu);
-    const bytes = await readSource(source, (loaded, total) => progress('download', loaded, total), options.signal);
-    check();
-    progress('read', 0, 1);
-    const { folded, metadata } = readModel(bytes);
-    const packed = packWeights(folded, precision.weights);
-    progress('upload', 0, packed.byteLength);
-    const engine = await Engine.create({
-      config: folded.config,
-      precision,
-      packed,
-      weightLayout: layoutWeights(folded.config, precision.weights),
-      gpu,
-      device: options.device,
-      sigmoid: metadata.activation === 'sigmoid',
-    });
-    try {
-      check();
-      const inputSize = options.inputSize ?? defaultInputSize(folded.config, metadata);
-      progress('compile', 0, 1);
-      await engine.prepare(options.batch ?? 1, inputSize, DEFAULT_TOP);
-      progress('compile', 1, 1);
-      check();
-      return new DenseNet(engine, folded.config, metadata, precision, inputSize);
-    } catch (error) {
-      engine.dispose();
-      throw error;
-    }
+    return new DenseNet(await loadParts(source, options));
   }
 
   /** Class names by index, or null when the model file has none. */
@@ -102,15 +97,80 @@ export class DenseNet {
   }
 
   /**
+   * The best classes of a picture, or of each of an array of pictures, which run as one batch.
+   *
+   * @throws ImageError when a picture cannot be used; OptionError; PrecisionOverflowError; LimitError for a large batch
+   */
+  classify(image: ImageSource, options?: ClassifyOptions): Promise<Prediction[]>;
+  classify(images: readonly ImageSource[], options?: ClassifyOptions): Promise<Prediction[][]>;
+  async classify(
+    images: ImageSource | readonly ImageSource[],
+    options: ClassifyOptions = {},
+  ): Promise<Prediction[] | Prediction[][]> {
+    const count = checkTop(options.topK ?? DEFAULT_TOP, this.config.classes);
+    const list = listOf(images);
+    if (list.length === 0) return [];
+    const { results, executable } = await this.engine.run({
+      ...this.pictureJob('classify', list, options),
+      passes: [pass('network', 'scores')],
+      outputs: (made) => (count <= made.plan.top ? ['best'] : ['best', 'scores']),
+    });
+    const predictions = predictionsOf(executable.plan, bytesOf(results, 0), results[1] ?? EMPTY, count, this.labels);
+    return Array.isArray(images) ? predictions : (predictions[0] ?? []);
+  }
+
+  /**
+   * Pooled features, [N, channels]: the classifier's input, after the final BN, ReLU and global average pool (1024 for
+   * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
+   */
+  async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
+    const list = listOf(images);
+    const { results, executable } = await this.engine.run({
+      ...this.pictureJob('embed', list, options),
+      passes: [pass('network')],
+      outputs: () => ['pooled'],
+    });
+    return pooledOf(executable.plan, bytesOf(results, 0));
+  }
+
+  /**
+   * The exact class activation map of a picture, for one class or for the best.
+   *
+   * @throws OptionError when there is no such class; ImageError
+   */
+  async explain(image: ImageSource, options: ExplainOptions = {}): Promise<Heatmap> {
+    const { classIndex } = options;
+    if (classIndex !== undefined && !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < this.config.classes)) {
+      throw new OptionError('classIndex', `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`);
+    }
+    const { results, executable } = await this.engine.run({
+      ...this.pictureJob('explain', [image], options),
+      passes: [pass('network', 'scores'), { ...pass('explain'), before: chooseClass(classIndex) }],
+      outputs: () => ['best', 'heat'],
+    });
+    const { plan } = executable;
+    const [best] = predictionsOf(plan, bytesOf(results, 0), EMPTY, 1, this.labels)[0] ?? [];
+    const index = classIndex ?? best?.index ?? 0;
+    const [height, width] = plan.finalSize;
+    const heat = bytesOf(results, 1);
+    const values = new Float32Array(heat.buffer, heat.byteOffset, width * height);
+    return new Heatmap(index, this.labels?.[index] ?? `class ${index}`, width, height, values);
+  }
+
+  /**
    * Logits of a batch of preprocessed inputs.
    *
    * @throws TensorShapeError when the shape does not fit the model or the data; PrecisionOverflowError when a logit is
    * not finite; LimitError when the adapter cannot hold the batch
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
-    const { results, executable } = await this.infer('run', input, TENSOR, ['logits'], options);
-    const [batch] = input.shape;
-    return { logits: this.logits(results[0], batch, executable), shape: [batch, this.config.classes] };
+    const { results, executable } = await this.engine.run({
+      ...this.tensorJob('run', input, options),
+      passes: [pass('input', 'network')],
+      outputs: () => ['logits'],
+    });
+    const { data } = logitsOf(executable.plan, bytesOf(results, 0));
+    return { logits: data, shape: [input.shape[0], this.config.classes] };
   }
 
   /**
@@ -118,22 +178,41 @@ export class DenseNet {
    * `final` (after the last BN and ReLU), `pooled` and `logits`.
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
-    this.checkTensor(input);
-    const [batch] = input.shape;
-    const names = (executable: Executable) => [...executable.plan.taps.map((tap) => tap.region), 'pooled', 'logits'];
     const { results, executable } = await this.engine.run({
-      ...this.job('taps', input, TENSOR_TAPS, options),
+      ...this.tensorJob('taps', input, options),
       taps: true,
-      outputs: names,
+      passes: [pass('input', 'network', 'taps')],
+      outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
     });
-    const taps = new Map<string, TapResult>();
-    for (const [t, tap] of executable.plan.taps.entries()) {
-      taps.set(tap.name, unpackTap(tap, batch, results[t] ?? new Uint8Array(), this.precision.activations));
+    const { plan } = executable;
+    const maps = plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, bytesOf(results, t + 2))]);
+    return new Map([
+      ...maps,
+      ['pooled', pooledOf(plan, bytesOf(results, 0))],
+      ['logits', logitsOf(plan, bytesOf(results, 1))],
+    ]);
+  }
+
+  /** Time of every step for a picture, and of the whole call. */
+  async profile(image: ImageSource): Promise<NetworkProfile> {
+    const wall: number[] = [];
+    for (let round = 0; round < PROFILE_ROUNDS; round++) {
+      const start = performance.now();
+      await this.classify(image);
+      wall.push(performance.now() - start);
     }
-    const [pooled, logits] = results.slice(-2);
-    taps.set('pooled', this.pooled(pooled, batch, executable));
-    taps.set('logits', { shape: [batch, this.config.classes], data: this.logits(logits, batch, executable) });
-    return taps;
+    const rounds: (readonly number[])[] = [];
+    const executable = await this.engine.prepare(1, this.inputSize);
+    for (let round = 0; round < PROFILE_ROUNDS; round++) {
+      const times = await timeSteps(this.engine.session, executable, new Set(['network', 'scores']));
+      if (times) rounds.push(times);
+    }
+    const steps = executable.plan.steps.filter(({ stage }) => stage === 'network' || stage === 'scores');
+    const microseconds = (s: number) => (rounds.length ? median(rounds.map((times) => times[s] ?? 0)) / 1000 : null);
+    return {
+      steps: steps.map(({ name, kernel, macs }, s) => ({ name, kernel, macs, microseconds: microseconds(s) })),
+      milliseconds: median(wall),
+    };
   }
 
   /** Releases the GPU. Pending calls reject with DisposedError. */
@@ -141,95 +220,49 @@ export class DenseNet {
     this.engine.dispose();
   }
 
-  private infer(what: string, input: TensorInput, stages: ReadonlySet<Stage>, outputs: readonly string[], options: CallOptions) {
-    this.checkTensor(input);
-    return this.engine.run({ ...this.job(what, input, stages, options), outputs: () => outputs });
+  private pictureJob(what: string, images: readonly ImageSource[], options: CallOptions) {
+    const feed = (session: Session, executable: Executable) => this.pictures.feed(session, executable, images);
+    return { what, batch: images.length, inputSize: this.inputSize, feed, signal: options.signal };
   }
 
-  private job(what: string, input: TensorInput, stages: ReadonlySet<Stage>, options: CallOptions) {
+  private tensorJob(what: string, input: TensorInput, options: CallOptions) {
+    checkTensor(input, this.config);
     const [batch, , height, width] = input.shape;
     const inputSize: Size = [height, width];
     const feed = async (session: Session, executable: Executable) => feedTensor(session, executable, input.data);
-    return { what, batch, inputSize, stages, top: DEFAULT_TOP, feed, signal: options.signal };
+    return { what, batch, inputSize, feed, signal: options.signal };
   }
+}
 
-  private checkTensor({ data, shape }: TensorInput): void {
-    const expected = `[N, ${this.config.inChannels}, H, W]`;
-    const whole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
-    if (!whole || shape[1] !== this.config.inChannels) {
-      throw new TensorShapeError(`the network takes ${expected}, not [${shape.join(', ')}]`, expected, `[${shape.join(', ')}]`);
+const EMPTY = new Uint8Array();
+
+/** The classes to explain: the caller's, or the best, which the scores step has just found. */
+function chooseClass(classIndex: number | undefined) {
+  return (encoder: GPUCommandEncoder, session: Session, executable: Executable): void => {
+    if (classIndex !== undefined) {
+      session.device.queue.writeBuffer(executable.classes, 0, new Uint32Array([classIndex]));
+      return;
     }
-    const count = shape.reduce((product, side) => product * side, 1);
-    const found = data instanceof Float32Array ? data.length : data.size / 4;
-    if (found < count || (data instanceof Float32Array && found !== count)) {
-      const message = `a tensor of shape [${shape.join(', ')}] has ${count} values, but the data has ${found}`;
-      throw new TensorShapeError(message, String(count), String(found));
-    }
-    if (data instanceof Float32Array) {
-      const bad = data.findIndex((value) => !Number.isFinite(value));
-      if (bad >= 0) throw new TensorShapeError(`the tensor holds ${data[bad]} at index ${bad}: inputs must be finite`, 'finite', String(data[bad]));
-    }
-  }
-
-  private pooled(bytes: Uint8Array | undefined, batch: number, executable: Executable): TapResult {
-    const last = executable.plan.taps.find((tap) => tap.name === `block${this.config.blocks.length}`);
-    const channels = finalChannels(this.config);
-    const stride = (last?.layout.quads ?? 0) * 4;
-    const values = rows(toFloats(bytes ?? new Uint8Array(), 'f32'), batch, stride, stride);
-    if (!last || stride === channels) return { shape: [batch, channels], data: values };
-    const tap = { ...last, size: [1, 1] as const, plane: 1 };
-    return { ...unpackVectors(tap, batch, values), shape: [batch, channels] };
-  }
-
-  private logits(bytes: Uint8Array | undefined, batch: number, executable: Executable): Float32Array {
-    const stride = executable.plan.classQuads * 4;
-    const logits = rows(toFloats(bytes ?? new Uint8Array(), 'f32'), batch, stride, this.config.classes);
-    if (logits.every(Number.isFinite)) return logits;
-    throw new PrecisionOverflowError(
-      this.precision.activations === 'f16'
-        ? "a value left the range of f16: load the model with precision: 'f32'"
-        : 'a logit is not finite: the weights or the input are beyond the range of f32',
-    );
-  }
+    const best = session.locate(executable, 'best');
+    encoder.copyBufferToBuffer(best.buffer, best.offset, executable.classes, 0, 4);
+  };
 }
 
-function unpackVectors(tap: Parameters<typeof unpackTap>[0], batch: number, values: Float32Array): TapResult {
-  const { channels, quads } = tap.layout;
-  const data = new Float32Array(batch * channels);
-  let channel = 0;
-  for (const part of tap.layout.parts) {
-    for (let i = 0; i < part.channels; i++, channel++) {
-      for (let n = 0; n < batch; n++) data[n * channels + channel] = values[n * quads * 4 + part.quad * 4 + i] ?? 0;
-    }
-  }
-  return { shape: [batch, channels], data };
+function checkTop(topK: number, classes: number): number {
+  if (Number.isInteger(topK) && topK > 0) return Math.min(topK, classes);
+  throw new OptionError('topK', `topK is ${topK}: ask for a whole number of classes, 1 or more`);
 }
 
-function feedTensor(session: Session, executable: Executable, data: Float32Array | GPUBuffer): Recorder {
-  if (data instanceof Float32Array) {
-    session.device.queue.writeBuffer(executable.tensor, 0, data.buffer, data.byteOffset, data.byteLength);
-    return NOTHING;
-  }
-  const { batch, inputSize } = executable.plan.options;
-  const bytes = batch * executable.plan.config.inChannels * inputSize[0] * inputSize[1] * 4;
-  return (encoder) => encoder.copyBufferToBuffer(data, 0, executable.tensor, 0, bytes);
+const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] => Array.isArray(images);
+const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] => (isList(images) ? images : [images]);
+
+function bytesOf(results: readonly Uint8Array[], index: number): Uint8Array {
+  const bytes = results[index];
+  if (!bytes) throw new DisposedError('a call');
+  return bytes;
 }
 
-async function choosePrecision(options: LoadOptions, gpu: GPU | undefined): Promise<Precision> {
-  const weights = options.weights ?? 'f32';
-  const wanted = options.precision ?? 'f32';
-  if (wanted === 'f32') return { activations: 'f32', weights };
-  const features = options.device?.features ?? (await requestAdapter(gpu)).features;
-  if (features.has('shader-f16')) return { activations: 'f16', weights: options.weights ?? 'f16' };
-  if (wanted === 'auto') return { activations: 'f32', weights };
-  throw new OptionError('precision', "this adapter has no shader-f16: use precision 'auto' or 'f32'");
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
 }
-
-function defaultInputSize(config: DenseNetConfig, metadata: ModelMetadata): Size {
-  const { crop, resize } = metadata.preprocess ?? {};
-  if (crop) return crop;
-  if (resize?.kind === 'exact') return resize.size;
-  return config.stem === 'imagenet' ? [224, 224] : [32, 32];
-}
-
-export { NETWORK };

@@ -16,8 +16,8 @@ export interface Job {
   readonly what: string;
   readonly batch: number;
   readonly inputSize: Size;
-  readonly stages: ReadonlySet<Stage>;
-  readonly top: number;
+  /** Compute passes, in order; `before` records what must happen between the previous pass and this one. */
+  readonly passes: readonly JobPass[];
   readonly taps?: boolean;
   /** Regions to read back, in order. */
   readonly outputs: (executable: Executable) => readonly string[];
@@ -26,8 +26,17 @@ export interface Job {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Records work ahead of the network's own pass. */
-export type Recorder = (encoder: GPUCommandEncoder) => void;
+/** Records the input's work ahead of the network's first step. `release` is called once, whatever happened. */
+export interface Recorder {
+  readonly release?: () => void;
+  readonly copies?: (encoder: GPUCommandEncoder) => void;
+  readonly dispatches?: (pass: GPUComputePassEncoder) => void;
+}
+
+export interface JobPass {
+  readonly stages: ReadonlySet<Stage>;
+  readonly before?: (encoder: GPUCommandEncoder, session: Session, executable: Executable) => void;
+}
 
 export interface EngineOptions extends SessionOptions {
   readonly gpu: GPU | undefined;
@@ -66,8 +75,8 @@ export class Engine {
   }
 
   /** Compiles everything for a batch and input size. */
-  async prepare(batch: number, inputSize: Size, top: number): Promise<void> {
-    await this.locked(async () => (await this.usable()).executable(this.planOptions({ batch, inputSize, top })));
+  async prepare(batch: number, inputSize: Size): Promise<Executable> {
+    return this.locked(async () => (await this.usable()).executable(this.planOptions({ batch, inputSize })));
   }
 
   /**
@@ -107,24 +116,31 @@ export class Engine {
   private async submit(session: Session, job: Job): Promise<{ read: () => Promise<Uint8Array[]>; executable: Executable }> {
     this.check(job);
     const executable = await session.executable(this.planOptions(job));
-    const recordInput = await job.feed(session, executable);
-    this.check(job);
-    const encoder = session.device.createCommandEncoder();
-    recordInput(encoder);
-    const pass = encoder.beginComputePass();
-    executable.encode(pass, job.stages);
-    pass.end();
-    const ranges = job.outputs(executable).map((name) => session.locate(executable, name));
-    const pending = session.readback.copy(encoder, ranges);
-    session.device.queue.submit([encoder.finish()]);
-    return { read: pending.read, executable };
+    const input = await job.feed(session, executable);
+    try {
+      this.check(job);
+      const encoder = session.device.createCommandEncoder();
+      input.copies?.(encoder);
+      for (const [p, { stages, before }] of job.passes.entries()) {
+        before?.(encoder, session, executable);
+        const pass = encoder.beginComputePass();
+        if (p === 0) input.dispatches?.(pass);
+        executable.encode(pass, stages);
+        pass.end();
+      }
+      const ranges = job.outputs(executable).map((name) => session.locate(executable, name));
+      const pending = session.readback.copy(encoder, ranges);
+      session.device.queue.submit([encoder.finish()]);
+      return { read: pending.read, executable };
+    } finally {
+      input.release?.();
+    }
   }
 
-  private planOptions(job: Pick<Job, 'batch' | 'inputSize' | 'top' | 'taps'>): PlanOptions {
+  private planOptions(job: Pick<Job, 'batch' | 'inputSize' | 'taps'>): PlanOptions {
     return {
       batch: job.batch,
       inputSize: job.inputSize,
-      top: job.top,
       activations: this.options.precision.activations,
       traits: traitsOf(this.current.device),
       sigmoid: this.options.sigmoid,

@@ -9,6 +9,7 @@ import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
 import type { WeightLayout } from '../weights/pack.js';
 import { allocate } from './buffers.js';
+import { writeParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
 
@@ -137,17 +138,4 @@ function packParams(steps: readonly Step[]): ArrayBuffer {
     writeParams(new DataView(bytes, s * UNIFORM_ALIGNMENT, UNIFORM_ALIGNMENT), KERNELS[step.kernel].params, step.params);
   }
   return bytes;
-}
-
-type Fields = Readonly<Record<string, { readonly offset: number; readonly type: string }>>;
-
-/** Writes a uniform struct; every field must have a value. */
-export function writeParams(view: DataView, fields: Fields, values: Readonly<Record<string, number>>): void {
-  for (const [name, { offset, type }] of Object.entries(fields)) {
-    const value = values[name];
-    if (value === undefined) throw new RangeError(`no value for the parameter ${name}`);
-    if (type === 'f32') view.setFloat32(offset, value, true);
-    else if (type === 'i32') view.setInt32(offset, value, true);
-    else view.setUint32(offset, value, true);
-  }
 }

@@ -21,6 +21,12 @@ export interface SessionOptions {
   readonly packed: ArrayBuffer;
 }
 
+/** Something with GPU memory of its own that lives as long as the session. */
+export interface SessionPart {
+  readonly bytes: number;
+  dispose(): void;
+}
+
 export interface GpuMemory {
   readonly weightBytes: number;
   readonly arenaBytes: number;
@@ -35,6 +41,7 @@ export class Session {
   lost: GPUDeviceLostInfo | null = null;
   private readonly executables = new Map<string, Executable>();
   private banks: [GPUBuffer, GPUBuffer] | null = null;
+  private readonly parts: SessionPart[] = [];
   private disposed = false;
 
   private constructor(
@@ -61,7 +68,7 @@ export class Session {
 
   /** The executable of a batch and input size, made on first use. @throws LimitError, OutOfMemoryError, ShaderError */
   async executable(options: PlanOptions): Promise<Executable> {
-    const key = [options.batch, ...options.inputSize, options.top, options.taps].join('x');
+    const key = [options.batch, ...options.inputSize, options.taps].join('x');
     const known = this.executables.get(key);
     if (known) return known;
     const plan = planNetwork(this.options.config, options);
@@ -70,6 +77,12 @@ export class Session {
     const made = await Executable.create(this.device, plan, { banks, weights: this.weights, weightLayout }, this.pipelines);
     this.executables.set(key, made);
     return made;
+  }
+
+  /** Hands a part over: counted in `memory`, disposed of with the session. */
+  adopt<T extends SessionPart>(part: T): T {
+    this.parts.push(part);
+    return part;
   }
 
   /** Where a region of an executable's plan lies on the GPU. */
@@ -86,7 +99,7 @@ export class Session {
     return {
       weightBytes: this.weights.size,
       arenaBytes: (a?.size ?? 0) + (b?.size ?? 0),
-      otherBytes: executables + this.readback.bytes,
+      otherBytes: executables + this.readback.bytes + this.parts.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 
@@ -95,6 +108,7 @@ export class Session {
     this.disposed = true;
     this.dropExecutables();
     this.readback.dispose();
+    for (const part of this.parts) part.dispose();
     this.weights.destroy();
     for (const bank of this.banks ?? []) bank.destroy();
     this.banks = null;

@@ -12,7 +12,7 @@ import { type Size, mapSizes } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts, stemLanes } from '../weights/pack.js';
 import { type Arena, BINDING_ALIGNMENT, type Bank, type Demand, alignUp, planArena } from './arena.js';
-import { type Step, WRITTEN, region, weights } from './step.js';
+import { type Step, region, weights } from './step.js';
 import { type Traits, gemmVariant, plainVariant, spatialVariant, stemVariant } from './variants.js';
 
 export interface PlanOptions {
@@ -21,12 +21,13 @@ export interface PlanOptions {
   /** Storage of the feature maps; the arithmetic is f32 in both. */
   readonly activations: 'f32' | 'f16';
   readonly traits: Traits;
-  /** Best classes that the scores stage finds. */
-  readonly top: number;
   /** Keep every tap until the end, for `verify`; costs memory. */
   readonly taps?: boolean;
   readonly sigmoid?: boolean;
 }
+
+/** Best classes that the scores stage finds, if there are as many. */
+const TOP = 10;
 
 /** A feature map that can be read back: `quads` of the region hold `channels` in `layout`. */
 export interface Tap {
@@ -48,8 +49,11 @@ export interface NetworkPlan {
   readonly input: { readonly region: string; readonly plane: number };
   /** Quads of a logits row. */
   readonly classQuads: number;
-  /** The map under the head, which class activation maps have the size of. */
+  /** Candidates of a row of `best`. */
+  readonly top: number;
+  /** The map under the head, which class activation maps have the size of, and its channels. */
   readonly finalSize: Size;
+  readonly finalLayout: ChannelLayout;
 }
 
 /** WebGPU's default `maxComputeWorkgroupsPerDimension`. */
@@ -118,7 +122,9 @@ class Planner {
       taps: this.taps,
       input: { region: input.name, plane: input.plane },
       classQuads: quadsFor(config.classes),
+      top: Math.min(TOP, config.classes),
       finalSize: last.size,
+      finalLayout: last.layout,
     };
   }
 
@@ -353,10 +359,11 @@ class Planner {
     const pixels = area(last.size);
     const { quads, channels } = last.layout;
     const classQuads = quadsFor(config.classes);
+    const top = Math.min(TOP, config.classes);
     const [own, opposite] = [last.bank, other(last.bank)];
     this.vector('pooled', opposite, batch * quads * 4);
     this.vector('logits', own, batch * classQuads * 4);
-    this.vector('best', opposite, batch * options.top * 2);
+    this.vector('best', opposite, batch * top * 2);
     this.vector('scores', opposite, batch * classQuads * 4);
     this.vector('heat', opposite, batch * pixels);
     this.steps.push(
@@ -386,7 +393,7 @@ class Planner {
         kernel: 'scores',
         variant: { tile: {}, overrides: {} },
         bindings: { logits: region('logits'), best: region('best'), scores: region('scores') },
-        params: { classes: config.classes, stride: classQuads * 4, top: options.top, sigmoid: options.sigmoid ? 1 : 0 },
+        params: { classes: config.classes, stride: classQuads * 4, top, sigmoid: options.sigmoid ? 1 : 0 },
         workgroups: [batch, 1, 1],
         macs: 0,
       },
@@ -456,5 +463,3 @@ function gemmWorkgroups(pixels: number, outQuads: number, variant: { tile: Reado
   const perGroup = (variant.overrides.WORKGROUP ?? 1) * (variant.tile.TILE_PIXELS ?? 1);
   return [Math.ceil(pixels / perGroup), Math.ceil(outQuads / (variant.tile.TILE_QUADS ?? 1)), 1];
 }
-
-export { WRITTEN };

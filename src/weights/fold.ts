@@ -67,10 +67,19 @@ function foldConv(source: Source, name: string, norm: Affine | null): ConvFold {
   const [out = 0, channels = 0, kernel] = source.tensors.get(`${name}.weight`)?.shape ?? [];
   if (kernel !== 1 && kernel !== 3 && kernel !== 7) throw wrong(`${name}.weight`, `has kernel size ${kernel}`);
   if (!norm) return { out, in: channels, kernel, weight: toSingle(weight), bias: bias ?? new Float32Array(out) };
-  const each = channels * kernel * kernel;
-  const folded = Float32Array.from(weight, (w, index) => w * (norm.scale[Math.floor(index / each)] ?? 0));
   const foldedBias = Float32Array.from(norm.shift, (shift, o) => shift + (bias?.[o] ?? 0) * (norm.scale[o] ?? 0));
-  return { out, in: channels, kernel, weight: folded, bias: foldedBias };
+  return { out, in: channels, kernel, weight: scaleRows(weight, norm.scale), bias: foldedBias };
+}
+
+/** Multiplies each output channel's weights by its scale. A loop: `from` with a function takes ten times as long. */
+function scaleRows(weight: Float32Array | Float64Array, scale: Float64Array): Float32Array {
+  const folded = new Float32Array(weight.length);
+  const each = weight.length / scale.length;
+  let index = 0;
+  for (const factor of scale) {
+    for (const end = index + each; index < end; index++) folded[index] = (weight[index] ?? 0) * factor;
+  }
+  return folded;
 }
 
 function readNorm(source: Source, name: string): Affine {
@@ -107,8 +116,9 @@ function numbers(source: Source, name: string): Float32Array | Float64Array {
   const tensor = source.tensors.get(name);
   if (!tensor) throw wrong(name, 'is missing');
   const values = toFloats(tensor);
+  // NaN and infinities survive a sum of products with zero, which is several times quicker than asking each value.
   let poison = 0;
-  for (const value of values) poison += value * 0;
+  for (let i = 0; i < values.length; i++) poison += (values[i] ?? 0) * 0;
   if (!Number.isFinite(poison)) {
     const index = values.findIndex((value) => !Number.isFinite(value));
     throw wrong(name, `has ${values[index]} at element ${index}`);

@@ -1,0 +1,64 @@
+/**
+ * Some code bases concatenate a layer's *new* features in front of the old ones. Shapes do not show it; the user says
+ * it, and the weights are permuted here so that the runtime knows one order only: old first.
+ */
+import type { DenseNetConfig } from '../model/config.js';
+import { blockInputs, names } from '../model/tensors.js';
+import { DTYPE_BYTES, elementCount, type Tensor, type TensorMap } from '../weights/tensor.js';
+
+/**
+ * @param tensors canonical, of a net that concatenates new features first
+ * @returns the same network for a runtime that concatenates old features first
+ */
+export function oldFeaturesFirst(tensors: TensorMap, config: DenseNetConfig): TensorMap {
+  const out = new Map(tensors);
+  const inputs = blockInputs(config);
+  for (const [index, layers] of config.blocks.entries()) {
+    const b = index + 1;
+    const channels = inputs[index] ?? 0;
+    for (let i = 1; i <= layers; i++) {
+      const order = positions(channels, config.growthRate, i - 1);
+      permuteNorm(out, names.layer(b, i, 'norm1'), order);
+      permuteInputs(out, names.layer(b, i, 'conv1'), order);
+    }
+    const order = positions(channels, config.growthRate, layers);
+    const isLast = b === config.blocks.length;
+    permuteNorm(out, isLast ? names.finalNorm : names.transition(b, 'norm'), order);
+    permuteInputs(out, isLast ? names.classifier : names.transition(b, 'conv'), order);
+  }
+  return out;
+}
+
+/** For each channel in old-first order, where it stands in new-first order: layer `l`'s of `layers` from the end. */
+function positions(channels: number, growth: number, layers: number): number[] {
+  const old = Array.from({ length: channels }, (_, c) => layers * growth + c);
+  const grown = Array.from({ length: layers }, (_, l) =>
+    Array.from({ length: growth }, (_, c) => (layers - 1 - l) * growth + c),
+  );
+  return [...old, ...grown.flat()];
+}
+
+function permuteNorm(tensors: Map<string, Tensor>, name: string, order: readonly number[]): void {
+  for (const leaf of ['weight', 'bias', 'running_mean', 'running_var']) {
+    const tensor = tensors.get(`${name}.${leaf}`);
+    if (tensor) tensors.set(tensor.name, permute(tensor, 0, order));
+  }
+}
+
+function permuteInputs(tensors: Map<string, Tensor>, name: string, order: readonly number[]): void {
+  const tensor = tensors.get(`${name}.weight`);
+  if (tensor) tensors.set(tensor.name, permute(tensor, 1, order));
+}
+
+/** out[…, j, …] = in[…, order[j], …] along `axis`, whatever the element type. */
+function permute(tensor: Tensor, axis: number, order: readonly number[]): Tensor {
+  const inner = elementCount(tensor.shape.slice(axis + 1)) * DTYPE_BYTES[tensor.dtype];
+  const row = order.length * inner;
+  const bytes = new Uint8Array(tensor.bytes.length);
+  for (let start = 0; start < bytes.length; start += row) {
+    for (const [j, from] of order.entries()) {
+      bytes.set(tensor.bytes.subarray(start + from * inner, start + (from + 1) * inner), start + j * inner);
+    }
+  }
+  return { ...tensor, bytes };
+}

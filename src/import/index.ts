@@ -1,0 +1,82 @@
+/**
+ * Any checkpoint → canonical tensors and what the file says about them. Never part of the runtime bundle; works in
+ * Node and in a browser's worker. The decoders are loaded when a file needs them.
+ */
+import { ModelFormatError } from '../errors.js';
+import type { DenseNetConfig } from '../model/config.js';
+import type { ModelMetadata } from '../model/model.js';
+import { decodeMetadata } from '../weights/metadata.js';
+import { interpretTensors } from '../weights/model-file.js';
+import { readSafetensors } from '../weights/safetensors.js';
+import type { TensorMap } from '../weights/tensor.js';
+import { oldFeaturesFirst } from './concat-order.js';
+
+export interface ImportOptions {
+  /** Which dict to take, where a PyTorch file holds several networks. */
+  readonly key?: string;
+  /** `new-first`: the net concatenates new features in front of the old; its weights are permuted. */
+  readonly concat?: 'old-first' | 'new-first';
+  /** Overrides what the framework implies: 1e-5, Keras 1.001e-5. */
+  readonly bnEpsilon?: number;
+}
+
+export type CheckpointFormat = 'safetensors' | 'pytorch';
+
+export interface ImportedCheckpoint {
+  /** Under canonical names, checked against `config`; ready for `writeModel`. */
+  readonly tensors: TensorMap;
+  readonly config: DenseNetConfig;
+  readonly metadata: ModelMetadata;
+  readonly source: { readonly format: CheckpointFormat; readonly scheme: string; readonly fileName: string };
+}
+
+/** A decoder's result: tensors under any known scheme, and the metadata that the format holds or implies. */
+interface Decoded {
+  readonly tensors: TensorMap;
+  readonly metadata: ModelMetadata;
+}
+
+/**
+ * Reads a checkpoint; the format is told by its first bytes, not by its name.
+ *
+ * @throws ModelFormatError when it cannot be read, ModelShapeError when it is no DenseNet
+ */
+export async function importCheckpoint(
+  bytes: Uint8Array,
+  fileName: string,
+  options: ImportOptions = {},
+): Promise<ImportedCheckpoint> {
+  const format = sniff(bytes, fileName);
+  const decoded = await decode(format, bytes, options);
+  const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
+  const metadata = { ...decoded.metadata, ...(bnEpsilon === undefined ? {} : { bnEpsilon }) };
+  const { canonical, config, scheme } = interpretTensors(decoded.tensors, metadata);
+  const tensors = options.concat === 'new-first' ? oldFeaturesFirst(canonical, config) : canonical;
+  return { tensors, config, metadata, source: { format, scheme, fileName } };
+}
+
+async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {
+  switch (format) {
+    case 'safetensors': {
+      const { tensors, metadata } = readSafetensors(bytes);
+      return { tensors, metadata: decodeMetadata(metadata) };
+    }
+    case 'pytorch': {
+      const { readPyTorch } = await import('./pytorch/index.js');
+      return { tensors: readPyTorch(bytes, options.key), metadata: {} };
+    }
+  }
+}
+
+/** @throws ModelFormatError when no known format begins so */
+function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
+  const [a, b, c, d] = bytes;
+  if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return 'pytorch';
+  if (a === 0x80 && b !== undefined && b <= 5) return 'pytorch';
+  if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
+  const start = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  throw new ModelFormatError(
+    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch): it begins with ${start || 'nothing'}`,
+    { format: 'unknown', offset: 0 },
+  );
+}

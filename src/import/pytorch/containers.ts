@@ -1,0 +1,130 @@
+/**
+ * The two containers of PyTorch files: zip archives (torch 1.6 and later) and the stream of pickles before. Both give
+ * the unpickled object and a way to a storage's bytes.
+ */
+import { unzipSync } from 'fflate';
+import { ModelFormatError } from '../../errors.js';
+import { DTYPE_BYTES } from '../../weights/tensor.js';
+import { ByteCursor } from './cursor.js';
+import type { StorageReader } from './tensors.js';
+import { unpickle } from './unpickle.js';
+import { Instance, type PickleValue, StorageRef, TensorRef } from './values.js';
+
+export interface Container {
+  readonly root: PickleValue;
+  /** Fetches these storages only: a checkpoint's optimiser state is often twice the network. */
+  readonly open: (storages: readonly StorageRef[]) => StorageReader;
+}
+
+const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
+const MAX_ZIP_ENTRIES = 100_000;
+/** torch stores without compression; a re-zipped checkpoint of float noise shrinks by a tenth. */
+const MAX_EXPANSION = 16;
+
+/** @throws ModelFormatError for a damaged archive, an expansion beyond bounds, or one that is no PyTorch file */
+export function openZip(bytes: Uint8Array): Container {
+  const names: string[] = [];
+  unzip(bytes, (name) => {
+    names.push(name);
+    return false;
+  });
+  const pickleName = names.find((name) => /(^|\/)data\.pkl$/.test(name));
+  if (pickleName === undefined)
+    throw wrong(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);
+  const folder = pickleName.slice(0, -'data.pkl'.length);
+  const head = unzip(bytes, (name) => name === pickleName || name === `${folder}byteorder`);
+  const order = head[`${folder}byteorder`];
+  if (order && new TextDecoder().decode(order).trim() !== 'little')
+    throw wrong('it was written on a big-endian machine');
+  const root = unpickle(new ByteCursor(head[pickleName] ?? new Uint8Array(0)));
+  const pathOf = (storage: StorageRef) => `${folder}data/${storage.key}`;
+  const open = (wanted: readonly StorageRef[]): StorageReader => {
+    const paths = new Set(wanted.map(pathOf));
+    const storages = unzip(bytes, (name) => paths.has(name));
+    return (storage) => {
+      const data = storages[pathOf(storage)];
+      const needed = storage.count * elementSize(storage);
+      if (data && data.length >= needed) return data;
+      throw wrong(`storage ${storage.key} has ${data?.length ?? 0} of ${needed} bytes; the file may be truncated`);
+    };
+  };
+  return { root, open };
+}
+
+function unzip(bytes: Uint8Array, wanted: (name: string) => boolean): Record<string, Uint8Array> {
+  let entries = 0;
+  let total = 0;
+  try {
+    return unzipSync(bytes, {
+      filter: ({ name, originalSize, size }) => {
+        if (++entries > MAX_ZIP_ENTRIES) throw wrong(`the zip archive has more than ${MAX_ZIP_ENTRIES} entries`);
+        if (!wanted(name)) return false;
+        total += Math.max(size, originalSize);
+        if (total > MAX_EXPANSION * bytes.length) throw wrong(`the zip archive would expand to over ${total} bytes`);
+        return true;
+      },
+    });
+  } catch (cause) {
+    if (cause instanceof ModelFormatError) throw cause;
+    throw new ModelFormatError(
+      'bad PyTorch file: the zip archive is damaged or truncated',
+      { format: 'pytorch' },
+      { cause },
+    );
+  }
+}
+
+/** @throws ModelFormatError when the stream is not torch's, or ends early */
+export function openLegacy(bytes: Uint8Array): Container {
+  const cursor = new ByteCursor(bytes);
+  if (unpickle(cursor) !== LEGACY_MAGIC) throw wrong('it is a pickle, but not one that torch.save made');
+  unpickle(cursor); // the protocol's version, 1001 ever since
+  const system = unpickle(cursor);
+  if (system instanceof Map && system.get('little_endian') === false)
+    throw wrong('it was written on a big-endian machine');
+  const root = unpickle(cursor);
+  const keys = unpickle(cursor);
+  const sizes = storageSizes(root);
+  const storages = new Map<string, Uint8Array>();
+  for (const key of Array.isArray(keys) ? keys : []) {
+    const size = typeof key === 'string' ? sizes.get(key) : undefined;
+    if (typeof key !== 'string' || size === undefined) throw wrong(`storage ${String(key)} belongs to no tensor`);
+    storages.set(key, cursor.take(cursor.u64() * size));
+  }
+  const open = (): StorageReader => (storage) => {
+    const data = storages.get(storage.key);
+    if (!data) throw wrong(`storage ${storage.key} is not in the file`);
+    return data;
+  };
+  return { root, open };
+}
+
+/** Storage key → element size: the stream itself gives counts only. */
+function storageSizes(root: PickleValue): Map<string, number> {
+  const sizes = new Map<string, number>();
+  const seen = new Set<PickleValue>();
+  const open: PickleValue[] = [root];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (value instanceof StorageRef) sizes.set(value.key, elementSize(value));
+    else for (const part of partsOf(value)) open.push(part);
+  }
+  return sizes;
+}
+
+function* partsOf(value: PickleValue): Iterable<PickleValue> {
+  if (value instanceof TensorRef) yield value.storage;
+  else if (value instanceof Map) for (const entry of value) yield* entry;
+  else if (value instanceof Instance) yield* [[...value.args], value.state, value.entries, value.items];
+  else if (Array.isArray(value)) yield* value;
+}
+
+/** An untyped storage counts in bytes. */
+function elementSize({ dtype }: StorageRef): number {
+  return dtype === null ? 1 : DTYPE_BYTES[dtype];
+}
+
+function wrong(what: string): ModelFormatError {
+  return new ModelFormatError(`bad PyTorch file: ${what}`, { format: 'pytorch' });
+}

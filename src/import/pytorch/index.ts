@@ -1,0 +1,21 @@
+/** PyTorch checkpoints (`.pth`, `.pt`, `.pth.tar`) → tensors under the names that the file gives them. */
+import type { TensorMap } from '../../weights/tensor.js';
+import { openLegacy, openZip } from './containers.js';
+import { findStateDict } from './state-dict.js';
+import { TensorMaker } from './tensors.js';
+
+/** Bytes that rearranging non-contiguous tensors may take, per byte of the file. */
+const COPY_RATIO = 4;
+
+/**
+ * @param bytes the whole file; tensors may be views into it
+ * @param key the dict to take, where a file holds several networks
+ * @throws ModelFormatError for every way to be wrong; nothing in the file is ever run
+ */
+export function readPyTorch(bytes: Uint8Array, key?: string): TensorMap {
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  const { root, open } = isZip ? openZip(bytes) : openLegacy(bytes);
+  const found = [...findStateDict(root, key)];
+  const maker = new TensorMaker(open(found.map(([, { storage }]) => storage)), COPY_RATIO * bytes.length);
+  return new Map(found.map(([name, ref]) => [name, maker.make(name, ref)]));
+}

@@ -1,0 +1,42 @@
+/** Tensors as input: the checks, and the way to the GPU. */
+import type { TensorInput } from './api.js';
+import type { Recorder } from './engine.js';
+import { TensorShapeError } from './errors.js';
+import type { Executable } from './gpu/executable.js';
+import type { Session } from './gpu/session.js';
+import type { DenseNetConfig } from './model/config.js';
+
+/** @throws TensorShapeError when shape and data do not fit each other or the network, or a value is not finite */
+export function checkTensor({ data, shape }: TensorInput, config: DenseNetConfig): void {
+  const expected = `[N, ${config.inChannels}, H, W]`;
+  const found = `[${shape.join(', ')}]`;
+  const isWhole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
+  if (!isWhole || shape[1] !== config.inChannels) {
+    throw new TensorShapeError(`the network takes ${expected}, not ${found}`, expected, found);
+  }
+  const count = shape.reduce((product, side) => product * side, 1);
+  const values = data instanceof Float32Array ? data.length : data.size / 4;
+  if (data instanceof Float32Array ? values !== count : values < count) {
+    const message = `a tensor of shape ${found} has ${count} values, but the data has ${values}`;
+    throw new TensorShapeError(message, String(count), String(values));
+  }
+  if (data instanceof Float32Array) checkFinite(data);
+}
+
+function checkFinite(data: Float32Array): void {
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  const found = String(data[bad]);
+  throw new TensorShapeError(`the tensor holds ${found} at index ${bad}: inputs must be finite`, 'finite values', found);
+}
+
+/** Writes the data where the pack kernel reads it, or records the copy of a GPU buffer to there. */
+export function feedTensor(session: Session, executable: Executable, data: Float32Array | GPUBuffer): Recorder {
+  if (data instanceof Float32Array) {
+    session.device.queue.writeBuffer(executable.tensor, 0, data.buffer, data.byteOffset, data.byteLength);
+    return {};
+  }
+  const { batch, inputSize } = executable.plan.options;
+  const bytes = batch * executable.plan.config.inChannels * inputSize[0] * inputSize[1] * 4;
+  return { copies: (encoder) => encoder.copyBufferToBuffer(data, 0, executable.tensor, 0, bytes) };
+}

@@ -1,0 +1,52 @@
+/** Pictures as input: one preprocessor per session, made from the model file's specification. */
+import type { Recorder } from './engine.js';
+import { ImageError } from './errors.js';
+import type { Executable } from './gpu/executable.js';
+import type { Session } from './gpu/session.js';
+import { Preprocessor } from './image/preprocessor.js';
+import { type ImageSource, openPicture } from './image/source.js';
+import type { PreprocessSpec } from './image/spec.js';
+
+export class Pictures {
+  private readonly preprocessors = new WeakMap<Session, Promise<Preprocessor>>();
+
+  /** @param spec null when the model file has none: pictures are then refused, with the repair */
+  constructor(
+    private readonly spec: PreprocessSpec | null,
+    private readonly input: { readonly channels: number; readonly size: readonly [height: number, width: number] },
+  ) {}
+
+  /** Compiles the preprocessing kernels for a session. @throws ShaderError, ImageError when the model's own rows clash */
+  async prepare(session: Session): Promise<void> {
+    if (this.spec) await this.preprocessor(session, this.spec);
+  }
+
+  /** @throws ImageError when a picture cannot be used; nothing stays open then */
+  async feed(session: Session, executable: Executable, images: readonly ImageSource[]): Promise<Recorder> {
+    if (!this.spec) {
+      throw new ImageError(
+        'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor',
+      );
+    }
+    const preprocessor = await this.preprocessor(session, this.spec);
+    const opened = await Promise.allSettled(images.map((image) => openPicture(image, session.device.limits.maxTextureDimension2D)));
+    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed) {
+      for (const picture of pictures) if (picture.kind === 'external') picture.close?.();
+      throw failed.reason;
+    }
+    const batch = await preprocessor.prepare(pictures);
+    const destination = session.locate(executable, executable.plan.input.region);
+    return { dispatches: (pass) => batch.encode(pass, destination), release: () => batch.release() };
+  }
+
+  private preprocessor(session: Session, spec: PreprocessSpec): Promise<Preprocessor> {
+    let made = this.preprocessors.get(session);
+    if (!made) {
+      made = Preprocessor.create(session.device, session.pipelines, spec, this.input).then((p) => session.adopt(p));
+      this.preprocessors.set(session, made);
+    }
+    return made;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * A DenseNet forward pass in plain TypeScript and double precision: the yardstick for the kernels. Written for
+ * obviousness; it shares nothing with the code under test but `FoldedModel`.
+ */
+import type { ConvFold, FoldedModel, NormFold } from '../../src/model/model.js';
+
+/** Channels × height × width of one picture, row-major. */
+interface FeatureMap {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly values: Float64Array;
+}
+
+export interface Tap {
+  /** [N, C, H, W], or [N, C] for `pooled` and `logits`. */
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+}
+
+/**
+ * @param input NCHW
+ * @returns `stem` (after its pool), `block1`… (all channels), `final` (after the last norm and ReLU), `pooled`, `logits`
+ */
+export function forward(
+  model: FoldedModel,
+  input: ArrayLike<number>,
+  [batch, channels, height, width]: readonly [number, number, number, number],
+): Map<string, Tap> {
+  const size = channels * height * width;
+  const pictures = Array.from({ length: batch }, (_, n) => {
+    const values = Float64Array.from({ length: size }, (_, i) => input[n * size + i] ?? Number.NaN);
+    return forwardOne(model, { channels, height, width, values });
+  });
+  const taps = new Map<string, Tap>();
+  for (const [name, first] of pictures[0] ?? []) {
+    const values = pictures.flatMap((picture) => [...(picture.get(name)?.values ?? [])]);
+    const isVector = name === 'pooled' || name === 'logits';
+    const shape = isVector ? [batch, first.channels] : [batch, first.channels, first.height, first.width];
+    taps.set(name, { shape, values: Float64Array.from(values) });
+  }
+  return taps;
+}
+
+function forwardOne(model: FoldedModel, picture: FeatureMap): Map<string, FeatureMap> {
+  const { config, stem, blocks, head } = model;
+  const taps = new Map<string, FeatureMap>();
+  let x = convolve(picture, stem, config.stem === 'imagenet' ? 2 : 1);
+  if (config.stemNorm) x = relu(x);
+  if (config.stem === 'imagenet') x = maxPool(x);
+  taps.set('stem', x);
+  for (const [b, { layers, transition }] of blocks.entries()) {
+    for (const { norm, reduce, conv } of layers) {
+      const activated = normRelu(x, norm);
+      const narrow = reduce ? relu(convolve(activated, reduce, 1)) : activated;
+      x = concatenate(x, convolve(narrow, conv, 1));
+    }
+    taps.set(`block${b + 1}`, x);
+    if (transition) x = averagePool(convolve(normRelu(x, transition.norm), transition.conv, 1));
+  }
+  const final = normRelu(x, head.norm);
+  const pooled = globalAverage(final);
+  taps.set('final', final).set('pooled', pooled);
+  return taps.set('logits', linear(pooled, head.weight, head.bias));
+}
+
+/** Zero-padded so that stride 1 keeps the size. */
+function convolve(x: FeatureMap, { out, in: channels, kernel, weight, bias }: ConvFold, stride: number): FeatureMap {
+  const pad = (kernel - 1) / 2;
+  const height = Math.floor((x.height + 2 * pad - kernel) / stride) + 1;
+  const width = Math.floor((x.width + 2 * pad - kernel) / stride) + 1;
+  const values = new Float64Array(out * height * width);
+  for (let o = 0; o < out; o++) {
+    values.fill(at(bias, o), o * height * width, (o + 1) * height * width);
+    for (let c = 0; c < channels; c++) {
+      for (let ky = 0; ky < kernel; ky++) {
+        for (let kx = 0; kx < kernel; kx++) {
+          const w = at(weight, ((o * channels + c) * kernel + ky) * kernel + kx);
+          for (let row = 0; row < height; row++) {
+            const y = row * stride + ky - pad;
+            if (y < 0 || y >= x.height) continue;
+            const source = (c * x.height + y) * x.width + kx - pad;
+            const target = (o * height + row) * width;
+            for (let column = 0; column < width; column++) {
+              const position = column * stride + kx - pad;
+              if (position < 0 || position >= x.width) continue;
+              values[target + column] = at(values, target + column) + w * at(x.values, source + column * stride);
+            }
+          }
+        }
+      }
+    }
+  }
+  return { channels: out, height, width, values };
+}
+
+function normRelu(x: FeatureMap, { scale, shift }: NormFold): FeatureMap {
+  const size = x.height * x.width;
+  const values = x.values.map((value, i) => {
+    const c = Math.floor(i / size);
+    return Math.max(0, value * at(scale, c) + at(shift, c));
+  });
+  return { ...x, values };
+}
+
+function relu(x: FeatureMap): FeatureMap {
+  return { ...x, values: x.values.map((value) => Math.max(0, value)) };
+}
+
+function concatenate(a: FeatureMap, b: FeatureMap): FeatureMap {
+  const values = new Float64Array(a.values.length + b.values.length);
+  values.set(a.values);
+  values.set(b.values, a.values.length);
+  return { ...a, channels: a.channels + b.channels, values };
+}
+
+/** 3×3, stride 2, one pixel of border that never wins. */
+function maxPool(x: FeatureMap): FeatureMap {
+  return pool(x, Math.ceil(x.height / 2), Math.ceil(x.width / 2), (window) => Math.max(...window), 3, 1);
+}
+
+/** 2×2, stride 2; an odd last row or column is dropped. */
+function averagePool(x: FeatureMap): FeatureMap {
+  const mean = (window: readonly number[]) => window.reduce((sum, value) => sum + value, 0) / 4;
+  return pool(x, Math.floor(x.height / 2), Math.floor(x.width / 2), mean, 2, 0);
+}
+
+function pool(
+  x: FeatureMap,
+  height: number,
+  width: number,
+  combine: (window: readonly number[]) => number,
+  kernel: number,
+  pad: number,
+): FeatureMap {
+  const values = new Float64Array(x.channels * height * width);
+  for (let c = 0, i = 0; c < x.channels; c++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, i++) {
+        const window: number[] = [];
+        for (let y = 2 * row - pad; y < 2 * row - pad + kernel; y++) {
+          for (let z = 2 * column - pad; z < 2 * column - pad + kernel; z++) {
+            if (y >= 0 && y < x.height && z >= 0 && z < x.width)
+              window.push(at(x.values, (c * x.height + y) * x.width + z));
+          }
+        }
+        values[i] = combine(window);
+      }
+    }
+  }
+  return { channels: x.channels, height, width, values };
+}
+
+function globalAverage(x: FeatureMap): FeatureMap {
+  const size = x.height * x.width;
+  const values = Float64Array.from({ length: x.channels }, (_, c) => {
+    const channel = x.values.subarray(c * size, (c + 1) * size);
+    return channel.reduce((sum, value) => sum + value, 0) / size;
+  });
+  return { channels: x.channels, height: 1, width: 1, values };
+}
+
+function linear(x: FeatureMap, weight: Float32Array, bias: Float32Array): FeatureMap {
+  const values = Float64Array.from(bias, (start, o) =>
+    x.values.reduce((sum, value, c) => sum + value * at(weight, o * x.channels + c), start),
+  );
+  return { channels: bias.length, height: 1, width: 1, values };
+}
+
+/** Reads an element; outside the array it poisons the result instead of hiding the mistake. */
+function at(values: ArrayLike<number>, index: number): number {
+  return values[index] ?? Number.NaN;
+}
