@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { minify } from 'terser';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -47,14 +48,11 @@ function describeKernel(file, preamble) {
   const resources = [...reflect.storage, ...reflect.uniforms, ...reflect.textures, ...reflect.samplers];
   resources.sort((a, b) => a.binding - b.binding);
   const params = reflect.uniforms.find((u) => u.name === 'params');
-  const tile = [...source.matchAll(/^const (\w+) = (\d+)u; \/\/ tile$/gm)].map(([, name, value]) => [name, Number(value)]);
   return {
     source: strip(source),
     bindings: resources.map((r) => ({ name: r.name, binding: r.binding, kind: bindingKind(r) })),
     params: Object.fromEntries((params?.type.members ?? []).map((m) => [m.name, { offset: m.offset, type: m.type.name }])),
     paramsBytes: params?.size ?? 0,
-    overrides: Object.fromEntries(reflect.overrides.map((o) => [o.name, o.type.name])),
-    tile: Object.fromEntries(tile),
   };
 }
 
@@ -76,7 +74,7 @@ export function writeManifest() {
 const CLI_EXTERNAL = ['puppeteer-core', '@puppeteer/browsers', 'sharp', 'webgpu', 'fflate', 'h5wasm', 'protobufjs'];
 
 async function bundle() {
-  const browser = { bundle: true, minify: true, sourcemap: true, target: 'es2022', logLevel: 'warning' };
+  const browser = { bundle: true, sourcemap: true, target: 'es2022', logLevel: 'warning' };
   const entry = join(ROOT, 'src/index.ts');
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   mkdirSync(join(ROOT, 'dist'));
@@ -85,6 +83,7 @@ async function bundle() {
     { ...browser, entryPoints: [entry], format: 'iife', globalName: 'DenseNetWebGPU', outfile: 'dist/densenet-webgpu.iife.js' },
     {
       entryPoints: [join(ROOT, 'src/cli/main.ts')],
+      banner: { js: '#!/usr/bin/env node' },
       bundle: true,
       platform: 'node',
       format: 'esm',
@@ -95,6 +94,22 @@ async function bundle() {
     },
   ];
   await Promise.all(builds.map((options) => esbuild.build({ absWorkingDir: ROOT, ...options })));
+  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false)]);
+}
+
+/** Terser, since its result is 4 % smaller gzipped than esbuild's own minifier's. */
+async function shrink(file, module) {
+  const path = join(ROOT, 'dist', file);
+  const map = { content: readFileSync(`${path}.map`, 'utf8'), url: `${file}.map` };
+  const { code, map: shrunk } = await minify(readFileSync(path, 'utf8'), {
+    module,
+    ecma: 2020,
+    compress: { passes: 3 },
+    mangle: true,
+    sourceMap: map,
+  });
+  writeFileSync(path, code);
+  writeFileSync(`${path}.map`, shrunk);
 }
 
 function declarations() {

@@ -49,5 +49,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum += taps[(2u + i) * params.width + x] * pixelAt(start + i, params.firstRow + group.y);
   }
   let bytes = vec3u(clamp(sum >> vec3u(22u), vec3i(0), vec3i(255)));
-  dst[group.y * params.width + x] = bytes.r | bytes.g << 8u | bytes.b << 16u;
+  dst[group.y * params.width + x] = bytes.r | (bytes.g << 8u) | (bytes.b << 16u);
 }

@@ -5,6 +5,6 @@ export * from './errors.js';
 export type { AdapterReport } from './gpu/device.js';
 export { Heatmap, type Pixels } from './heatmap.js';
 export type { PreprocessSpec } from './image/spec.js';
-export { type DenseNetConfig, FAMILY, familyConfig } from './model/config.js';
+export type { DenseNetConfig } from './model/config.js';
 export type { ModelMetadata } from './model/model.js';
 export type { NetworkPlan } from './plan/network.js';

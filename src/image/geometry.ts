@@ -86,7 +86,7 @@ function resizedSize({ resize }: PreprocessSpec, width: number, height: number):
 function cropOffset(size: number, crop: number, rounding: PreprocessSpec['cropRounding'] = 'even'): number {
   const half = (size - crop) / 2;
   if (rounding === 'down') return Math.floor(half);
-  if (half < 0) return -Math.floor(-half);
+  if (half < 0) return 0 - Math.floor(-half);
   const down = Math.floor(half);
   return half - down === 0.5 ? down + (down % 2) : Math.round(half);
 }

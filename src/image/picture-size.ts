@@ -223,7 +223,7 @@ class BindGroups<Key> {
 function uniform<K extends ResizeKernel>(
   kernel: K,
   values: Readonly<Record<keyof (typeof KERNELS)[K]['params'], number | readonly number[]>>,
-): DataView<ArrayBuffer> {
+): Uint8Array<ArrayBuffer> {
   const { params, paramsBytes } = KERNELS[kernel];
   const view = new DataView(new ArrayBuffer(paramsBytes));
   const offsets = new Map(Object.entries(params).map(([name, { offset }]) => [name, offset]));
@@ -232,5 +232,5 @@ function uniform<K extends ResizeKernel>(
     if (typeof value === 'number') view.setUint32(offset, value, true);
     else value.forEach((component, c) => view.setFloat32(offset + 4 * c, component, true));
   }
-  return view;
+  return new Uint8Array(view.buffer);
 }

@@ -1,0 +1,160 @@
+/** A network in a headless browser: the built bundle on a page of its own, fed over a local server. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'puppeteer-core';
+import type { TapResult } from '../api.js';
+import { DenseNetError, DownloadError, ImageError, type DenseNetErrorName } from '../errors.js';
+import type { AdapterReport } from '../gpu/device.js';
+import { type BrowserKind, launchBrowser } from './browser.js';
+import { PACKAGE } from './files.js';
+import type { Classified, Runner, RunnerOptions } from './runner.js';
+import { startServer } from './server.js';
+
+const PAGE = '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="/page.js"></script>';
+/** The longest that a step on the page may take; software GPUs are slow. */
+const STEP_MS = 180_000;
+
+/** An error that was thrown on the page, with its own name and message. */
+class PageError extends DenseNetError {
+  constructor(
+    override readonly name: DenseNetErrorName,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+type Answer<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
+
+export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  const files = new Map<string, Uint8Array | string>([
+    ['/', PAGE],
+    ['/page.js', PAGE_SCRIPT],
+    ['/model', model],
+  ]);
+  const posted = new Map<string, Buffer>();
+  const onPost = (url: string, body: Buffer) => void posted.set(url, body);
+  const browser = await launchBrowser(kind);
+  const server = await startServer({ folders: { '/dist/': join(PACKAGE, 'dist') }, files, onPost });
+  const close = async () => {
+    await browser.close();
+    await server.close();
+  };
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(STEP_MS);
+    await page.goto(`${server.origin}/`);
+    await page.waitForFunction('globalThis.runner !== undefined');
+    const adapter = await ask<AdapterReport>(page, 'load', options);
+    return {
+      backend: kind,
+      adapter,
+      async classify(path, topK) {
+        files.set('/picture', readPicture(path));
+        return ask<Classified>(page, 'classify', { topK, name: path });
+      },
+      async taps(data, shape) {
+        files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+        const shapes = await ask<Record<string, number[]>>(page, 'taps', { shape });
+        return new Map(Object.entries(shapes).map(([name, tapShape]) => [name, tapOf(name, tapShape, posted)]));
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function ask<T>(page: Page, method: string, argument: unknown): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the page did not answer to ${method} in ${STEP_MS / 1000} s`)), STEP_MS);
+  });
+  try {
+    const call = `globalThis.runner.answer(${JSON.stringify(method)}, ${JSON.stringify(argument)})`;
+    const answer: unknown = await Promise.race([page.evaluate(call), late]);
+    return unwrap<T>(answer);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The page's answers are made by {@link PAGE_SCRIPT}, so their shape is known. */
+function unwrap<T>(answer: unknown): T {
+  const known = answer as Answer<T>;
+  if ('value' in known) return known.value;
+  const { name, message } = known.error;
+  if (!ERROR_NAMES.has(name)) throw new Error(`${name}: ${message}`);
+  throw new PageError(name as DenseNetErrorName, message);
+}
+
+const ERROR_NAMES: ReadonlySet<string> = new Set([
+  'WebGPUUnavailableError',
+  'LimitError',
+  'ModelFormatError',
+  'ModelShapeError',
+  'DownloadError',
+  'ImageError',
+  'TensorShapeError',
+  'OptionError',
+  'ShaderError',
+  'OutOfMemoryError',
+  'DeviceLostError',
+  'PrecisionOverflowError',
+]);
+
+function readPicture(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new ImageError(`${path} cannot be read: check the path`, { cause });
+  }
+}
+
+function tapOf(name: string, shape: readonly number[], posted: ReadonlyMap<string, Buffer>): TapResult {
+  const body = posted.get(`/tap/${name}`);
+  if (!body) throw new DownloadError(name, null, `the page did not send the tap ${name}`);
+  return { shape, data: new Float32Array(new Uint8Array(body).buffer) };
+}
+
+/** Runs on the page, under a strict Content-Security-Policy. */
+const PAGE_SCRIPT = `
+import { DenseNet } from '/dist/densenet-webgpu.js';
+let net;
+const methods = {
+  async load(options) {
+    net = await DenseNet.load('/model', options);
+    return net.adapter;
+  },
+  async classify({ topK, name }) {
+    const blob = await (await fetch('/picture')).blob();
+    let picture;
+    try {
+      picture = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    } catch {
+      throw Object.assign(new Error(name + ' is no picture that this browser can decode'), { name: 'ImageError' });
+    }
+    const start = performance.now();
+    const top = await net.classify(picture, { topK });
+    const milliseconds = performance.now() - start;
+    picture.close();
+    return { top, milliseconds };
+  },
+  async taps({ shape }) {
+    const data = new Float32Array(await (await fetch('/tensor')).arrayBuffer());
+    const taps = await net.taps({ data, shape });
+    for (const [name, tap] of taps) await fetch('/tap/' + name, { method: 'POST', body: tap.data });
+    return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
+  },
+};
+globalThis.runner = {
+  async answer(method, argument) {
+    try {
+      return { value: await methods[method](argument) };
+    } catch (error) {
+      return { error: { name: error.name, message: error.message } };
+    }
+  },
+};
+`;

@@ -1,0 +1,71 @@
+/** `classify`: names what is in pictures. */
+import { basename } from 'node:path';
+import { type Command, note, oneOf, parse, print, printJson, UsageError } from './command.js';
+import { DEFAULT_MODEL, pictureFiles, readModelBytes } from './files.js';
+import { BACKENDS, type Classified, openRunner, type Runner } from './runner.js';
+
+const USAGE = `[PICTURE or FOLDER …] [--model PATH|URL] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
+
+Classifies pictures (JPEG, PNG, WebP, …) on the GPU; without any, the bundled samples.`;
+
+const OPTIONS = {
+  model: { type: 'string' },
+  top: { type: 'string' },
+  backend: { type: 'string' },
+  precision: { type: 'string' },
+} as const;
+
+type Outcome = ({ readonly image: string } & Classified) | { readonly image: string; readonly error: string };
+
+export const classify: Command = {
+  summary: 'name what is in pictures',
+  usage: USAGE,
+  async run(args) {
+    const { values, positionals } = parse(args, OPTIONS);
+    const top = Number(values.top ?? 5);
+    if (!Number.isInteger(top) || top < 1) throw new UsageError(`--top is ${values.top}; it must be a whole number, 1 or more`);
+    const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
+    const precision = oneOf('precision', values.precision, ['auto', 'f32', 'f16']) ?? 'f32';
+    const files = pictureFiles(positionals);
+    const model = values.model ?? DEFAULT_MODEL;
+    const bytes = await readModelBytes(model);
+    note(`Starting WebGPU (${backend}) …`);
+    const runner = await openRunner(backend, bytes, { precision });
+    try {
+      const outcomes: Outcome[] = [];
+      for (const file of files) outcomes.push(await one(runner, file, top));
+      report(outcomes, runner, model, values.json ?? false);
+      return outcomes.some((outcome) => 'error' in outcome) ? 1 : 0;
+    } finally {
+      await runner.close();
+    }
+  },
+};
+
+/** A bad picture is reported, and the others still go on. */
+async function one(runner: Runner, image: string, top: number): Promise<Outcome> {
+  try {
+    return { image, ...(await runner.classify(image, top)) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    note(`${image}: ${message}`);
+    return { image, error: message };
+  }
+}
+
+function report(outcomes: readonly Outcome[], runner: Runner, model: string, json: boolean): void {
+  const { adapter } = runner;
+  if (json) {
+    printJson({ results: outcomes, adapter: { backend: runner.backend, ...adapter }, model });
+    return;
+  }
+  for (const outcome of outcomes) {
+    if ('error' in outcome) continue;
+    print(`\n${basename(outcome.image)}  (${outcome.milliseconds.toFixed(1)} ms)`);
+    for (const { label, probability } of outcome.top) {
+      const bar = '█'.repeat(Math.round(probability * 30)).padEnd(30, '·');
+      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}`);
+    }
+  }
+  print(`\n${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' · ') || 'unnamed adapter'} (${runner.backend}); model ${model}`);
+}

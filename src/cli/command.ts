@@ -1,0 +1,60 @@
+/** What every command of the CLI has in common: its options, its output, its way to fail. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+/** One row of the command table. */
+export interface Command {
+  /** One line for `--help`. */
+  readonly summary: string;
+  /** The words after the command's name, and its options, for `densenet-webgpu COMMAND --help`. */
+  readonly usage: string;
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+/** Wrong usage: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError' as const;
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Options that every command takes. */
+const COMMON = { json: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean' } } as const satisfies Options;
+
+/** `node:util`'s strict parser, its complaints turned into {@link UsageError}. */
+export function parse<const T extends Options>(args: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...args], options: { ...COMMON, ...options }, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** @throws UsageError when the value is not one of the allowed */
+export function oneOf<const T extends string>(option: string, value: string | undefined, allowed: readonly T[]): T | undefined {
+  if (value === undefined) return undefined;
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw new UsageError(`--${option} is ${value}; it must be one of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** The one JSON document that `--json` promises. */
+export function printJson(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+export const print = (line: string): void => void process.stdout.write(`${line}\n`);
+export const note = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Columns padded to their widest cell; numbers right-aligned. */
+export function table(rows: readonly (readonly (string | number)[])[]): string[] {
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
+  const widths = cells.reduce<number[]>((w, row) => row.map((cell, c) => Math.max(w[c] ?? 0, cell.length)), []);
+  return cells.map((row, r) =>
+    row
+      .map((cell, c) => (typeof rows[r]?.[c] === 'number' ? cell.padStart(widths[c] ?? 0) : cell.padEnd(widths[c] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+export const kilobytes = (bytes: number): string => `${(bytes / 1024).toLocaleString('en', { maximumFractionDigits: 1 })} KiB`;

@@ -1,0 +1,107 @@
+/** `import`: a checkpoint of another framework → one safetensors file with everything that running it needs. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { ModelFormatError } from '../errors.js';
+import { parsePreprocess } from '../image/parse.js';
+import { PRESETS, presetOf } from '../image/presets.js';
+import type { PreprocessSpec } from '../image/spec.js';
+import { importCheckpoint } from '../import/index.js';
+import type { ModelMetadata } from '../model/model.js';
+import { writeModel } from '../weights/model-file.js';
+import { type Command, kilobytes, note, oneOf, parse, print, printJson, UsageError } from './command.js';
+import { readModelBytes } from './files.js';
+
+const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
+       [--dtype f32|f16] [--concat old-first|new-first] [--epsilon X] [--key NAME] [--name TEXT] [--provenance TEXT] [--licence TEXT]
+
+--labels      a text file with one class name per line, or a JSON array
+--preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
+--concat      new-first for nets that put new features in front of the old
+--key         which dict of a file that holds several networks`;
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = {
+  output: { type: 'string', short: 'o' },
+  labels: TEXT,
+  preprocess: TEXT,
+  activation: TEXT,
+  dtype: TEXT,
+  concat: TEXT,
+  epsilon: TEXT,
+  key: TEXT,
+  name: TEXT,
+  provenance: TEXT,
+  licence: TEXT,
+} as const;
+
+export const importCommand: Command = {
+  summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
+  usage: USAGE,
+  async run(args) {
+    const { values, positionals } = parse(args, OPTIONS);
+    const [checkpoint, ...rest] = positionals;
+    if (!checkpoint || rest.length > 0) throw new UsageError('import takes one checkpoint; see import --help');
+    const { output } = values;
+    if (!output) throw new UsageError('import needs -o OUT.safetensors');
+    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16']) ?? 'f32';
+    const concat = oneOf('concat', values.concat, ['old-first', 'new-first']);
+    const epsilon = values.epsilon === undefined ? undefined : positive('epsilon', values.epsilon);
+    const imported = await importCheckpoint(await readModelBytes(checkpoint), checkpoint, {
+      ...(values.key === undefined ? {} : { key: values.key }),
+      ...(concat === undefined ? {} : { concat }),
+      ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
+    });
+    const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid']);
+    const metadata: ModelMetadata = {
+      ...imported.metadata,
+      ...(values.labels === undefined ? {} : { labels: labelsFrom(values.labels) }),
+      ...(values.preprocess === undefined ? {} : { preprocess: preprocessFrom(values.preprocess) }),
+      ...(activation === undefined ? {} : { activation }),
+      ...(values.name === undefined ? {} : { name: values.name }),
+      ...(values.provenance === undefined ? {} : { provenance: values.provenance }),
+      ...(values.licence === undefined ? {} : { licence: values.licence }),
+    };
+    const file = writeModel(imported.tensors, metadata, dtype);
+    writeFileSync(output, file);
+    report(output, file.byteLength, imported, metadata, values.json ?? false);
+    return 0;
+  },
+};
+
+function report(
+  output: string,
+  bytes: number,
+  { config, source }: Awaited<ReturnType<typeof importCheckpoint>>,
+  metadata: ModelMetadata,
+  json: boolean,
+): void {
+  if (json) return printJson({ output, bytes, config, source, metadata });
+  print(`${output}: ${kilobytes(bytes)}, from ${source.format} (names: ${source.scheme})`);
+  print(`${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.classes} classes`);
+  if (!metadata.preprocess) note('No preprocessing is known, so it takes tensors only: add --preprocess for pictures.');
+  if (!metadata.labels) note('No class names are known: add --labels FILE.');
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
+}
+
+function labelsFrom(path: string): string[] {
+  if (!existsSync(path)) throw new ModelFormatError(`there is no label file ${path}`, { format: 'labels' });
+  const text = readFileSync(path, 'utf8');
+  if (!text.trimStart().startsWith('[')) return text.replace(/\r/g, '').replace(/\n+$/, '').split('\n');
+  const list: unknown = JSON.parse(text);
+  if (Array.isArray(list) && list.every((label) => typeof label === 'string')) return list;
+  throw new ModelFormatError(`${path} must be a JSON array of strings or one name per line`, { format: 'labels' });
+}
+
+function preprocessFrom(text: string): PreprocessSpec {
+  if (!text.trimStart().startsWith('{')) return presetOf(text);
+  try {
+    return parsePreprocess(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new UsageError(`--preprocess is no JSON: ${cause.message}`, { cause });
+    throw cause;
+  }
+}

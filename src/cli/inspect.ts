@@ -1,0 +1,121 @@
+/** `inspect`: an architecture, what it costs, and where its feature maps live. Needs no GPU, and with --arch no file. */
+import { inputSizeOf } from '../image/spec.js';
+import { type DenseNetConfig, FAMILY, familyConfig } from '../model/config.js';
+import { layerTable, type Size } from '../model/layers.js';
+import { planNetwork, type NetworkPlan } from '../plan/network.js';
+import { readModel } from '../weights/model-file.js';
+import { layoutWeights } from '../weights/pack.js';
+import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import { DEFAULT_MODEL, readModelBytes } from './files.js';
+
+const USAGE = `[MODEL] [--arch NAME] [--input N,C,H,W] [--precision f32|f16] [--weights f32|f16] [--json]
+
+--arch   a member of the family without a file: ${Object.keys(FAMILY).join(', ')}
+--input  batch, channels, height and width; default one picture of the model's own size`;
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = { arch: TEXT, input: TEXT, model: TEXT, precision: TEXT, weights: TEXT } as const;
+
+export const inspect: Command = {
+  summary: 'show an architecture, its cost and its memory plan',
+  usage: USAGE,
+  async run(args) {
+    const { values, positionals } = parse(args, OPTIONS);
+    if (positionals.length > 1) throw new UsageError('inspect takes one model');
+    const activations = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
+    const weights = oneOf('weights', values.weights, ['f32', 'f16']) ?? 'f32';
+    const input = values.input === undefined ? null : parseInput(values.input);
+    const { config, size } = values.arch
+      ? describe(values.arch, input)
+      : await readConfig(positionals[0] ?? values.model ?? DEFAULT_MODEL);
+    if (input && input[1] !== config.inChannels) {
+      throw new UsageError(`--input has ${input[1]} channels, but the model takes ${config.inChannels}`);
+    }
+    const inputSize: Size = input ? [input[2], input[3]] : size;
+    const traits = { subgroup: null };
+    const plan = planNetwork(config, { batch: input?.[0] ?? 1, inputSize, activations, traits });
+    const weightBytes = layoutWeights(config, weights).bytes;
+    if (values.json) printJson(document(plan, weightBytes));
+    else show(plan, weightBytes);
+    return 0;
+  },
+};
+
+type Input = readonly [batch: number, channels: number, height: number, width: number];
+
+function parseInput(text: string): Input {
+  const [n, c, h, w, ...rest] = text.split(',').map(Number);
+  const list = [n, c, h, w];
+  const isWhole = list.every((value) => value !== undefined && Number.isInteger(value) && value > 0);
+  if (!isWhole || rest.length > 0) throw new UsageError(`--input is ${text}; it must be N,C,H,W, such as 1,3,224,224`);
+  return [n ?? 1, c ?? 3, h ?? 1, w ?? 1];
+}
+
+/** The size the family was trained at, where no file says more (paper, sections 4.1 and 4.2). */
+const familySize = (config: DenseNetConfig): Size => (config.stem === 'imagenet' ? [224, 224] : [32, 32]);
+
+function describe(arch: string, input: Input | null): { config: DenseNetConfig; size: Size } {
+  if (!Object.hasOwn(FAMILY, arch)) throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
+  const config = familyConfig(arch, input ? { inChannels: input[1] } : {});
+  return { config, size: familySize(config) };
+}
+
+async function readConfig(path: string): Promise<{ config: DenseNetConfig; size: Size }> {
+  const { folded, metadata } = readModel(await readModelBytes(path));
+  const own = metadata.preprocess ? inputSizeOf(metadata.preprocess) : null;
+  return { config: folded.config, size: own ?? familySize(folded.config) };
+}
+
+function document(plan: NetworkPlan, weightBytes: number) {
+  const { parameters, macs } = layerTable(plan.config, plan.options.inputSize);
+  return {
+    config: plan.config,
+    input: [plan.options.batch, plan.config.inChannels, ...plan.options.inputSize],
+    parameters,
+    macs: macs * plan.options.batch,
+    arenaBytes: plan.arena.bytes,
+    lowerBoundBytes: plan.arena.lowerBoundBytes,
+    weightBytes,
+    regions: plan.arena.regions,
+    steps: plan.steps.map(({ name, stage, kernel, variant, bindings, params, workgroups, macs: stepMacs }) => ({
+      name,
+      stage,
+      kernel,
+      tile: variant.tile,
+      bindings,
+      params,
+      workgroups,
+      macs: stepMacs,
+    })),
+  };
+}
+
+function show(plan: NetworkPlan, weightBytes: number): void {
+  const { config, arena, options } = plan;
+  const layers = layerTable(config, options.inputSize);
+  print(`input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}`);
+  print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per picture\n`);
+  const heading = ['layer', 'kind', 'in', 'out', 'map', 'parameters', 'MACs'];
+  const rows = layers.rows.map((r) => [r.name, r.kind, r.in, r.out, `${r.height}×${r.width}`, r.parameters, r.macs]);
+  for (const line of table([heading, ...rows])) print(line);
+
+  const ratio = (arena.bytes / arena.lowerBoundBytes).toFixed(3);
+  print(`\narena ${kilobytes(arena.bytes)} in two banks (${arena.bankBytes.map(kilobytes).join(' + ')}), ${ratio} × the lower bound of ${kilobytes(arena.lowerBoundBytes)}; weights ${kilobytes(weightBytes)}\n`);
+  const regions = arena.regions.map((r) => [r.name, r.bank, r.offset, r.bytes, stepName(plan, r.first), stepName(plan, r.last)]);
+  for (const line of table([['region', 'bank', 'offset', 'bytes', 'from', 'to'], ...regions])) print(line);
+
+  print('');
+  const steps = plan.steps.map((s) => [s.name, s.kernel, reads(s.bindings), writes(s.bindings), s.workgroups.join('×'), s.macs]);
+  for (const line of table([['step', 'kernel', 'reads', 'writes', 'workgroups', 'MACs'], ...steps])) print(line);
+}
+
+const stepName = (plan: NetworkPlan, index: number): string => plan.steps[index]?.name ?? '';
+
+type Bindings = NetworkPlan['steps'][number]['bindings'];
+const WRITES = new Set(['dst', 'best', 'scores']);
+const named = (bindings: Bindings, written: boolean): string =>
+  Object.entries(bindings)
+    .flatMap(([name, source]) => (source.at === 'region' && WRITES.has(name) === written ? [source.name] : []))
+    .join(' ');
+const reads = (bindings: Bindings): string => named(bindings, false);
+const writes = (bindings: Bindings): string => named(bindings, true);

@@ -1,0 +1,47 @@
+/** A loaded network somewhere that has WebGPU: in a browser, or in this process. Commands do not care which. */
+import type { Prediction, TapResult } from '../api.js';
+import { WebGPUUnavailableError } from '../errors.js';
+import type { AdapterReport } from '../gpu/device.js';
+import { openBrowserRunner } from './browser-runner.js';
+import { note } from './command.js';
+import { openNodeRunner } from './node-runner.js';
+
+export const BACKENDS = ['auto', 'chrome', 'firefox', 'node'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** Options of `DenseNet.load` that commands pass on. */
+export interface RunnerOptions {
+  readonly precision: 'auto' | 'f32' | 'f16';
+}
+
+export interface Classified {
+  readonly top: readonly Prediction[];
+  /** From the decoded picture to the result, by the wall clock; the first picture of a size pays for its buffers. */
+  readonly milliseconds: number;
+}
+
+export interface Runner {
+  readonly backend: Exclude<Backend, 'auto'>;
+  readonly adapter: AdapterReport;
+  /** @throws ImageError for this picture only */
+  classify(path: string, topK: number): Promise<Classified>;
+  taps(data: Float32Array, shape: readonly [number, number, number, number]): Promise<ReadonlyMap<string, TapResult>>;
+  close(): Promise<void>;
+}
+
+/**
+ * `auto`: a browser, as users have it; where none can be had, Node with Dawn.
+ *
+ * @throws WebGPUUnavailableError when nothing here has WebGPU; what `DenseNet.load` throws
+ */
+export async function openRunner(backend: Backend, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  if (backend === 'node') return openNodeRunner(model, options);
+  if (backend !== 'auto') return openBrowserRunner(backend, model, options);
+  try {
+    return await openBrowserRunner('chrome', model, options);
+  } catch (error) {
+    if (!(error instanceof WebGPUUnavailableError)) throw error;
+    note(`${error.message}\nTrying WebGPU in Node …`);
+    return openNodeRunner(model, options);
+  }
+}

@@ -1,0 +1,32 @@
+/** `serve`: the demo on this computer, under the strict Content-Security-Policy that it promises to work with. */
+import { join } from 'node:path';
+import { type Command, parse, print, UsageError } from './command.js';
+import { PACKAGE } from './files.js';
+import { type ServerOptions, startServer } from './server.js';
+
+const DEFAULT_PORT = 8080;
+
+/** What the demo page needs, for `serve` and for the tests. */
+export const DEMO: ServerOptions = {
+  folders: {
+    '/': join(PACKAGE, 'dist/demo'),
+    '/dist/': join(PACKAGE, 'dist'),
+    '/samples/': join(PACKAGE, 'demo/samples'),
+    '/weights/': join(PACKAGE, 'weights'),
+  },
+};
+
+export const serve: Command = {
+  summary: 'serve the demo page',
+  usage: `[--port N]\n\nServes the demo on 127.0.0.1; port ${DEFAULT_PORT} by default.`,
+  async run(args) {
+    const { values } = parse(args, { port: { type: 'string' } });
+    const port = Number(values.port ?? DEFAULT_PORT);
+    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new UsageError(`--port is ${values.port}; it must be 0 to 65535`);
+    const server = await startServer({ ...DEMO, port });
+    print(`The demo is at ${server.origin}/ (stop with Ctrl+C)`);
+    await new Promise((resolve) => process.once('SIGINT', resolve));
+    await server.close();
+    return 0;
+  },
+};

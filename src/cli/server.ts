@@ -1,0 +1,111 @@
+/** A small static server on this computer only: the demo, the bundles, and what a command hands to a page. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize, sep } from 'node:path';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.map': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.webp': 'image/webp',
+  '.gif': 'image/gif',
+  '.wasm': 'application/wasm',
+};
+
+/** Nothing but the page's own files may run or be fetched; pictures that a user drops are blobs. */
+export const STRICT_CSP = "default-src 'self'; script-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
+
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-cache',
+};
+
+export interface ServerOptions {
+  /** URL prefix → folder; the longest prefix wins. A request for a folder gives its index.html. */
+  readonly folders: Readonly<Record<string, string>>;
+  /** URL → bytes, ahead of the folders. */
+  readonly files?: ReadonlyMap<string, Uint8Array | string>;
+  /** Called with the body of a POST and its URL; without it POST is refused. */
+  readonly onPost?: (url: string, body: Buffer) => void;
+  readonly csp?: string;
+  readonly port?: number;
+}
+
+export interface RunningServer {
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/** Listens on 127.0.0.1; port 0 or none takes a free one. @throws when the port is taken */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const server = createServer((request, response) => {
+    answer(request, response, options).catch((error) => end(response, 500, String(error)));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  return { origin: `http://127.0.0.1:${portOf(server)}`, close: () => closeServer(server) };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
+  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+  response.setHeader('Content-Security-Policy', options.csp ?? STRICT_CSP);
+  if (request.method === 'POST' && options.onPost) {
+    options.onPost(path, await bodyOf(request));
+    return end(response, 204, '');
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'method not allowed');
+  const body = options.files?.get(path) ?? (await fromFolders(path, options.folders));
+  if (body === undefined) return end(response, 404, `${path} is not here`);
+  const name = path.endsWith('/') ? '.html' : extname(path);
+  response.setHeader('Content-Type', TYPES[name] ?? 'application/octet-stream');
+  response.setHeader('Content-Length', typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+  response.writeHead(200).end(request.method === 'HEAD' ? undefined : body);
+}
+
+async function fromFolders(path: string, folders: Readonly<Record<string, string>>): Promise<Uint8Array | undefined> {
+  const prefixes = Object.keys(folders).filter((prefix) => path.startsWith(prefix));
+  const prefix = prefixes.sort((a, b) => b.length - a.length)[0];
+  if (prefix === undefined) return undefined;
+  const folder = normalize(folders[prefix] ?? '');
+  const file = normalize(join(folder, path.slice(prefix.length), path.endsWith('/') ? 'index.html' : ''));
+  if (!file.startsWith(folder.endsWith(sep) ? folder : folder + sep) || file.includes('\0')) return undefined;
+  try {
+    return await readFile(file);
+  } catch {
+    return undefined;
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+function end(response: ServerResponse, status: number, text: string): void {
+  if (!response.headersSent) response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
+  response.end(text);
+}

@@ -1,0 +1,75 @@
+/**
+ * Everything between a fresh clone and a command, with Node's own modules only: packages, system packages for the
+ * tests, the build. Quick when nothing is missing.
+ *
+ *   node src/cli/setup.mjs classify|test|serve|bench|… [arguments]
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepareTestSystem } from './system-packages.mjs';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const STAMP = join(ROOT, 'node_modules', '.densenet-webgpu');
+const SOURCES = ['src', 'shaders', 'demo', 'build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** Runs Node on a script; what it prints goes to stderr, so that stdout stays the command's own. */
+function node(args, stdout = process.stderr) {
+  const { status, error } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['inherit', stdout, 'inherit'] });
+  if (error) throw error;
+  return status ?? 1;
+}
+
+function must(what, status) {
+  if (status === 0) return;
+  say(`${what} failed (exit code ${status}); see above`);
+  process.exit(1);
+}
+
+/** npm's own script: set when npm runs us, else beside node. */
+function npmScript() {
+  const beside = join(process.execPath, '..', 'node_modules/npm/bin/npm-cli.js');
+  const above = join(process.execPath, '../../lib/node_modules/npm/bin/npm-cli.js');
+  const found = [process.env.npm_execpath, beside, above].find((path) => path && /\.c?js$/.test(path) && existsSync(path));
+  if (found) return found;
+  say('npm was not found: run this through npm, for example `npm run classify`');
+  return process.exit(1);
+}
+
+function installPackages() {
+  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return;
+  say('Installing packages (once; about a minute) …');
+  must('npm ci', node([npmScript(), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']));
+  writeFileSync(STAMP, lock);
+}
+
+/** The latest change of a file or of anything in a folder, in milliseconds. */
+function changed(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  const inside = readdirSync(path).filter((name) => !name.endsWith('.generated.ts') && name !== 'screenshots');
+  return Math.max(0, ...inside.map((name) => changed(join(path, name))));
+}
+
+function build() {
+  const built = join(ROOT, 'dist', '.built');
+  const newest = Math.max(...SOURCES.map((name) => changed(join(ROOT, name))));
+  if (existsSync(built) && statSync(built).mtimeMs > newest) return;
+  say('Building …');
+  must('the build', node(['build.mjs']));
+  writeFileSync(built, '');
+}
+
+const [command = 'help', ...args] = process.argv.slice(2);
+installPackages();
+build();
+if (command === 'test') {
+  prepareTestSystem(say);
+  process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...args], 'inherit'));
+}
+process.exit(node(['dist/cli.js', command, ...args], 'inherit'));

@@ -1,0 +1,101 @@
+/** `verify`: a model's every stage against the numbers of the framework it comes from. */
+import { ModelFormatError } from '../errors.js';
+import { readSafetensors } from '../weights/safetensors.js';
+import { type TensorMap, toFloat32 } from '../weights/tensor.js';
+import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import { readModelBytes } from './files.js';
+import { BACKENDS, openRunner } from './runner.js';
+
+const USAGE = `MODEL --reference REF.safetensors [--precision f32|f16] [--backend ${BACKENDS.join('|')}] [--json]
+
+REF holds \`input\` [N, C, H, W] and any of \`stem\` (after its pool), \`block1\` …, \`final\` (after the last BN and ReLU),
+\`pooled\` and \`logits\`, as the framework computed them. Exit code 0 when every error is within the tolerance
+(f32 1e-4, f16 1e-2, relative to the tap's largest magnitude) and the best classes agree.`;
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = { reference: TEXT, precision: TEXT, backend: TEXT, model: TEXT } as const;
+
+/** Largest error allowed, relative to the largest magnitude of the tap's reference. */
+export const TOLERANCE = { f32: 1e-4, f16: 1e-2 } as const;
+
+interface TapError {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly maxAbsError: number;
+  readonly maxRelError: number;
+}
+
+export const verify: Command = {
+  summary: "compare a model's every stage with its framework's numbers",
+  usage: USAGE,
+  async run(args) {
+    const { values, positionals } = parse(args, OPTIONS);
+    const path = positionals[0] ?? values.model;
+    if (!path || positionals.length > 1) throw new UsageError('verify takes one model; see verify --help');
+    if (!values.reference) throw new UsageError('verify needs --reference REF.safetensors');
+    const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
+    const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
+    const reference = readSafetensors(await readModelBytes(values.reference)).tensors;
+    const { data, shape } = inputOf(reference, values.reference);
+    const model = await readModelBytes(path);
+    note(`Starting WebGPU (${backend}) …`);
+    const runner = await openRunner(backend, model, { precision });
+    try {
+      const found = await runner.taps(data, shape);
+      const taps = [...found].flatMap(([name, tap]) => compare(name, tap.data, reference));
+      const top1Agrees = sameBest(found.get('logits')?.data, reference, shape[0]);
+      const passed = taps.length > 0 && top1Agrees && taps.every(({ maxRelError }) => maxRelError <= TOLERANCE[precision]);
+      if (values.json) printJson({ taps, top1Agrees, passed, tolerance: TOLERANCE[precision], adapter: { backend: runner.backend, ...runner.adapter } });
+      else show(taps, top1Agrees, passed, TOLERANCE[precision]);
+      return passed ? 0 : 1;
+    } finally {
+      await runner.close();
+    }
+  },
+};
+
+function inputOf(reference: TensorMap, path: string) {
+  const input = reference.get('input');
+  const [n, c, h, w, ...rest] = input?.shape ?? [];
+  if (!input || !n || !c || !h || !w || rest.length > 0) {
+    throw new ModelFormatError(`${path} has no tensor "input" of shape [N, C, H, W]`, { format: 'reference', tensor: 'input' });
+  }
+  return { data: toFloat32(input), shape: [n, c, h, w] as const };
+}
+
+/** None when the reference lacks that tap. @throws ModelFormatError when the sizes differ */
+function compare(name: string, found: Float32Array, reference: TensorMap): TapError[] {
+  const tensor = reference.get(name);
+  if (!tensor) return [];
+  const expected = toFloat32(tensor);
+  if (expected.length !== found.length) {
+    const message = `the reference's "${name}" has ${expected.length} values, but the model gives ${found.length}`;
+    throw new ModelFormatError(message, { format: 'reference', tensor: name });
+  }
+  let maxAbsError = 0;
+  let magnitude = 0;
+  for (const [i, value] of expected.entries()) {
+    const error = Math.abs(value - (found[i] ?? Number.NaN));
+    maxAbsError = error <= maxAbsError ? maxAbsError : error; // keeps a NaN
+    magnitude = Math.max(magnitude, Math.abs(value));
+  }
+  return [{ name, shape: tensor.shape, maxAbsError, maxRelError: maxAbsError / (magnitude || 1) }];
+}
+
+function sameBest(found: Float32Array | undefined, reference: TensorMap, batch: number): boolean {
+  const tensor = reference.get('logits');
+  if (!tensor || !found) return true;
+  const expected = toFloat32(tensor);
+  const classes = expected.length / batch;
+  return Array.from({ length: batch }, (_, n) => n * classes).every(
+    (at) => best(found.subarray(at, at + classes)) === best(expected.subarray(at, at + classes)),
+  );
+}
+
+const best = (row: Float32Array): number => row.reduce((b, value, i) => (value > (row[b] ?? 0) ? i : b), 0);
+
+function show(taps: readonly TapError[], top1Agrees: boolean, passed: boolean, tolerance: number): void {
+  const rows = taps.map((t) => [t.name, t.shape.join('×'), t.maxAbsError.toExponential(2), t.maxRelError.toExponential(2)]);
+  for (const line of table([['tap', 'shape', 'max abs error', 'max rel error'], ...rows])) print(line);
+  print(`best classes ${top1Agrees ? 'agree' : 'DIFFER'}; ${passed ? 'passed' : 'FAILED'} at ${tolerance}`);
+}

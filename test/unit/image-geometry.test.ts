@@ -1,0 +1,190 @@
+/** Taps and geometry of preprocessing, without a GPU: the integer path in plain loops equals Pillow's pictures. */
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packTaps, tapsOf, WEIGHT_BITS } from '../../src/image/coefficients.js';
+import { normalisation, type PreprocessPlan, planPreprocess } from '../../src/image/geometry.js';
+import { PRESETS, presetOf } from '../../src/image/presets.js';
+import type { PixelData } from '../../src/image/source.js';
+import { inputSizeOf, type PreprocessSpec } from '../../src/image/spec.js';
+import { imageCases, picture } from '../fixtures/images.js';
+
+const ONE = 2 ** WEIGHT_BITS;
+
+describe('the taps of an axis', () => {
+  const axis = fc.record({ source: fc.integer({ min: 1, max: 700 }), resized: fc.integer({ min: 1, max: 300 }) });
+  const filter = fc.constantFrom('nearest' as const, 'bilinear' as const, 'bicubic' as const);
+
+  it('stay inside the source, and their weights sum to one within their rounding', () => {
+    fc.assert(
+      fc.property(axis, filter, fc.boolean(), ({ source, resized }, kind, antialias) => {
+        for (const { start, weights } of tapsOf({ source, resized, first: 0, count: resized }, kind, antialias)) {
+          expect(start).toBeGreaterThanOrEqual(0);
+          expect(start + weights.length).toBeLessThanOrEqual(source);
+          expect(Math.abs(weights.reduce((a, b) => a + b, 0) - ONE)).toBeLessThanOrEqual(weights.length / 2);
+        }
+      }),
+    );
+  });
+
+  it('never let a sum of weighted bytes leave 32 bits', () => {
+    fc.assert(
+      fc.property(axis, filter, ({ source, resized }, kind) => {
+        for (const { weights } of tapsOf({ source, resized, first: 0, count: resized }, kind, true)) {
+          const reach = weights.reduce((sum, weight) => sum + Math.abs(weight), 0) * 255 + ONE / 2;
+          expect(reach).toBeLessThan(2 ** 31);
+        }
+      }),
+    );
+  });
+
+  it('are one pixel of weight one where the axis keeps its size', () => {
+    for (const kind of ['nearest', 'bilinear', 'bicubic'] as const) {
+      const taps = tapsOf({ source: 9, resized: 9, first: 2, count: 3 }, kind, true);
+      expect(taps).toEqual([2, 3, 4].map((start) => ({ start, weights: [ONE] })));
+    }
+  });
+
+  it('are none outside the picture', () => {
+    const taps = tapsOf({ source: 2, resized: 2, first: -1, count: 4 }, 'bilinear', true);
+    expect(taps.map(({ weights }) => weights.length)).toEqual([0, 1, 1, 0]);
+  });
+
+  it('of a part of the axis are a part of the taps', () => {
+    fc.assert(
+      fc.property(axis, filter, fc.nat(300), fc.nat(300), ({ source, resized }, kind, a, b) => {
+        const [first, last] = [Math.min(a, b) % resized, Math.max(a, b) % resized].sort((x, y) => x - y);
+        if (first === undefined || last === undefined) return;
+        const all = tapsOf({ source, resized, first: 0, count: resized }, kind, true);
+        const some = tapsOf({ source, resized, first, count: last - first }, kind, true);
+        expect(some).toEqual(all.slice(first, last));
+      }),
+    );
+  });
+
+  it('are packed output by output, padded with zeros', () => {
+    const taps = [
+      { start: 5, weights: [7, 8] },
+      { start: 0, weights: [] },
+      { start: 6, weights: [9] },
+    ];
+    expect([...packTaps(taps, 5)]).toEqual([0, 0, 1, 2, 0, 1, 7, 0, 9, 8, 0, 0]);
+  });
+});
+
+describe('the geometry of a picture', () => {
+  const spec = (change: Partial<PreprocessSpec>): PreprocessSpec => ({ ...presetOf('torchvision'), ...change });
+
+  it('keeps the shorter side exact and rounds the longer one down, as torchvision does', () => {
+    const { resizedWidth, resizedHeight } = planPreprocess(presetOf('torchvision'), 500, 333, [224, 224]);
+    expect([resizedWidth, resizedHeight]).toEqual([384, 256]);
+  });
+
+  it.each([
+    [7, 4, 'even', 2], // 1.5 → 2
+    [5, 4, 'even', 0], // 0.5 → 0
+    [9, 4, 'even', 2], // 2.5 → 2
+    [7, 4, 'down', 1],
+    [3, 4, 'even', 0], // one pixel of padding goes to the right
+    [3, 4, 'down', -1], // … or to the left
+    [1, 4, 'even', -1],
+  ] as const)('crops %i pixels to %i, rounding %s, at %i', (side, crop, cropRounding, offset) => {
+    const plan = planPreprocess(spec({ resize: { kind: 'none' }, crop: [crop, crop], cropRounding }), side, side, [crop, crop]);
+    expect([plan.left, plan.top]).toEqual([offset, offset]);
+  });
+
+  it('reads only the rows that the crop needs', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 1, max: 600 }), (width, height) => {
+        const plan = planPreprocess(spec({}), width, height, [224, 224]);
+        expect(plan.firstRow).toBeGreaterThanOrEqual(0);
+        expect(plan.firstRow + plan.rows).toBeLessThanOrEqual(height);
+        const margin = Math.ceil(2 * Math.max(1, height / plan.resizedHeight));
+        expect(plan.rows).toBeLessThanOrEqual(Math.ceil((224 * height) / plan.resizedHeight) + 2 * margin);
+      }),
+    );
+  });
+
+  it('refuses a picture that does not come out at the size of the network, and says what would help', () => {
+    expect(() => planPreprocess(spec({ crop: null }), 500, 333, [224, 224])).toThrow(
+      "a picture of 500×333 pixels comes to 384×256 by the model's preprocessing, but the network takes 224×224: " +
+        'give the preprocessing a crop or an exact resize',
+    );
+    expect(() => planPreprocess(spec({}), 0, 5, [224, 224])).toThrow('the picture has no pixels');
+  });
+
+  it('knows the input size of every preset without a picture', () => {
+    expect(Object.entries(PRESETS).map(([name, row]) => [name, inputSizeOf(row)?.[0]])).toEqual([
+      ['torchvision', 224],
+      ['timm-tv', 224],
+      ['timm-ra', 288],
+      ['keras', 224],
+      ['keras-nearest', 224],
+      ['caffe', 224],
+      ['torchxrayvision', 224],
+      ['cifar10', 32],
+      ['cifar10-per-image', 32],
+      ['cifar100', 32],
+    ]);
+  });
+
+  it('normalises by one multiplication and one addition', () => {
+    const { gain, offset } = normalisation(presetOf('torchxrayvision'));
+    expect([gain, offset]).toEqual([
+      [2048 / 255, 0, 0, 0],
+      [-1024, 0, 0, 0],
+    ]);
+  });
+});
+
+/** torchvision resizes tensors without antialiasing in one pass of floating point, not in two with bytes between. */
+const IN_FLOATING_POINT = 'without antialiasing';
+
+describe('the integer path, in plain loops', () => {
+  it.each(imageCases())('equals the reference: $name', ({ name, source: [width, height], spec, pixels, rowStep, sha256 }) => {
+    const [rows = 0, columns = 0] = pixels.shape;
+    const size = inputSizeOf(spec) ?? [rows, columns];
+    const result = resample(picture(width, height), spec, planPreprocess(spec, width, height, size));
+    const rowBytes = result.length / size[0];
+    const errors: number[] = [];
+    for (let row = 0; row < rows; row++) {
+      const got = result.subarray(row * rowStep * rowBytes, (row * rowStep + 1) * rowBytes);
+      for (const [i, value] of got.entries()) errors.push(Math.abs(value - (pixels.bytes[row * rowBytes + i] ?? -1)));
+    }
+    const isExact = name !== IN_FLOATING_POINT;
+    expect(Math.max(...errors), 'largest error, of 255').toBeLessThanOrEqual(isExact ? 0 : 1);
+    if (isExact) expect(createHash('sha256').update(result).digest('hex')).toBe(sha256);
+  });
+});
+
+/** What the two kernels compute before normalisation: [row][column][channel] of bytes. */
+function resample(image: PixelData, spec: PreprocessSpec, plan: PreprocessPlan): Uint8Array {
+  const { width, height, rows, firstRow } = plan;
+  const channels = spec.std.length;
+  const apply = (taps: Int32Array, outputs: number, output: number, at: (i: number) => number) => {
+    let sum = ONE / 2;
+    const [start = 0, count = 0] = [taps[output], taps[outputs + output]];
+    for (let i = 0; i < count; i++) sum += (taps[(2 + i) * outputs + output] ?? 0) * at(start + i);
+    return Math.min(255, Math.max(0, Math.floor(sum / ONE)));
+  };
+  const source = (x: number, y: number, c: number): number => {
+    const [r = 0, g = 0, b = 0] = image.data.subarray((y * image.width + x) * 4);
+    if (spec.channelOrder === 'grey') return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    return (spec.channelOrder === 'rgb' ? [r, g, b] : [b, g, r])[c] ?? 0;
+  };
+  const scratch = new Uint8Array(rows * width * channels);
+  const result = new Uint8Array(height * width * channels);
+  for (let x = 0; x < width; x++) {
+    for (let c = 0; c < channels; c++) {
+      for (let y = 0; y < rows; y++) {
+        const value = apply(plan.columnTaps, width, x, (i) => source(i, firstRow + y, c));
+        scratch[(y * width + x) * channels + c] = value;
+      }
+      for (let y = 0; y < height; y++) {
+        const value = apply(plan.rowTaps, height, y, (i) => scratch[(i * width + x) * channels + c] ?? 0);
+        result[(y * width + x) * channels + c] = value;
+      }
+    }
+  }
+  return result;
+}
