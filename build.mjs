@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
 import { minify } from 'terser';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { buildBench } from './demo/bench/build.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const MANIFEST = join(ROOT, 'src/plan/kernels.generated.ts');
@@ -51,13 +52,17 @@ function describeKernel(file, preamble) {
   return {
     source: strip(source),
     bindings: resources.map((r) => ({ name: r.name, binding: r.binding, kind: bindingKind(r) })),
-    params: Object.fromEntries((params?.type.members ?? []).map((m) => [m.name, { offset: m.offset, type: m.type.name }])),
+    params: Object.fromEntries(
+      (params?.type.members ?? []).map((m) => [m.name, { offset: m.offset, type: m.type.name }]),
+    ),
     paramsBytes: params?.size ?? 0,
   };
 }
 
 export function writeManifest() {
-  const parts = Object.fromEntries(wgslIn('shaders/parts').map((f) => [basename(f, '.wgsl'), read('shaders/parts', f)]));
+  const parts = Object.fromEntries(
+    wgslIn('shaders/parts').map((f) => [basename(f, '.wgsl'), read('shaders/parts', f)]),
+  );
   const preamble = `${parts.activations_f32}\n${parts.weights_f32}`;
   const kernels = wgslIn('shaders').map((file) => [basename(file, '.wgsl'), describeKernel(file, preamble)]);
   const stripped = Object.entries(parts).map(([name, source]) => [name, strip(source)]);
@@ -71,7 +76,18 @@ export function writeManifest() {
 }
 
 /** Libraries that the command line loads when a command needs them; never part of the browser bundles. */
-const CLI_EXTERNAL = ['puppeteer-core', '@puppeteer/browsers', 'sharp', 'webgpu', 'fflate', 'h5wasm', 'protobufjs'];
+const CLI_EXTERNAL = [
+  'puppeteer-core',
+  '@puppeteer/browsers',
+  'sharp',
+  'webgpu',
+  'fflate',
+  'h5wasm',
+  'protobufjs',
+  'onnxruntime-node',
+  'onnxruntime-web',
+  '@tensorflow/*',
+];
 
 async function bundle() {
   const browser = { bundle: true, sourcemap: true, target: 'es2022', logLevel: 'warning' };
@@ -80,7 +96,13 @@ async function bundle() {
   mkdirSync(join(ROOT, 'dist'));
   const builds = [
     { ...browser, entryPoints: [entry], format: 'esm', outfile: 'dist/densenet-webgpu.js' },
-    { ...browser, entryPoints: [entry], format: 'iife', globalName: 'DenseNetWebGPU', outfile: 'dist/densenet-webgpu.iife.js' },
+    {
+      ...browser,
+      entryPoints: [entry],
+      format: 'iife',
+      globalName: 'DenseNetWebGPU',
+      outfile: 'dist/densenet-webgpu.iife.js',
+    },
     {
       entryPoints: [join(ROOT, 'src/cli/main.ts')],
       banner: { js: '#!/usr/bin/env node' },
@@ -94,7 +116,7 @@ async function bundle() {
     },
   ];
   await Promise.all(builds.map((options) => esbuild.build({ absWorkingDir: ROOT, ...options })));
-  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false)]);
+  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false), buildBench()]);
 }
 
 /** Terser, since its result is 4 % smaller gzipped than esbuild's own minifier's. */

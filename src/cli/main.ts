@@ -1,5 +1,6 @@
 /** `densenet-webgpu`: the command line. Exit codes: 0 fine, 1 failed, 2 wrong usage. */
 import { isDenseNetError } from '../errors.js';
+import { bench } from './bench.js';
 import { classify } from './classify.js';
 import { type Command, UsageError, note, print } from './command.js';
 import { importCommand } from './import.js';
@@ -7,7 +8,14 @@ import { inspect } from './inspect.js';
 import { serve } from './serve.js';
 import { verify } from './verify.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { classify, import: importCommand, inspect, verify, serve };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  classify,
+  import: importCommand,
+  inspect,
+  verify,
+  bench,
+  serve,
+};
 
 function help(): void {
   print('densenet-webgpu COMMAND [arguments]\n');

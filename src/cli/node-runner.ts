@@ -36,7 +36,8 @@ async function decode(path: string): Promise<PixelData> {
   }
 }
 
-async function anyGpu(): Promise<GPU> {
+/** @throws WebGPUUnavailableError */
+export async function anyGpu(): Promise<GPU> {
   let failure: unknown;
   for (const driver of DRIVERS) {
     try {

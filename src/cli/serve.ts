@@ -1,8 +1,9 @@
 /** `serve`: the demo on this computer, under the strict Content-Security-Policy that it promises to work with. */
 import { join } from 'node:path';
+import { BENCH_CSP, BENCH_FOLDERS } from './bench/pages.js';
 import { type Command, parse, print, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
-import { type ServerOptions, startServer } from './server.js';
+import { STRICT_CSP, type ServerOptions, startServer } from './server.js';
 
 const DEFAULT_PORT = 8080;
 
@@ -13,7 +14,10 @@ export const DEMO: ServerOptions = {
     '/dist/': join(PACKAGE, 'dist'),
     '/samples/': join(PACKAGE, 'demo/samples'),
     '/weights/': join(PACKAGE, 'weights'),
+    ...BENCH_FOLDERS,
   },
+  // The other libraries that bench.html measures cannot run under the demo's own policy.
+  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : STRICT_CSP),
 };
 
 export const serve: Command = {
@@ -24,7 +28,7 @@ export const serve: Command = {
     const port = Number(values.port ?? DEFAULT_PORT);
     if (!Number.isInteger(port) || port < 0 || port > 65535) throw new UsageError(`--port is ${values.port}; it must be 0 to 65535`);
     const server = await startServer({ ...DEMO, port });
-    print(`The demo is at ${server.origin}/ (stop with Ctrl+C)`);
+    print(`The demo is at ${server.origin}/, the benchmark at ${server.origin}/bench.html (stop with Ctrl+C)`);
     await new Promise((resolve) => process.once('SIGINT', resolve));
     await server.close();
     return 0;

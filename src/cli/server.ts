@@ -37,7 +37,8 @@ export interface ServerOptions {
   readonly files?: ReadonlyMap<string, Uint8Array | string>;
   /** Called with the body of a POST and its URL; without it POST is refused. */
   readonly onPost?: (url: string, body: Buffer) => void;
-  readonly csp?: string;
+  /** Content-Security-Policy, of all paths or by path; {@link STRICT_CSP} without it. */
+  readonly csp?: string | ((path: string) => string);
   readonly port?: number;
 }
 
@@ -71,7 +72,8 @@ function closeServer(server: Server): Promise<void> {
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-  response.setHeader('Content-Security-Policy', options.csp ?? STRICT_CSP);
+  const { csp = STRICT_CSP } = options;
+  response.setHeader('Content-Security-Policy', typeof csp === 'string' ? csp : csp(path));
   if (request.method === 'POST' && options.onPost) {
     options.onPost(path, await bodyOf(request));
     return end(response, 204, '');

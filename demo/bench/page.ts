@@ -1,0 +1,130 @@
+/** The bench page: runs a case in frames, or shows a result of the command line. */
+import { caseFiles, seededModel } from '../../src/cli/bench/case-files.js';
+import { measureCase } from '../../src/cli/bench/measure.js';
+import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/cli/bench/peer.js';
+import type { BenchReport } from '../../src/cli/bench/report.js';
+import { showCase, showProfile } from './chart.js';
+import { openFrame } from './frame-contender.js';
+
+const BUDGET_MS = 60_000;
+
+function find<T extends Element>(selector: string, kind: new () => T): T {
+  const found = document.querySelector(selector);
+  if (found instanceof kind) return found;
+  throw new Error(`the page has no ${selector}`);
+}
+
+const form = find('#choices', HTMLFormElement);
+const frames = find('#frames', HTMLDivElement);
+const results = find('#results', HTMLDivElement);
+const progress = find('#progress', HTMLParagraphElement);
+const say = (text: string) => {
+  progress.textContent = text;
+};
+
+function addChoices(): void {
+  const peers = find('#peers', HTMLFieldSetElement);
+  for (const name of Object.keys(PEERS).filter(isPeerName)) {
+    const { backends, standard, title } = peerRow(name);
+    if (!backends.includes('browser')) continue;
+    const box = document.createElement('input');
+    Object.assign(box, { type: 'checkbox', name: 'peer', value: name, checked: standard });
+    const label = document.createElement('label');
+    label.append(box, name);
+    label.title = title;
+    peers.append(label);
+  }
+}
+
+interface Prepared {
+  readonly model: string;
+  readonly batch: number;
+  readonly task: Omit<Task, 'peer'>;
+  release(): void;
+}
+
+/** The case's files as blob URLs, which the frames can fetch. */
+function prepare(text: string): Prepared {
+  const [model = '', batch = '1'] = text.split(':');
+  const { bytes, config, shape } = caseFiles(seededModel(model), Number(batch));
+  const url = (name: keyof ModelFiles) => URL.createObjectURL(new Blob([bytes[name]]));
+  const files: ModelFiles = {
+    safetensors: url('safetensors'),
+    onnx: url('onnx'),
+    tfjs: url('tfjs'),
+    tfjsWeights: url('tfjsWeights'),
+    input: url('input'),
+  };
+  const task = { shape, classes: config.classes, files, threads: navigator.hardwareConcurrency };
+  return {
+    model,
+    batch: Number(batch),
+    task,
+    release() {
+      for (const blob of Object.values(files)) URL.revokeObjectURL(blob);
+    },
+  };
+}
+
+async function run(data: FormData): Promise<void> {
+  const names: PeerName[] = data.getAll('peer').map(String).filter(isPeerName);
+  const prepared = prepare(String(data.get('case')));
+  try {
+    const measured = await measureCase(names, prepared.task, {
+      rounds: Number(data.get('rounds')),
+      budgetMs: BUDGET_MS,
+      reference: null,
+      note: say,
+      open: (name) => openFrame(name, frames),
+    });
+    const { model, batch, task } = prepared;
+    results.prepend(showCase({ model, batch, inputSize: [task.shape[2], task.shape[3]], runs: measured.runs }));
+    say(`Done. Adapter: ${measured.adapter ?? 'unknown'}`);
+  } finally {
+    prepared.release();
+  }
+}
+
+async function profile(data: FormData): Promise<void> {
+  const prepared = prepare(String(data.get('case')).replace(/:.*/, ':1'));
+  const ours = await openFrame('ours', frames);
+  try {
+    await ours.ask('cold', { ...prepared.task, peer: 'ours' });
+    const found = await ours.ask('profile', null);
+    if (found) results.prepend(showProfile(found));
+    say('Done.');
+  } finally {
+    await ours.close();
+    prepared.release();
+  }
+}
+
+async function show(file: File | undefined): Promise<void> {
+  if (!file) return;
+  const report: BenchReport = JSON.parse(await file.text());
+  results.replaceChildren(...report.cases.map(showCase));
+  say(`${report.adapter ?? 'unknown adapter'}, ${report.browser ?? report.backend}, ${report.date}`);
+}
+
+/** One thing at a time, since two would slow each other; failures are shown. */
+async function alone(action: () => Promise<void>): Promise<void> {
+  const buttons = [...form.querySelectorAll('button')];
+  for (const button of buttons) button.disabled = true;
+  say('Preparing the model …');
+  try {
+    await action();
+  } catch (error) {
+    say(`Failed: ${error instanceof Error ? error.message : error}`);
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+addChoices();
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void alone(() => run(new FormData(form)));
+});
+find('#profile', HTMLButtonElement).addEventListener('click', () => void alone(() => profile(new FormData(form))));
+const opener = find('#open', HTMLInputElement);
+opener.addEventListener('change', () => void alone(() => show(opener.files?.[0])));

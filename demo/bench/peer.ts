@@ -1,0 +1,59 @@
+/** The page of one peer: it knows nothing but to answer. Used by the command line's browser and by the bench page. */
+import type { Answer } from '../../src/cli/bench/contender.js';
+import { installCounters } from '../../src/cli/bench/counters.js';
+import type { Host, OrtBuild, TfLibrary } from '../../src/cli/bench/peer.js';
+import { peerSession } from '../../src/cli/bench/session.js';
+
+/** A library's URL beside this page, by what the peers call it. */
+const ORT: Readonly<Record<OrtBuild, string>> = {
+  webgpu: './ort/ort.webgpu.bundle.min.mjs',
+  jsep: './ort/ort.bundle.min.mjs',
+  wasm: './ort/ort.wasm.bundle.min.mjs',
+  node: '',
+};
+
+const absolute = (url: string) => new URL(url, document.baseURI).href;
+
+const host: Host = {
+  async read(name) {
+    const response = await fetch(name);
+    if (!response.ok) throw new Error(`${name}: status ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+  ours: () => import(absolute('/dist/densenet-webgpu.js')),
+  async ort(build, threads) {
+    const ort: typeof import('onnxruntime-web') = await import(absolute(ORT[build]));
+    ort.env.wasm.numThreads = threads;
+    return ort;
+  },
+  async tf(backend, threads) {
+    const library: { open(wasmFolder: string, threads: number): TfLibrary } = await import(
+      absolute(`./tfjs-${backend}.js`)
+    );
+    return library.open(absolute('./tfjs/'), threads);
+  },
+};
+
+const session = peerSession(host, installCounters());
+
+async function ask(method: string, argument: unknown): Promise<Answer> {
+  try {
+    const handler: unknown = Object.hasOwn(session, method) ? Reflect.get(session, method) : undefined;
+    if (typeof handler !== 'function') throw new Error(`there is no question "${method}"`);
+    return { value: await handler(argument) };
+  } catch (error) {
+    return { error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  }
+}
+
+/** `answer` posts to a URL what `ask` returns: a wait through the browser's debugger would be cut short. */
+const peer = {
+  ask,
+  async answer(method: string, argument: unknown, url: string): Promise<void> {
+    await fetch(url, { method: 'POST', body: JSON.stringify(await ask(method, argument)) });
+  },
+};
+
+export type PeerPage = typeof peer;
+
+Object.assign(globalThis, { peer });

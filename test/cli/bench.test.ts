@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { caseFiles, seededModel, TINY } from '../../src/cli/bench/case-files.js';
+import type { Contender } from '../../src/cli/bench/contender.js';
+import { measureCase } from '../../src/cli/bench/measure.js';
+import type { PeerName } from '../../src/cli/bench/peer.js';
+import type { BenchReport } from '../../src/cli/bench/report.js';
+import { workOf } from '../../src/cli/bench/roofline.js';
+import { quantile, relativeError } from '../../src/cli/bench/statistics.js';
+import { findBrowser } from '../../src/cli/browser.js';
+import { familyConfig } from '../../src/model/config.js';
+import { readModel } from '../../src/weights/model-file.js';
+import { hasDriver } from '../kernels/dawn.js';
+import { forward } from '../reference/cpu-densenet.js';
+
+const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
+
+function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  // Cold times are not looked at here, so compiled shaders may come from Mesa's cache.
+  const env = { ...process.env, MESA_SHADER_CACHE_DISABLE: 'false' };
+  return spawnSync(process.execPath, [CLI, 'bench', ...args], { encoding: 'utf8', timeout: 110_000, env });
+}
+
+describe('the bench command', () => {
+  it.runIf(hasDriver('lavapipe'))('measures ours beside a peer that computes the same logits', () => {
+    const args = ['--backend', 'node', '--cases', 'tiny:2', '--peers', 'ours,ort-wasm', '--rounds', '2', '--json'];
+    const { status, stdout, stderr } = bench(...args);
+    expect(status, stderr).toBe(0);
+    const report: BenchReport = JSON.parse(stdout);
+    const [ours, peer] = report.cases[0]?.runs ?? [];
+    expect([ours?.name, peer?.name]).toEqual(['ours', 'ort-wasm']);
+    for (const run of [ours, peer]) {
+      expect(run?.error).toBeNull();
+      expect(run?.maxRelError).toBeLessThan(1e-4);
+      expect(run?.warmMedianMs).toBeGreaterThan(0);
+      expect(run?.coldMs).toBeGreaterThan(run?.warmMedianMs ?? 0);
+    }
+    expect(ours).toMatchObject({ ratio: 1, submits: 1, buffersCreated: 0 });
+    expect(ours?.dispatches).toBeGreaterThan(0);
+  });
+
+  it.runIf(findBrowser('chrome'))(
+    'measures on pages of a browser, and counts what each sends to the GPU and downloads',
+    () => {
+      const { status, stdout, stderr } = bench(
+        '--cases',
+        TINY,
+        '--peers',
+        'ours,tfjs-webgpu',
+        '--rounds',
+        '2',
+        '--json',
+      );
+      expect(status, stderr).toBe(0);
+      const report: BenchReport = JSON.parse(stdout);
+      const [ours, peer] = report.cases[0]?.runs ?? [];
+      console.log(`tfjs-webgpu takes ${peer?.ratio?.toFixed(1)} times as long as ours`);
+      expect([ours?.error, peer?.error]).toEqual([null, null]);
+      expect(ours).toMatchObject({ submits: 1, buffersCreated: 0 });
+      expect(peer?.dispatches).toBeGreaterThan(ours?.dispatches ?? 0);
+      expect(ours?.downloadBytes).toBeLessThan(30 * 1024);
+      expect(peer?.downloadBytes).toBeGreaterThan(100_000);
+      expect(ours?.peakGpuBytes).toBeGreaterThanOrEqual(ours?.liveGpuBytes ?? 0);
+    },
+  );
+
+  it('says what is wrong with its options', () => {
+    expect(bench('--peers', 'nobody')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/there is no nobody/),
+    });
+    expect(bench('--cases', 'resnet:1')).toMatchObject({ status: 2, stderr: expect.stringMatching(/not MODEL:BATCH/) });
+    expect(bench('--rounds', '0')).toMatchObject({ status: 2, stderr: expect.stringMatching(/above 0/) });
+  });
+});
+
+describe('a case', () => {
+  const files = { safetensors: '', onnx: '', tfjs: '', tfjsWeights: '', input: '' };
+  const task = { shape: [1, 3, 8, 8] as const, classes: 2, files, threads: 1 };
+
+  /** Answers at once, with the given logits. */
+  function fake(name: PeerName, logits: number[], milliseconds: number): Contender {
+    const answers = {
+      cold: { libraryMs: 1, createMs: 2, firstMs: 3, logits, adapter: 'fake' },
+      run: [milliseconds],
+      last: { logits, dispatches: 7, submits: 1, buffersCreated: 0, liveGpuBytes: 8, peakGpuBytes: 9 },
+      profile: null,
+      resources: [],
+    };
+    return {
+      name,
+      ask: async (method) => answers[method],
+      downloadBytes: async () => 100,
+      close: async () => undefined,
+    };
+  }
+
+  it('reports a peer with wrong logits and one that fails as failed, with the reason, and does not time them', async () => {
+    const open = async (name: PeerName) => {
+      if (name === 'tfjs-webgpu') throw new Error('no adapter');
+      return fake(name, name === 'ort-jsep' ? [1, 5] : [1, 2], name === 'ours' ? 4 : 10);
+    };
+    const { runs } = await measureCase(['ours', 'ort-wasm', 'ort-jsep', 'tfjs-webgpu'], task, {
+      rounds: 3,
+      budgetMs: 1000,
+      open,
+      reference: [1, 2],
+      note: () => undefined,
+    });
+    expect(runs[0]).toMatchObject({ error: null, warmMedianMs: 4, samples: 3, ratio: 1, coldMs: 6, dispatches: 7 });
+    expect(runs[1]).toMatchObject({ error: null, ratio: 2.5, coldRatio: 1, downloadBytes: 100 });
+    expect(runs[2]).toMatchObject({ warmMedianMs: null, coldMs: null, samples: 0, maxRelError: 1.5 });
+    expect(runs[2]?.error).toMatch(/wrong logits/);
+    expect(runs[3]).toMatchObject({ error: 'no adapter', warmMedianMs: null });
+  });
+
+  it('lets a slow peer stop when its time is up, after one inference at least', async () => {
+    const { runs } = await measureCase(['ours', 'ort-wasm'], task, {
+      rounds: 10,
+      budgetMs: 350,
+      open: async (name) => fake(name, [1, 2], name === 'ours' ? 4 : 100),
+      reference: null,
+      note: () => undefined,
+    });
+    expect(runs.map(({ samples }) => samples)).toEqual([10, 3]);
+  });
+});
+
+describe('the seeded models', () => {
+  it('are the same every time and give logits that differ between pictures', () => {
+    expect(seededModel(TINY)).toEqual(seededModel(TINY));
+    const { bytes, shape } = caseFiles(seededModel(TINY), 2);
+    const logits = forward(readModel(bytes.safetensors).folded, new Float32Array(bytes.input.buffer), [...shape]).get(
+      'logits',
+    );
+    const values = [...(logits?.values ?? [])];
+    const error = relativeError(values.slice(0, 10), values.slice(10));
+    console.log(`the two pictures' logits differ by ${error.toFixed(3)} of the largest`);
+    expect(error).toBeGreaterThan(0.05);
+    expect(values.every((value) => Math.abs(value) < 100)).toBe(true);
+  });
+});
+
+describe('the numbers', () => {
+  it('interpolates quantiles and sees NaN and missing values as infinitely wrong', () => {
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([0, 10], 0.9)).toBeCloseTo(9, 12);
+    expect(relativeError([1, 2.2], [1, -2])).toBeCloseTo(2.1, 12);
+    expect(relativeError([1, Number.NaN], [1, 2])).toBe(Number.POSITIVE_INFINITY);
+    expect(relativeError([1], [1, 2])).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("counts DenseNet-121's work: 2.834 GMAC, a quarter of the transitions' when the pool comes first", () => {
+    const { macs, macsPoolFirst } = workOf(familyConfig('densenet121'), [224, 224], 1);
+    const transitions = 256 * 128 * 56 * 56 + 512 * 256 * 28 * 28 + 1024 * 512 * 14 * 14;
+    expect(macs - macsPoolFirst).toBe(0.75 * transitions);
+    expect(macs / 1e9).toBeCloseTo(2.834, 3);
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * Runs one kernel variant on a real GPU through the production path: the same source assembly, layouts and parameter
+ * packing as a plan's steps.
+ */
+import { writeParams } from '../../src/gpu/params.js';
+import { PipelineCache } from '../../src/gpu/pipelines.js';
+import { USAGE } from '../../src/gpu/usage.js';
+import { KERNELS } from '../../src/plan/kernels.generated.js';
+import type { Precision } from '../../src/plan/source.js';
+import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { toHalves } from '../../src/weights/tensor.js';
+
+export const F32: Precision = { activations: 'f32', weights: 'f32' };
+export const F16: Precision = { activations: 'f16', weights: 'f16' };
+
+export interface KernelRun {
+  readonly kernel: KernelName;
+  readonly variant: Variant;
+  readonly precision: Precision;
+  /** By binding name; what is written starts as given and comes back. */
+  readonly buffers: Readonly<Record<string, Float32Array | Uint32Array>>;
+  /** Bindings stored as quads of activations or weights, which are halves in f16. */
+  readonly halves?: readonly string[];
+  readonly params: Readonly<Record<string, number>>;
+  readonly workgroups: readonly [number, number, number];
+  readonly output: string;
+}
+
+/** The output binding's bytes after one dispatch, as f32 (widened from f16 where it is stored so). */
+export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Float32Array> {
+  const { pipeline, layout } = await new PipelineCache(device, run.precision).get(run.kernel, run.variant);
+  const halves = new Set(run.halves ?? []);
+  const made = new Map<string, GPUBuffer>();
+  const entries = KERNELS[run.kernel].bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
+    const content = kind === 'uniform' ? paramsOf(run) : stored(name, run, halves);
+    const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
+    const buffer = device.createBuffer({ label: name, size: Math.ceil(content.byteLength / 16) * 16, usage });
+    device.queue.writeBuffer(buffer, 0, content);
+    made.set(name, buffer);
+    return { binding, resource: { buffer } };
+  });
+  const output = made.get(run.output);
+  if (!output) throw new Error(`${run.kernel} has no binding ${run.output}`);
+  const staging = device.createBuffer({ size: output.size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+  pass.dispatchWorkgroups(...run.workgroups);
+  pass.end();
+  encoder.copyBufferToBuffer(output, 0, staging, 0, output.size);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(1);
+  const bytes = staging.getMappedRange().slice(0);
+  for (const buffer of [...made.values(), staging]) buffer.destroy();
+  const length = run.buffers[run.output]?.length ?? 0;
+  return halves.has(run.output) && run.precision.activations === 'f16'
+    ? Float32Array.from(new Uint16Array(bytes).subarray(0, length), fromHalf)
+    : new Float32Array(bytes).subarray(0, length);
+}
+
+function stored(name: string, run: KernelRun, halves: ReadonlySet<string>): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  const values = run.buffers[name];
+  if (!values) throw new Error(`no content for the binding ${name}`);
+  const precision = name === 'weights' ? run.precision.weights : run.precision.activations;
+  if (values instanceof Float32Array && halves.has(name) && precision === 'f16') return Uint16Array.from(toHalves(name, values));
+  return values instanceof Float32Array ? Float32Array.from(values) : Uint32Array.from(values);
+}
+
+function paramsOf({ kernel, params }: KernelRun): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(KERNELS[kernel].paramsBytes);
+  writeParams(new DataView(bytes.buffer), KERNELS[kernel].params, params);
+  return bytes;
+}
+
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const mantissa = bits & 1023;
+  if (exponent === 31) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+}
+
+/** A seeded stream of numbers in −1…1 (mulberry32), so that a failure can be repeated. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
+  };
+}
+
+export const randoms = (count: number, next: () => number): Float32Array => Float32Array.from({ length: count }, next);
+
+/** Rounds to what f16 storage keeps, so that the reference sees the same operands. */
+export const asStored = (values: Float32Array, precision: 'f32' | 'f16'): Float32Array =>
+  precision === 'f32' ? values : Float32Array.from(toHalves('values', values), fromHalf);
