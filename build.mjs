@@ -5,7 +5,7 @@
  *   node build.mjs manifest    the kernel manifest only (what type checking and unit tests need)
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -116,7 +116,7 @@ async function bundle() {
     },
   ];
   await Promise.all(builds.map((options) => esbuild.build({ absWorkingDir: ROOT, ...options })));
-  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false), buildBench()]);
+  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false), demo(), buildBench()]);
 }
 
 /** Terser, since its result is 4 % smaller gzipped than esbuild's own minifier's. */
@@ -132,6 +132,23 @@ async function shrink(file, module) {
   });
   writeFileSync(path, code);
   writeFileSync(`${path}.map`, shrunk);
+}
+
+/** The demo page → dist/demo; it imports the built package, as its readers would. */
+async function demo() {
+  await esbuild.build({
+    absWorkingDir: ROOT,
+    entryPoints: ['demo/demo.ts', 'demo/import-worker.ts'],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    alias: { 'densenet-webgpu': '/dist/densenet-webgpu.js' },
+    external: ['/dist/*'],
+    outdir: 'dist/demo',
+    logLevel: 'warning',
+  });
+  for (const file of ['index.html', 'demo.css']) copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
 }
 
 function declarations() {

@@ -7,4 +7,5 @@ export { Heatmap, type Pixels } from './heatmap.js';
 export type { PreprocessSpec } from './image/spec.js';
 export type { DenseNetConfig } from './model/config.js';
 export type { ModelMetadata } from './model/model.js';
+export type { ModelSource } from './download.js';
 export type { NetworkPlan } from './plan/network.js';

@@ -26,9 +26,21 @@ export interface KernelRun {
   readonly output: string;
 }
 
+/** Compiles a variant once per device, as a session does. */
+const caches = new WeakMap<GPUDevice, Map<string, PipelineCache>>();
+
+function cacheOf(device: GPUDevice, precision: Precision): PipelineCache {
+  const key = `${precision.activations} ${precision.weights}`;
+  const ofDevice = caches.get(device) ?? new Map<string, PipelineCache>();
+  caches.set(device, ofDevice);
+  const cache = ofDevice.get(key) ?? new PipelineCache(device, precision);
+  ofDevice.set(key, cache);
+  return cache;
+}
+
 /** The output binding's bytes after one dispatch, as f32 (widened from f16 where it is stored so). */
 export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Float32Array> {
-  const { pipeline, layout } = await new PipelineCache(device, run.precision).get(run.kernel, run.variant);
+  const { pipeline, layout } = await cacheOf(device, run.precision).get(run.kernel, run.variant);
   const halves = new Set(run.halves ?? []);
   const made = new Map<string, GPUBuffer>();
   const entries = KERNELS[run.kernel].bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
