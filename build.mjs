@@ -148,7 +148,7 @@ async function demo() {
     outdir: 'dist/demo',
     logLevel: 'warning',
   });
-  for (const file of ['index.html', 'demo.css']) copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
+  for (const file of ['index.html', 'demo.css', 'icon.svg']) copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
 }
 
 function declarations() {

@@ -120,7 +120,7 @@ const ROLES = Object.keys(CANONICAL).filter((key): key is Role => Object.hasOwn(
 /** A template as the text of a regular expression; `{n}` is any number that carries no meaning. */
 function pattern(template: string): string {
   return template
-    .replace(/[.*+?^$|()\\/]/g, '\\$&')
+    .replace(/[./]/g, '\\$&')
     .replace(/\{n\}/g, '\\d+')
     .replace(/\{([bi])([+-]\d)?\}/g, '(?<$1>\\d{1,6})');
 }

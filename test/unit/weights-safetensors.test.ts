@@ -42,7 +42,7 @@ describe('a bad file is refused with the reason', () => {
     ['header length beyond the file', file('{}', 0, 3), /header of 3 bytes is longer than the 2/],
     ['header length beyond 2^53', file('{}', 8, Number.MAX_SAFE_INTEGER), /longer than/],
     ['header that is no JSON', file('{"a":'), /not valid JSON/],
-    ['header that is no UTF-8', file('{"\u0001"}'), /not valid JSON/],
+    ['header that is no UTF-8', Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x22, 0x7d), /not valid JSON/],
     ['header that is a list', file('[1]'), /not a JSON object/],
     ['header that is null', file('null'), /not a JSON object/],
     ['duplicate tensor', file(`{"a":${entry(0, 4)},"a":${entry(0, 4)}}`, 4), /key "a" twice/, 'a'],
@@ -96,7 +96,7 @@ describe('a bad file is refused with the reason', () => {
 
 const anyTensor: fc.Arbitrary<Tensor> = fc
   .record({
-    name: fc.string({ unit: 'binary', maxLength: 12 }).filter((name) => name !== '__metadata__' && name.isWellFormed()),
+    name: fc.string({ unit: 'binary', maxLength: 12 }).filter((name) => name !== '__metadata__'),
     dtype: fc.constantFrom(...Object.keys(DTYPE_BYTES).filter((key): key is Dtype => isDtype(key))),
     shape: fc.array(fc.nat(4), { maxLength: 4 }),
     seed: fc.nat(255),

@@ -127,6 +127,15 @@ void affine(const bf16* x, long ldx, const float* s, const float* t, bf16* y, lo
   });
 }
 
+// Batch norm as s * x + t.
+void fold_batch_norm(long channels, const float* gamma, const float* beta, const float* mean,
+                     const float* rstd, float* s, float* t) {
+  for (long c = 0; c < channels; ++c) {
+    s[c] = gamma[c] * rstd[c];
+    t[c] = beta[c] - mean[c] * s[c];
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -202,21 +211,7 @@ void bn_relu_forward(const bf16* x, long rows, long channels, float eps, const f
                      const float* beta, float* mean, float* rstd, bf16* out) {
   batch_stats(x, rows, channels, eps, mean, rstd);
   std::vector<float> s(channels), t(channels);
-  for (long c = 0; c < channels; ++c) {
-    s[c] = gamma[c] * rstd[c];
-    t[c] = beta[c] - mean[c] * s[c];
-  }
-  affine<true>(x, channels, s.data(), t.data(), out, channels, rows, channels);
-}
-
-// Recomputes bn_relu_forward's output from its saved statistics.
-void bn_relu_recompute(const bf16* x, long rows, long channels, const float* gamma,
-                       const float* beta, const float* mean, const float* rstd, bf16* out) {
-  std::vector<float> s(channels), t(channels);
-  for (long c = 0; c < channels; ++c) {
-    s[c] = gamma[c] * rstd[c];
-    t[c] = beta[c] - mean[c] * s[c];
-  }
+  fold_batch_norm(channels, gamma, beta, mean, rstd, s.data(), t.data());
   affine<true>(x, channels, s.data(), t.data(), out, channels, rows, channels);
 }
 
@@ -225,10 +220,7 @@ void bn_relu_backward(const bf16* grad, const bf16* x, long rows, long channels,
                       const float* gamma, const float* beta, const float* mean, const float* rstd,
                       float* d_gamma, float* d_beta, bf16* dx) {
   std::vector<float> s(channels), t(channels), slope(channels), offset(channels);
-  for (long c = 0; c < channels; ++c) {
-    s[c] = gamma[c] * rstd[c];
-    t[c] = beta[c] - mean[c] * s[c];
-  }
+  fold_batch_norm(channels, gamma, beta, mean, rstd, s.data(), t.data());
   ChannelSums sums(channels);
   for_each_tile(rows, channels, [&](long c, __mmask16 m, long r, long end, long thread) {
     const __m512 scale = load(&s[c], m), shift = load(&t[c], m);

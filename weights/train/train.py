@@ -9,7 +9,6 @@ Maps are [N, C, H, W] tensors in channels-last memory throughout.
 import argparse
 import ctypes
 import io
-import itertools
 import json
 import math
 import os
@@ -602,14 +601,14 @@ def parse_arguments():
     parser.add_argument("--data", type=Path, required=True, help="zip of {train,test}/CLASS/*.png")
     parser.add_argument("--out", type=Path, required=True, help="directory for all outputs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=90, help="training time")
+    parser.add_argument("--minutes", type=float, default=70, help="training time")
     parser.add_argument("--blocks", type=int, nargs="+", default=[2, 5, 10])
     parser.add_argument("--growth", type=int, default=32)
     parser.add_argument("--init-features", type=int, default=64)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--micro-batch", type=int, default=64, help="batch-norm batch")
-    parser.add_argument("--muon-lr", type=float, default=0.05)
-    parser.add_argument("--adam-lr", type=float, default=0.01)
+    parser.add_argument("--muon-lr", type=float, default=0.03)
+    parser.add_argument("--adam-lr", type=float, default=0.005)
     parser.add_argument("--smoothing", type=float, default=0.1, help="label smoothing")
     parser.add_argument("--workers", type=int, default=2, help="training threads")
     return parser.parse_args()

@@ -1,0 +1,153 @@
+/** Checkpoints from strangers: nothing in a pickle runs, and whatever is wrong is one typed error, quickly. */
+import { zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { isDenseNetError, ModelFormatError } from '../../src/errors.js';
+import { readPyTorch } from '../../src/import/pytorch/index.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
+
+/** A torch zip whose data.pkl is this: text with escapes for opcodes, as `pickletools` prints them. */
+function checkpoint(pickle: string, storages: Record<string, Uint8Array> = {}): Uint8Array {
+  const files: Record<string, Uint8Array> = { 'x/data.pkl': Uint8Array.from(pickle, (c) => c.charCodeAt(0)) };
+  for (const [key, bytes] of Object.entries(storages)) files[`x/data/${key}`] = bytes;
+  return zipSync(files, { level: 0 });
+}
+
+function text(value: string): string {
+  return `X${String.fromCharCode(value.length, 0, 0, 0)}${value}`;
+}
+
+/** Opcodes of one tensor over storage "0"; numbers below 256. */
+function tensor(count: number, offset: number, shape: string, strides: string): string {
+  const storage = `(${text('storage')}ctorch\nFloatStorage\n${text('0')}${text('cpu')}K${String.fromCharCode(count)}tQ`;
+  return `ctorch._utils\n_rebuild_tensor_v2\n(${storage}K${String.fromCharCode(offset)}${shape}${strides}\x89NtR`;
+}
+
+const named = (value: string) => `\x80\x02}${text('w')}${value}s.`;
+
+function failure(bytes: Uint8Array): ModelFormatError {
+  const began = performance.now();
+  try {
+    readPyTorch(bytes);
+  } catch (error) {
+    expect(performance.now() - began, 'milliseconds').toBeLessThan(1000);
+    if (error instanceof ModelFormatError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('a pickle that names code', () => {
+  const attacks: [path: string, pickle: string][] = [
+    ['os.system', `cos\nsystem\n(${text('true')}tR.`],
+    ['posix.system', `cposix\nsystem\n(${text('true')}tR.`],
+    ['builtins.eval', `\x80\x04${text('builtins')}${text('eval')}\x93(${text('1')}tR.`],
+    ['__builtin__.exec', `c__builtin__\nexec\n(${text('1')}tR.`],
+    ['subprocess.Popen', `(${text('true')}isubprocess\nPopen\n.`],
+    ['importlib.import_module', 'cimportlib\nimport_module\n.'],
+    ['runpy._run_code', 'crunpy\n_run_code\n.'],
+    ['builtins.getattr', `\x80\x04${text('builtins')}${text('getattr')}\x93.`],
+    ['torch.load', `ctorch\nload\n(${text('other')}tR.`],
+    ['torch.storage._load_from_bytes', 'ctorch.storage\n_load_from_bytes\n.'],
+    ['mymodel.build', `cmymodel\nbuild\n(tR.`],
+  ];
+  for (const [path, pickle] of attacks) {
+    it(`${path} is refused by name`, () => {
+      expect(failure(checkpoint(pickle)).message).toContain(`it names ${path}, which no weights need`);
+    });
+  }
+
+  it('an unknown class that is only instantiated is a record; the tensors in it are found', () => {
+    const values = Float32Array.of(1, 2, 3);
+    const state = `}${text('_parameters')}}${text('w')}${tensor(3, 0, 'K\x03\x85', 'K\x01\x85')}ss`;
+    const bytes = checkpoint(`\x80\x02cmymodel\nNet\n)\x81${state}b.`, { 0: new Uint8Array(values.buffer) });
+    expect([...readPyTorch(bytes)]).toMatchObject([['w', { dtype: 'F32', shape: [3] }]]);
+  });
+});
+
+describe('a tensor that lies about its storage', () => {
+  const eight = { 0: new Uint8Array(32) };
+  const cases: [what: string, pickle: string, message: RegExp][] = [
+    ['reaches behind it', tensor(8, 1, 'K\x08\x85', 'K\x01\x85'), /tensor "w" needs element 8 of a storage that has 8/],
+    ['strides out of it', tensor(8, 0, 'K\x02\x85', 'K\xff\x85'), /tensor "w" needs element 255/],
+    ['repeats it without end', tensor(8, 0, 'K\xffK\xff\x86', 'K\x00K\x00\x86'), /has 65025 elements, its storage 8/],
+    ['has a negative size', tensor(8, 0, 'J\xff\xff\xff\xff\x85', 'K\x01\x85'), /bad offset, shape or stride/],
+    ['has a stride too few', tensor(8, 0, 'K\x02K\x02\x86', 'K\x01\x85'), /bad offset, shape or stride/],
+    ['claims a longer storage', tensor(9, 0, 'K\x08\x85', 'K\x01\x85'), /storage 0 has 32 of 36 bytes/],
+  ];
+  for (const [what, pickle, message] of cases) {
+    it(what, () => expect(failure(checkpoint(named(pickle), eight)).message).toMatch(message));
+  }
+});
+
+describe('a pickle made to exhaust', () => {
+  it('that contains itself', () => {
+    const loop = `\x80\x02}q\x00${text('a')}h\x00s${text('b')}h\x00s.`;
+    expect(failure(checkpoint(loop)).message).toMatch(/nested without end/);
+  });
+
+  it('whose lists double forty times', () => {
+    let doubling = '\x80\x02}q\x00';
+    for (let i = 1; i <= 40; i++) doubling += `}q${String.fromCharCode(i)}`;
+    for (let i = 1; i < 40; i++) {
+      const [self, next] = [String.fromCharCode(i), String.fromCharCode(i + 1)];
+      doubling += `h${self}${text('a')}h${next}s${text('b')}h${next}s0`;
+    }
+    expect(failure(checkpoint(`${doubling}h\x01.`)).message).toMatch(/nested without end|no named tensors/);
+  });
+
+  it('that promises a text of four gigabytes', () => {
+    expect(failure(checkpoint('X\xff\xff\xff\xff')).message).toMatch(/ends early: 4294967295 more bytes/);
+  });
+
+  it('with an integer of a megabyte, an unknown opcode, an empty stack, a missing memo, no end', () => {
+    expect(failure(checkpoint('\x8b\x00\x00\x10\x00')).message).toMatch(/an integer of 1048576 bytes/);
+    expect(failure(checkpoint('\xff.')).message).toMatch(/opcode 0xff/);
+    expect(failure(checkpoint('.')).message).toMatch(/stack is empty/);
+    expect(failure(checkpoint('h\x07.')).message).toMatch(/memo 7 is empty/);
+    expect(failure(checkpoint('')).message).toMatch(/ends early/);
+  });
+
+  it('in a zip that would expand a thousandfold', () => {
+    const bomb = zipSync({ 'x/data.pkl': new Uint8Array(50_000_000) }, { level: 9 });
+    expect(failure(bomb).message).toMatch(/would expand/);
+  });
+
+  it('and what is no checkpoint at all says what it is', () => {
+    expect(failure(zipSync({ 'readme.txt': new Uint8Array(3) })).message).toMatch(/no data.pkl; it holds readme.txt/);
+    expect(failure(checkpoint('\x80\x02}.')).message).toMatch(/holds no named tensors/);
+    expect(failure(Uint8Array.of(0x80, 2, 0x4e, 0x2e)).message).toMatch(/not one that torch.save made/);
+  });
+});
+
+describe('a damaged checkpoint', () => {
+  /** xorshift32: the same damage in every run. */
+  function random(seed: number): () => number {
+    let state = seed;
+    return () => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return (state >>> 0) / 2 ** 32;
+    };
+  }
+
+  for (const name of ['torchvision-mixed', 'torchvision-download']) {
+    it(`${name}: cut or changed anywhere, reads or fails with one typed error`, () => {
+      const whole = readBytes(`${FIXTURES}${name}.pth`);
+      const next = random(7);
+      let refused = 0;
+      for (let round = 0; round < 300; round++) {
+        const bytes = round % 3 === 0 ? whole.slice(0, Math.floor(next() * whole.length)) : whole.slice();
+        for (let change = 0; change < 4 && bytes.length > 0; change++)
+          bytes[Math.floor(next() ** 3 * bytes.length)] = Math.floor(next() * 256);
+        try {
+          readPyTorch(bytes);
+        } catch (error) {
+          if (!isDenseNetError(error)) throw error;
+          refused++;
+        }
+      }
+      expect(refused).toBeGreaterThan(100);
+    });
+  }
+});
