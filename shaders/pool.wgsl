@@ -34,11 +34,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum += max(fma(vec4f(src[plane + p]), scale, shift), vec4f());
   }
   partials[lane] = sum;
+  workgroupBarrier();
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
     if (lane < half) {
       partials[lane] += partials[lane + half];
     }
+    workgroupBarrier();
   }
   if (lane == 0u) {
     dst[group.y * params.quads + group.x] = partials[0] / f32(params.pixels);

@@ -35,13 +35,13 @@ var<workgroup> candidates: array<Candidate, 64>;
 /// The sum over the workgroup, in a tree; every invocation gets it.
 fn reduceSum(lane: u32, value: f32) -> f32 {
   partials[lane] = value;
+  workgroupBarrier();
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
     if (lane < half) {
       partials[lane] += partials[lane + half];
     }
+    workgroupBarrier();
   }
-  workgroupBarrier();
   let total = partials[0];
   workgroupBarrier();
   return total;
@@ -55,13 +55,13 @@ fn before(a: Candidate, b: Candidate) -> bool {
 /// The first of the workgroup's candidates in the ranking; every invocation gets it.
 fn reduceFirst(lane: u32, own: Candidate) -> Candidate {
   candidates[lane] = own;
+  workgroupBarrier();
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
     if (lane < half && before(candidates[lane + half], candidates[lane])) {
       candidates[lane] = candidates[lane + half];
     }
+    workgroupBarrier();
   }
-  workgroupBarrier();
   let first = candidates[0];
   workgroupBarrier();
   return first;

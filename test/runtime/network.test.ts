@@ -9,16 +9,19 @@ import { fixtureNames, readReference, relativeError } from '../reference/fixture
 import { CountingGpu } from './counting.js';
 import { inputOf, modelOf } from './models.js';
 
-const NETS = fixtureNames('.reference.safetensors').filter((name) => name !== 'images');
+/** `images` is for preprocessing; the maps of a new-first net come in another channel order (see import-pytorch.test). */
+const NETS = fixtureNames('.reference.safetensors').filter((name) => name !== 'images' && name !== 'densenet3-new-first');
+/** lavapipe compiles slowly, so it gets one net of each kind. */
+const FEW = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 const CASES = [
-  { driver: 'swiftshader', precision: 'f32' },
-  { driver: 'lavapipe', precision: 'f32' },
-  { driver: 'lavapipe', precision: 'f16' },
+  { driver: 'swiftshader', precision: 'f32', nets: NETS },
+  { driver: 'lavapipe', precision: 'f32', nets: FEW.slice(0, 1) },
+  { driver: 'lavapipe', precision: 'f16', nets: FEW },
 ] as const;
 
-for (const { driver, precision } of CASES) {
+for (const { driver, precision, nets } of CASES) {
   describe.skipIf(!hasDriver(driver))(`${precision} on ${driver} equals the framework at every tap`, () => {
-    it.each(NETS)('%s', async (name) => {
+    it.each([...nets])('%s', async (name) => {
       const net = await DenseNet.load(await modelOf(name), { gpu: await dawnGpu(driver), precision });
       const reference = readReference(name);
       const taps = await net.taps(inputOf(name));
@@ -65,11 +68,11 @@ describe.skipIf(!hasDriver('swiftshader'))('a loaded network', () => {
     net.dispose();
   });
 
-  it('leaves no buffer behind after 50 loads', async () => {
+  it('leaves no buffer behind after 12 loads', async () => {
     const counting = new CountingGpu(gpu);
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 12; i++) {
       const net = await DenseNet.load(model, { gpu: counting.gpu });
-      if (i % 10 === 0) await net.classify(picture(i));
+      if (i % 4 === 0) await net.classify(picture(i));
       net.dispose();
     }
     expect(counting.liveBuffers).toBe(0);

@@ -1,0 +1,99 @@
+/** The command line as its users call it: exit codes, JSON, messages; and pictures in a real browser. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { findBrowser } from '../../src/cli/browser.js';
+import { FIXTURES } from '../reference/fixtures.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const SHARED = join(ROOT, '../shared');
+const OUT = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], { encoding: 'utf8', timeout: 110_000 });
+  return { status, stdout, stderr };
+}
+
+describe('usage', () => {
+  it.each([
+    [['nonsense'], /there is no command "nonsense"; the commands are classify/],
+    [['classify', '--backend', 'opera'], /--backend is opera; it must be one of auto, chrome, firefox, node/],
+    [['classify', '--bad'], /bad/],
+    [['inspect', '--arch', 'resnet'], /--arch is resnet; it must be one of densenet121/],
+    [['inspect', '--arch', 'densenet121', '--input', '1,3'], /--input is 1,3; it must be N,C,H,W/],
+    [['verify', 'x.safetensors'], /verify needs --reference/],
+    [['import', 'x.pth'], /import needs -o/],
+  ])('%j is wrong usage: exit code 2', (args, message) => {
+    const { status, stderr, stdout } = cli(...args);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
+  });
+
+  it('a missing file fails with exit code 1 and one line', () => {
+    const { status, stderr } = cli('inspect', 'none.safetensors');
+    expect(status).toBe(1);
+    expect(stderr).toBe('ModelFormatError: there is no file none.safetensors: check the path\n');
+  });
+
+  it('helps', () => {
+    expect(cli('--help').status).toBe(0);
+    expect(cli('classify', '--help').stdout).toMatch(/--model PATH\|URL/);
+  });
+});
+
+describe('inspect', () => {
+  it('knows DenseNet-121 without a file or a GPU', () => {
+    const { status, stdout } = cli('inspect', '--arch', 'densenet121', '--input', '1,3,224,224', '--json');
+    const { parameters, macs, arenaBytes, lowerBoundBytes, weightBytes, steps } = JSON.parse(stdout);
+    expect(status).toBe(0);
+    expect([parameters, macs]).toEqual([7978856, 2834161664]);
+    expect(arenaBytes).toBeLessThanOrEqual(1.1 * lowerBoundBytes);
+    expect(arenaBytes).toBeLessThanOrEqual(8e6);
+    expect(weightBytes).toBeGreaterThan(4 * 7.8e6);
+    expect(steps.length).toBeGreaterThan(100);
+  });
+});
+
+describe('import and verify', () => {
+  it('torchvision, end to end, on the GPU that Node finds', () => {
+    const model = join(OUT, 'torchvision.safetensors');
+    expect(cli('import', join(FIXTURES, 'torchvision.pth'), '-o', model, '--json').status).toBe(0);
+    const { status, stdout } = cli('verify', model, '--reference', join(FIXTURES, 'torchvision.reference.safetensors'), '--backend', 'node', '--json');
+    const { taps, top1Agrees, passed } = JSON.parse(stdout);
+    expect([status, top1Agrees, passed]).toEqual([0, true, true]);
+    expect(taps.length).toBeGreaterThanOrEqual(6);
+    for (const { maxRelError } of taps) expect(maxRelError).toBeLessThan(1e-4);
+    const wrong = cli('verify', model, '--reference', join(FIXTURES, 'densenet3-bc.reference.safetensors'), '--backend', 'node');
+    expect(wrong.status).toBe(1);
+  });
+});
+
+describe.skipIf(!findBrowser('chrome'))('classify in a browser', () => {
+  it('names every sample picture with the default model, reports a bad one, and exits 1 for it', () => {
+    const bad = join(OUT, 'bad.png');
+    writeFileSync(bad, 'no picture');
+    const { status, stdout, stderr } = cli('classify', join(ROOT, 'demo/samples'), bad, '--json');
+    const { results, adapter, model } = JSON.parse(stdout);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/bad\.png is no picture/);
+    const named = results.filter(({ image, top }: { image: string; top?: { label: string }[] }) => top && image.endsWith(`${top[0]?.label}.png`));
+    expect(named).toHaveLength(results.length - 1);
+    expect([adapter.backend, model.endsWith('default.safetensors')]).toEqual(['chrome', true]);
+  });
+});
+
+const DICE = join(SHARED, 'weights/dice-densenet-bc-100-12-cifar10/checkpoint_100.pth.tar');
+describe.skipIf(!existsSync(DICE))('a checkpoint that nobody here trained', () => {
+  it('names as many of 200 pictures as PyTorch does (188)', () => {
+    const model = join(OUT, 'dice.safetensors');
+    expect(cli('import', DICE, '-o', model, '--preprocess', 'cifar10-per-image').status).toBe(0);
+    const folder = join(SHARED, 'images/cifar10-test-200');
+    const { results } = JSON.parse(cli('classify', folder, '--model', model, '--top', '1', '--json', '--backend', findBrowser('chrome') ? 'chrome' : 'node').stdout);
+    const labels: Map<string, number> = new Map(JSON.parse(readFileSync(join(folder, 'labels.json'), 'utf8')).images.map((row: { file: string; label: number }) => [row.file, row.label]));
+    const right = results.filter(({ image, top }: { image: string; top: { index: number }[] }) => top[0]?.index === labels.get(image.split(/[\\/]/).at(-1) ?? ''));
+    expect(right.length).toBeGreaterThanOrEqual(188);
+  });
+});
