@@ -116,7 +116,12 @@ async function bundle() {
     },
   ];
   await Promise.all(builds.map((options) => esbuild.build({ absWorkingDir: ROOT, ...options })));
-  await Promise.all([shrink('densenet-webgpu.js', true), shrink('densenet-webgpu.iife.js', false), demo(), buildBench()]);
+  await Promise.all([
+    shrink('densenet-webgpu.js', true),
+    shrink('densenet-webgpu.iife.js', false),
+    demo(),
+    buildBench(),
+  ]);
 }
 
 /** Terser, since its result is 4 % smaller gzipped than esbuild's own minifier's. */
@@ -148,7 +153,8 @@ async function demo() {
     outdir: 'dist/demo',
     logLevel: 'warning',
   });
-  for (const file of ['index.html', 'demo.css', 'icon.svg']) copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
+  for (const file of ['index.html', 'demo.css', 'icon.svg'])
+    copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
 }
 
 function declarations() {

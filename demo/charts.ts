@@ -16,7 +16,15 @@ function drawing(height: number, label: string): SVGElement {
 }
 
 function box(x: number, y: number, width: number, height: number, style: string, title: string): SVGElement {
-  const rect = element('rect', { x, y, width: Math.max(1, width), height: Math.max(1, height), rx: 2, class: style, 'fill-opacity': 0.8 });
+  const rect = element('rect', {
+    x,
+    y,
+    width: Math.max(1, width),
+    height: Math.max(1, height),
+    rx: 2,
+    class: style,
+    'fill-opacity': 0.8,
+  });
   rect.append(element('title', {}, title));
   return rect;
 }
@@ -32,7 +40,9 @@ export function arenaChart(plan: NetworkPlan): SVGElement {
   const svg = drawing(height, label);
   const tops = [gap, 2 * gap + bankBytes[0] * scale] as const;
   for (const bank of [0, 1] as const) {
-    svg.append(element('text', { x: 0, y: tops[bank] - 8 }, `bank ${bank} · ${Math.round(bankBytes[bank] / 1024)} KiB`));
+    svg.append(
+      element('text', { x: 0, y: tops[bank] - 8 }, `bank ${bank} · ${Math.round(bankBytes[bank] / 1024)} KiB`),
+    );
   }
   for (const { name, bank, offset, bytes: size, first, last } of regions) {
     const title = `${name}: ${Math.round(size / 1024)} KiB, ${plan.steps[first]?.name} to ${plan.steps[last]?.name}`;
@@ -54,7 +64,16 @@ export function timeChart(profile: NetworkProfile): SVGElement {
   for (const [s, { name, kernel }] of profile.steps.entries()) {
     const time = times[s] ?? 0;
     const column = ((height - 20) * time) / most;
-    svg.append(box(s * step, height - column, step - 1, column, kernel === 'conv3x3' ? 'bank1' : 'bank0', `${name} (${kernel}): ${time.toFixed(0)} µs`));
+    svg.append(
+      box(
+        s * step,
+        height - column,
+        step - 1,
+        column,
+        kernel === 'conv3x3' ? 'bank1' : 'bank0',
+        `${name} (${kernel}): ${time.toFixed(0)} µs`,
+      ),
+    );
   }
   svg.append(element('text', { x: 0, y: 12 }, `${most.toFixed(0)} µs; 3×3 convolutions in the second colour`));
   return svg;

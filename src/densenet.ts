@@ -16,8 +16,8 @@ import type { Engine, JobPass } from './engine.js';
 import { DisposedError, OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
-import type { Session } from './gpu/session.js';
 import { timeSteps } from './gpu/profiler.js';
+import type { Session } from './gpu/session.js';
 import { Heatmap } from './heatmap.js';
 import type { ImageSource } from './image/source.js';
 import { checkTensor, feedTensor } from './inputs.js';
@@ -140,8 +140,14 @@ export class DenseNet {
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<Heatmap> {
     const { classIndex } = options;
-    if (classIndex !== undefined && !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < this.config.classes)) {
-      throw new OptionError('classIndex', `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`);
+    if (
+      classIndex !== undefined &&
+      !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < this.config.classes)
+    ) {
+      throw new OptionError(
+        'classIndex',
+        `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
+      );
     }
     const { results, executable } = await this.engine.run({
       ...this.pictureJob('explain', [image], options),
@@ -253,8 +259,10 @@ function checkTop(topK: number, classes: number): number {
   throw new OptionError('topK', `topK is ${topK}: ask for a whole number of classes, 1 or more`);
 }
 
-const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] => Array.isArray(images);
-const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] => (isList(images) ? images : [images]);
+const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] =>
+  Array.isArray(images);
+const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>
+  isList(images) ? images : [images];
 
 function bytesOf(results: readonly Uint8Array[], index: number): Uint8Array {
   const bytes = results[index];

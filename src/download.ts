@@ -27,7 +27,11 @@ async function download(
   try {
     const response = await fetch(url, signal ? { signal } : {});
     if (!response.ok) {
-      throw new DownloadError(url, response.status, `${url} answered ${response.status} ${response.statusText}: check the address`);
+      throw new DownloadError(
+        url,
+        response.status,
+        `${url} answered ${response.status} ${response.statusText}: check the address`,
+      );
     }
     const body = await collect(response, onBytes);
     if (body.length === 0) throw new ModelFormatError(`${url} is empty`, { format: 'safetensors' });
@@ -52,7 +56,11 @@ async function collect(response: Response, onBytes: (loaded: number, total: numb
     onBytes(loaded, total);
   }
   if (total > 0 && loaded !== total) {
-    throw new DownloadError(response.url, response.status, `${response.url} ended after ${loaded} of ${total} bytes: try again`);
+    throw new DownloadError(
+      response.url,
+      response.status,
+      `${response.url} ended after ${loaded} of ${total} bytes: try again`,
+    );
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;

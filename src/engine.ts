@@ -113,7 +113,10 @@ export class Engine {
     if (job.signal?.aborted) throw new AbortedError(`${job.what}()`, { cause: job.signal.reason });
   }
 
-  private async submit(session: Session, job: Job): Promise<{ read: () => Promise<Uint8Array[]>; executable: Executable }> {
+  private async submit(
+    session: Session,
+    job: Job,
+  ): Promise<{ read: () => Promise<Uint8Array[]>; executable: Executable }> {
     this.check(job);
     const executable = await session.executable(this.planOptions(job));
     const input = await job.feed(session, executable);
@@ -209,6 +212,7 @@ async function isLost(session: Session): Promise<boolean> {
 
 function lostError(session: Session, what: string, cause: unknown): DeviceLostError {
   const { reason = 'unknown', message = '' } = session.lost ?? {};
-  return new DeviceLostError(reason, `the GPU device was lost during ${what} (${message || reason}): reload the page`, { cause });
+  return new DeviceLostError(reason, `the GPU device was lost during ${what} (${message || reason}): reload the page`, {
+    cause,
+  });
 }
-

@@ -27,7 +27,11 @@ function checkFinite(data: Float32Array): void {
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad < 0) return;
   const found = String(data[bad]);
-  throw new TensorShapeError(`the tensor holds ${found} at index ${bad}: inputs must be finite`, 'finite values', found);
+  throw new TensorShapeError(
+    `the tensor holds ${found} at index ${bad}: inputs must be finite`,
+    'finite values',
+    found,
+  );
 }
 
 /** Writes the data where the pack kernel reads it, or records the copy of a GPU buffer to there. */

@@ -29,7 +29,9 @@ export class Pictures {
       );
     }
     const preprocessor = await this.preprocessor(session, this.spec);
-    const opened = await Promise.allSettled(images.map((image) => openPicture(image, session.device.limits.maxTextureDimension2D)));
+    const opened = await Promise.allSettled(
+      images.map((image) => openPicture(image, session.device.limits.maxTextureDimension2D)),
+    );
     const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed) {

@@ -12,7 +12,13 @@ function toFloats(bytes: Uint8Array, stored: 'f32' | 'f16'): Float32Array {
 }
 
 /** NC/4HW4 → NCHW: `plane` pixels lie between quads, the images of the batch one behind the other in a plane. */
-function toNchw(values: Float32Array, layout: ChannelLayout, batch: number, pixels: number, plane: number): Float32Array {
+function toNchw(
+  values: Float32Array,
+  layout: ChannelLayout,
+  batch: number,
+  pixels: number,
+  plane: number,
+): Float32Array {
   const data = new Float32Array(batch * layout.channels * pixels);
   for (const [channel, slot] of channelSlots(layout).entries()) {
     for (let n = 0; n < batch; n++) {
@@ -97,7 +103,9 @@ function rankedHere(plan: NetworkPlan, scores: Uint8Array): Ranked[][] {
   const stride = plan.classQuads * 4;
   return Array.from({ length: plan.options.batch }, (_, n) => {
     const row = values.subarray(n * stride, n * stride + plan.config.classes);
-    return Array.from(row, (probability, index) => ({ index, probability })).sort((a, b) => b.probability - a.probability);
+    return Array.from(row, (probability, index) => ({ index, probability })).sort(
+      (a, b) => b.probability - a.probability,
+    );
   });
 }
 

@@ -8,7 +8,10 @@ export default class LastLine implements Reporter {
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
     for (const module of modules) {
       // A file that does not load has no tests to fail; it counts as one.
-      if (module.state() === 'failed' && [...module.children.allTests()].every((test) => test.result().state !== 'failed')) {
+      if (
+        module.state() === 'failed' &&
+        [...module.children.allTests()].every((test) => test.result().state !== 'failed')
+      ) {
         count.failed += 1;
       }
       for (const test of module.children.allTests()) count[test.result().state] += 1;

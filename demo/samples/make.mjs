@@ -11,8 +11,10 @@ const gradient = (id, top, bottom) =>
   `<linearGradient id="${id}" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="${top}"/><stop offset="1" stop-color="${bottom}"/></linearGradient>`;
 const sky = gradient('sky', '#5f9bd8', '#cfe3f2');
 const backdrop = '<rect width="256" height="256" fill="url(#sky)"/>';
-const wheel = (x, y, r) => `<circle cx="${x}" cy="${y}" r="${r}" fill="#1a1a1a"/><circle cx="${x}" cy="${y}" r="${r / 2}" fill="#9a9a9a"/>`;
-const road = '<rect y="176" width="256" height="80" fill="#7d7f80"/><rect y="168" width="256" height="12" fill="#6f8f55"/>';
+const wheel = (x, y, r) =>
+  `<circle cx="${x}" cy="${y}" r="${r}" fill="#1a1a1a"/><circle cx="${x}" cy="${y}" r="${r / 2}" fill="#9a9a9a"/>`;
+const road =
+  '<rect y="176" width="256" height="80" fill="#7d7f80"/><rect y="168" width="256" height="12" fill="#6f8f55"/>';
 
 const SCENES = {
   airplane: `<defs>${sky}${gradient('hull', '#fdfdfd', '#aab4bf')}</defs>${backdrop}

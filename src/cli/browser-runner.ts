@@ -3,14 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import type { TapResult } from '../api.js';
-import { DenseNetError, DownloadError, ImageError, type DenseNetErrorName } from '../errors.js';
+import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../errors.js';
 import type { AdapterReport } from '../gpu/device.js';
 import { type BrowserKind, launchBrowser } from './browser.js';
 import { PACKAGE } from './files.js';
 import type { Classified, Runner, RunnerOptions } from './runner.js';
 import { startServer } from './server.js';
 
-const PAGE = '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="/page.js"></script>';
+const PAGE =
+  '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="/page.js"></script>';
 /** The longest that a step on the page may take; software GPUs are slow. */
 const STEP_MS = 180_000;
 

@@ -82,7 +82,9 @@ async function obtainBrowser(kind: BrowserKind): Promise<string> {
 }
 
 async function downloadBrowser(kind: BrowserKind): Promise<string> {
-  const { Browser, computeExecutablePath, detectBrowserPlatform, install, resolveBuildId } = await import('@puppeteer/browsers');
+  const { Browser, computeExecutablePath, detectBrowserPlatform, install, resolveBuildId } = await import(
+    '@puppeteer/browsers'
+  );
   const browser = kind === 'chrome' ? Browser.CHROME : Browser.FIREFOX;
   const cacheDir = join(homedir(), '.cache', 'densenet-webgpu');
   try {
@@ -95,17 +97,19 @@ async function downloadBrowser(kind: BrowserKind): Promise<string> {
     await install({ browser, buildId, cacheDir });
     return path;
   } catch (cause) {
-    throw new WebGPUUnavailableError('no-webgpu', `no browser was found and none could be downloaded: ${CHOICES}`, { cause });
+    throw new WebGPUUnavailableError('no-webgpu', `no browser was found and none could be downloaded: ${CHOICES}`, {
+      cause,
+    });
   }
 }
 
 /** A headless browser that has a WebGPU adapter. @throws WebGPUUnavailableError with the choices */
 export async function launchBrowser(kind: BrowserKind): Promise<Browser> {
   const executablePath = await obtainBrowser(kind);
-  const attempts = kind === 'firefox' ? [() => firefox(executablePath)] : [
-    () => chrome(executablePath, GPU_FLAGS),
-    () => chrome(executablePath, SOFTWARE_FLAGS),
-  ];
+  const attempts =
+    kind === 'firefox'
+      ? [() => firefox(executablePath)]
+      : [() => chrome(executablePath, GPU_FLAGS), () => chrome(executablePath, SOFTWARE_FLAGS)];
   let failure: unknown;
   for (const attempt of attempts) {
     try {
@@ -116,7 +120,9 @@ export async function launchBrowser(kind: BrowserKind): Promise<Browser> {
       failure = error;
     }
   }
-  throw new WebGPUUnavailableError('no-adapter', `${executablePath} offers no WebGPU adapter: ${CHOICES}`, { cause: failure });
+  throw new WebGPUUnavailableError('no-adapter', `${executablePath} offers no WebGPU adapter: ${CHOICES}`, {
+    cause: failure,
+  });
 }
 
 function chrome(executablePath: string, flags: readonly string[]): Promise<Browser> {

@@ -23,7 +23,8 @@ export const classify: Command = {
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
     const top = Number(values.top ?? 5);
-    if (!Number.isInteger(top) || top < 1) throw new UsageError(`--top is ${values.top}; it must be a whole number, 1 or more`);
+    if (!Number.isInteger(top) || top < 1)
+      throw new UsageError(`--top is ${values.top}; it must be a whole number, 1 or more`);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const precision = oneOf('precision', values.precision, ['auto', 'f32', 'f16']) ?? 'f32';
     const files = pictureFiles(positionals);
@@ -67,5 +68,7 @@ function report(outcomes: readonly Outcome[], runner: Runner, model: string, jso
       print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}`);
     }
   }
-  print(`\n${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' · ') || 'unnamed adapter'} (${runner.backend}); model ${model}`);
+  print(
+    `\n${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' · ') || 'unnamed adapter'} (${runner.backend}); model ${model}`,
+  );
 }

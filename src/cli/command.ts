@@ -1,5 +1,5 @@
 /** What every command of the CLI has in common: its options, its output, its way to fail. */
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 /** One row of the command table. */
 export interface Command {
@@ -18,7 +18,11 @@ export class UsageError extends Error {
 type Options = NonNullable<ParseArgsConfig['options']>;
 
 /** Options that every command takes. */
-const COMMON = { json: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean' } } as const satisfies Options;
+const COMMON = {
+  json: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const satisfies Options;
 
 /** `node:util`'s strict parser, its complaints turned into {@link UsageError}. */
 export function parse<const T extends Options>(args: readonly string[], options: T) {
@@ -30,7 +34,11 @@ export function parse<const T extends Options>(args: readonly string[], options:
 }
 
 /** @throws UsageError when the value is not one of the allowed */
-export function oneOf<const T extends string>(option: string, value: string | undefined, allowed: readonly T[]): T | undefined {
+export function oneOf<const T extends string>(
+  option: string,
+  value: string | undefined,
+  allowed: readonly T[],
+): T | undefined {
   if (value === undefined) return undefined;
   const found = allowed.find((candidate) => candidate === value);
   if (found === undefined) throw new UsageError(`--${option} is ${value}; it must be one of ${allowed.join(', ')}`);
@@ -51,10 +59,13 @@ export function table(rows: readonly (readonly (string | number)[])[]): string[]
   const widths = cells.reduce<number[]>((w, row) => row.map((cell, c) => Math.max(w[c] ?? 0, cell.length)), []);
   return cells.map((row, r) =>
     row
-      .map((cell, c) => (typeof rows[r]?.[c] === 'number' ? cell.padStart(widths[c] ?? 0) : cell.padEnd(widths[c] ?? 0)))
+      .map((cell, c) =>
+        typeof rows[r]?.[c] === 'number' ? cell.padStart(widths[c] ?? 0) : cell.padEnd(widths[c] ?? 0),
+      )
       .join('  ')
       .trimEnd(),
   );
 }
 
-export const kilobytes = (bytes: number): string => `${(bytes / 1024).toLocaleString('en', { maximumFractionDigits: 1 })} KiB`;
+export const kilobytes = (bytes: number): string =>
+  `${(bytes / 1024).toLocaleString('en', { maximumFractionDigits: 1 })} KiB`;

@@ -33,4 +33,3 @@ export function pictureFiles(names: readonly string[]): string[] {
     return found.sort().map((file) => join(name, file));
   });
 }
-

@@ -74,9 +74,14 @@ function report(
   metadata: ModelMetadata,
   json: boolean,
 ): void {
-  if (json) return printJson({ output, bytes, config, source, metadata });
+  if (json) {
+    printJson({ output, bytes, config, source, metadata });
+    return;
+  }
   print(`${output}: ${kilobytes(bytes)}, from ${source.format} (names: ${source.scheme})`);
-  print(`${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.classes} classes`);
+  print(
+    `${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.classes} classes`,
+  );
   if (!metadata.preprocess) note('No preprocessing is known, so it takes tensors only: add --preprocess for pictures.');
   if (!metadata.labels) note('No class names are known: add --labels FILE.');
 }

@@ -2,7 +2,7 @@
 import { inputSizeOf } from '../image/spec.js';
 import { type DenseNetConfig, FAMILY, familyConfig } from '../model/config.js';
 import { layerTable, type Size } from '../model/layers.js';
-import { planNetwork, type NetworkPlan } from '../plan/network.js';
+import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';
@@ -55,7 +55,8 @@ function parseInput(text: string): Input {
 const familySize = (config: DenseNetConfig): Size => (config.stem === 'imagenet' ? [224, 224] : [32, 32]);
 
 function describe(arch: string, input: Input | null): { config: DenseNetConfig; size: Size } {
-  if (!Object.hasOwn(FAMILY, arch)) throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
+  if (!Object.hasOwn(FAMILY, arch))
+    throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
   const config = familyConfig(arch, input ? { inChannels: input[1] } : {});
   return { config, size: familySize(config) };
 }
@@ -93,19 +94,37 @@ function document(plan: NetworkPlan, weightBytes: number) {
 function show(plan: NetworkPlan, weightBytes: number): void {
   const { config, arena, options } = plan;
   const layers = layerTable(config, options.inputSize);
-  print(`input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}`);
+  print(
+    `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}`,
+  );
   print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per picture\n`);
   const heading = ['layer', 'kind', 'in', 'out', 'map', 'parameters', 'MACs'];
   const rows = layers.rows.map((r) => [r.name, r.kind, r.in, r.out, `${r.height}×${r.width}`, r.parameters, r.macs]);
   for (const line of table([heading, ...rows])) print(line);
 
   const ratio = (arena.bytes / arena.lowerBoundBytes).toFixed(3);
-  print(`\narena ${kilobytes(arena.bytes)} in two banks (${arena.bankBytes.map(kilobytes).join(' + ')}), ${ratio} × the lower bound of ${kilobytes(arena.lowerBoundBytes)}; weights ${kilobytes(weightBytes)}\n`);
-  const regions = arena.regions.map((r) => [r.name, r.bank, r.offset, r.bytes, stepName(plan, r.first), stepName(plan, r.last)]);
+  print(
+    `\narena ${kilobytes(arena.bytes)} in two banks (${arena.bankBytes.map(kilobytes).join(' + ')}), ${ratio} × the lower bound of ${kilobytes(arena.lowerBoundBytes)}; weights ${kilobytes(weightBytes)}\n`,
+  );
+  const regions = arena.regions.map((r) => [
+    r.name,
+    r.bank,
+    r.offset,
+    r.bytes,
+    stepName(plan, r.first),
+    stepName(plan, r.last),
+  ]);
   for (const line of table([['region', 'bank', 'offset', 'bytes', 'from', 'to'], ...regions])) print(line);
 
   print('');
-  const steps = plan.steps.map((s) => [s.name, s.kernel, reads(s.bindings), writes(s.bindings), s.workgroups.join('×'), s.macs]);
+  const steps = plan.steps.map((s) => [
+    s.name,
+    s.kernel,
+    reads(s.bindings),
+    writes(s.bindings),
+    s.workgroups.join('×'),
+    s.macs,
+  ]);
   for (const line of table([['step', 'kernel', 'reads', 'writes', 'workgroups', 'MACs'], ...steps])) print(line);
 }
 

@@ -2,7 +2,7 @@
 import { isDenseNetError } from '../errors.js';
 import { bench } from './bench.js';
 import { classify } from './classify.js';
-import { type Command, UsageError, note, print } from './command.js';
+import { type Command, note, print, UsageError } from './command.js';
 import { importCommand } from './import.js';
 import { inspect } from './inspect.js';
 import { serve } from './serve.js';
@@ -29,7 +29,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw new UsageError(`there is no command "${name}"; the commands are ${Object.keys(COMMANDS).join(', ')}`);
+  if (!command)
+    throw new UsageError(`there is no command "${name}"; the commands are ${Object.keys(COMMANDS).join(', ')}`);
   if (args.includes('--help')) {
     print(`densenet-webgpu ${name} ${command.usage}`);
     return 0;

@@ -32,7 +32,10 @@ async function decode(path: string): Promise<PixelData> {
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     return { data: new Uint8Array(data), width: info.width, height: info.height };
   } catch (cause) {
-    throw new ImageError(`${path} is no picture that can be decoded: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new ImageError(
+      `${path} is no picture that can be decoded: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
   }
 }
 
@@ -47,7 +50,11 @@ export async function anyGpu(): Promise<GPU> {
       failure = error;
     }
   }
-  throw new WebGPUUnavailableError('no-adapter', 'Node found no WebGPU adapter: install a Vulkan driver, or use --backend chrome', {
-    cause: failure,
-  });
+  throw new WebGPUUnavailableError(
+    'no-adapter',
+    'Node found no WebGPU adapter: install a Vulkan driver, or use --backend chrome',
+    {
+      cause: failure,
+    },
+  );
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BENCH_CSP, BENCH_FOLDERS } from './bench/pages.js';
 import { type Command, parse, print, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
-import { STRICT_CSP, type ServerOptions, startServer } from './server.js';
+import { type ServerOptions, STRICT_CSP, startServer } from './server.js';
 
 const DEFAULT_PORT = 8080;
 
@@ -26,7 +26,8 @@ export const serve: Command = {
   async run(args) {
     const { values } = parse(args, { port: { type: 'string' } });
     const port = Number(values.port ?? DEFAULT_PORT);
-    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new UsageError(`--port is ${values.port}; it must be 0 to 65535`);
+    if (!Number.isInteger(port) || port < 0 || port > 65535)
+      throw new UsageError(`--port is ${values.port}; it must be 0 to 65535`);
     const server = await startServer({ ...DEMO, port });
     print(`The demo is at ${server.origin}/, the benchmark at ${server.origin}/bench.html (stop with Ctrl+C)`);
     await new Promise((resolve) => process.once('SIGINT', resolve));

@@ -1,6 +1,7 @@
 /** A small static server on this computer only: the demo, the bundles, and what a command hands to a page. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
 import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize, sep } from 'node:path';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -20,7 +21,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Nothing but the page's own files may run or be fetched; pictures that a user drops are blobs. */
-export const STRICT_CSP = "default-src 'self'; script-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
+export const STRICT_CSP =
+  "default-src 'self'; script-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
 
 const HEADERS = {
   'Cross-Origin-Opener-Policy': 'same-origin',

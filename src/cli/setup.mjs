@@ -34,14 +34,18 @@ function must(what, status) {
 function npmScript() {
   const beside = join(process.execPath, '..', 'node_modules/npm/bin/npm-cli.js');
   const above = join(process.execPath, '../../lib/node_modules/npm/bin/npm-cli.js');
-  const found = [process.env.npm_execpath, beside, above].find((path) => path && /\.c?js$/.test(path) && existsSync(path));
+  const found = [process.env.npm_execpath, beside, above].find(
+    (path) => path && /\.c?js$/.test(path) && existsSync(path),
+  );
   if (found) return found;
   say('npm was not found: run this through npm, for example `npm run classify`');
   return process.exit(1);
 }
 
 function installPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return;
   say('Installing packages (once; about a minute) …');
   must('npm ci', node([npmScript(), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']));

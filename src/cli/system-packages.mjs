@@ -9,8 +9,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 const WANTED = [
   { package: 'chromium', provides: ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'] },
   { package: 'firefox-esr', provides: ['/usr/bin/firefox-esr', '/usr/bin/firefox'] },
-  { package: 'libvulkan1', provides: ['/usr/lib/x86_64-linux-gnu/libvulkan.so.1', '/usr/lib/aarch64-linux-gnu/libvulkan.so.1'] },
-  { package: 'mesa-vulkan-drivers', provides: ['/usr/share/vulkan/icd.d/lvp_icd.json', '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json'] },
+  {
+    package: 'libvulkan1',
+    provides: ['/usr/lib/x86_64-linux-gnu/libvulkan.so.1', '/usr/lib/aarch64-linux-gnu/libvulkan.so.1'],
+  },
+  {
+    package: 'mesa-vulkan-drivers',
+    provides: ['/usr/share/vulkan/icd.d/lvp_icd.json', '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json'],
+  },
 ];
 
 /** Mesa before 24 has no usable WebGPU on lavapipe; Debian 12 has a newer one among its backports. */
@@ -23,7 +29,9 @@ export function prepareTestSystem(say) {
   if (missing.length === 0) return;
   const isRoot = process.getuid?.() === 0;
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get') || !isRoot) {
-    say(`Not installed: ${missing.join(', ')}. Tests that need them are skipped; as root on Debian or Ubuntu they are installed.`);
+    say(
+      `Not installed: ${missing.join(', ')}. Tests that need them are skipped; as root on Debian or Ubuntu they are installed.`,
+    );
     return;
   }
   const backports = /VERSION_CODENAME=bookworm/.test(readFileSync('/etc/os-release', 'utf8'));

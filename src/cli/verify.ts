@@ -44,8 +44,16 @@ export const verify: Command = {
       const found = await runner.taps(data, shape);
       const taps = [...found].flatMap(([name, tap]) => compare(name, tap.data, reference));
       const top1Agrees = sameBest(found.get('logits')?.data, reference, shape[0]);
-      const passed = taps.length > 0 && top1Agrees && taps.every(({ maxRelError }) => maxRelError <= TOLERANCE[precision]);
-      if (values.json) printJson({ taps, top1Agrees, passed, tolerance: TOLERANCE[precision], adapter: { backend: runner.backend, ...runner.adapter } });
+      const passed =
+        taps.length > 0 && top1Agrees && taps.every(({ maxRelError }) => maxRelError <= TOLERANCE[precision]);
+      if (values.json)
+        printJson({
+          taps,
+          top1Agrees,
+          passed,
+          tolerance: TOLERANCE[precision],
+          adapter: { backend: runner.backend, ...runner.adapter },
+        });
       else show(taps, top1Agrees, passed, TOLERANCE[precision]);
       return passed ? 0 : 1;
     } finally {
@@ -58,7 +66,10 @@ function inputOf(reference: TensorMap, path: string) {
   const input = reference.get('input');
   const [n, c, h, w, ...rest] = input?.shape ?? [];
   if (!input || !n || !c || !h || !w || rest.length > 0) {
-    throw new ModelFormatError(`${path} has no tensor "input" of shape [N, C, H, W]`, { format: 'reference', tensor: 'input' });
+    throw new ModelFormatError(`${path} has no tensor "input" of shape [N, C, H, W]`, {
+      format: 'reference',
+      tensor: 'input',
+    });
   }
   return { data: toFloat32(input), shape: [n, c, h, w] as const };
 }
@@ -95,7 +106,12 @@ function sameBest(found: Float32Array | undefined, reference: TensorMap, batch: 
 const best = (row: Float32Array): number => row.reduce((b, value, i) => (value > (row[b] ?? 0) ? i : b), 0);
 
 function show(taps: readonly TapError[], top1Agrees: boolean, passed: boolean, tolerance: number): void {
-  const rows = taps.map((t) => [t.name, t.shape.join('×'), t.maxAbsError.toExponential(2), t.maxRelError.toExponential(2)]);
+  const rows = taps.map((t) => [
+    t.name,
+    t.shape.join('×'),
+    t.maxAbsError.toExponential(2),
+    t.maxRelError.toExponential(2),
+  ]);
   for (const line of table([['tap', 'shape', 'max abs error', 'max rel error'], ...rows])) print(line);
   print(`best classes ${top1Agrees ? 'agree' : 'DIFFER'}; ${passed ? 'passed' : 'FAILED'} at ${tolerance}`);
 }

@@ -16,11 +16,21 @@ export interface BufferRequest {
 export async function allocate(device: GPUDevice, requests: readonly BufferRequest[]): Promise<GPUBuffer[]> {
   for (const { label, size, usage } of requests) {
     if (size > device.limits.maxBufferSize) {
-      throw new LimitError('maxBufferSize', size, device.limits.maxBufferSize, `the ${label} is too large; use a smaller batch or input`);
+      throw new LimitError(
+        'maxBufferSize',
+        size,
+        device.limits.maxBufferSize,
+        `the ${label} is too large; use a smaller batch or input`,
+      );
     }
     const binding = device.limits.maxStorageBufferBindingSize;
     if (label.startsWith('arena') && size > binding && usage) {
-      throw new LimitError('maxStorageBufferBindingSize', size, binding, `the ${label} is too large; use a smaller batch or input`);
+      throw new LimitError(
+        'maxStorageBufferBindingSize',
+        size,
+        binding,
+        `the ${label} is too large; use a smaller batch or input`,
+      );
     }
   }
   device.pushErrorScope('out-of-memory');

@@ -50,8 +50,10 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
 export async function requestDevice(adapter: GPUAdapter, needed: NeededLimits): Promise<GPUDevice> {
   const raised: Record<string, number> = {};
   for (const [name, value] of Object.entries({ ...needed })) {
-    const offered = name === 'maxBufferSize' ? adapter.limits.maxBufferSize : adapter.limits.maxStorageBufferBindingSize;
-    const standard = name === 'maxBufferSize' ? DEFAULT_LIMITS.maxBufferSize : DEFAULT_LIMITS.maxStorageBufferBindingSize;
+    const offered =
+      name === 'maxBufferSize' ? adapter.limits.maxBufferSize : adapter.limits.maxStorageBufferBindingSize;
+    const standard =
+      name === 'maxBufferSize' ? DEFAULT_LIMITS.maxBufferSize : DEFAULT_LIMITS.maxStorageBufferBindingSize;
     if (value > standard) raised[name] = Math.min(value, offered);
   }
   try {
@@ -61,9 +63,13 @@ export async function requestDevice(adapter: GPUAdapter, needed: NeededLimits): 
       requiredLimits: raised,
     });
   } catch (cause) {
-    throw new WebGPUUnavailableError('no-device', 'the adapter refused to open a device: reload the page or restart the browser', {
-      cause,
-    });
+    throw new WebGPUUnavailableError(
+      'no-device',
+      'the adapter refused to open a device: reload the page or restart the browser',
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -135,7 +135,11 @@ function resolve(
 function packParams(steps: readonly Step[]): ArrayBuffer {
   const bytes = new ArrayBuffer(steps.length * UNIFORM_ALIGNMENT);
   for (const [s, step] of steps.entries()) {
-    writeParams(new DataView(bytes, s * UNIFORM_ALIGNMENT, UNIFORM_ALIGNMENT), KERNELS[step.kernel].params, step.params);
+    writeParams(
+      new DataView(bytes, s * UNIFORM_ALIGNMENT, UNIFORM_ALIGNMENT),
+      KERNELS[step.kernel].params,
+      step.params,
+    );
   }
   return bytes;
 }

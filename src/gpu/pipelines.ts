@@ -5,7 +5,7 @@
  */
 import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
-import { type Precision, kernelSource, variantKey } from '../plan/source.js';
+import { kernelSource, type Precision, variantKey } from '../plan/source.js';
 import type { KernelName, Variant } from '../plan/variants.js';
 
 /** `GPUShaderStage.COMPUTE`, by value: the package relies on no global. */

@@ -74,7 +74,12 @@ export class Session {
     const plan = planNetwork(this.options.config, options);
     const banks = await this.banksFor(plan);
     const { weightLayout } = this.options;
-    const made = await Executable.create(this.device, plan, { banks, weights: this.weights, weightLayout }, this.pipelines);
+    const made = await Executable.create(
+      this.device,
+      plan,
+      { banks, weights: this.weights, weightLayout },
+      this.pipelines,
+    );
     this.executables.set(key, made);
     return made;
   }

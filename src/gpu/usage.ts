@@ -11,6 +11,11 @@ export const USAGE = {
   QUERY_RESOLVE: 0x0200,
 } as const;
 
-export const TEXTURE_USAGE = { COPY_SRC: 0x01, COPY_DST: 0x02, TEXTURE_BINDING: 0x04, RENDER_ATTACHMENT: 0x10 } as const;
+export const TEXTURE_USAGE = {
+  COPY_SRC: 0x01,
+  COPY_DST: 0x02,
+  TEXTURE_BINDING: 0x04,
+  RENDER_ATTACHMENT: 0x10,
+} as const;
 
 export const MAP_MODE_READ = 0x0001;

@@ -230,7 +230,7 @@ function uniform<K extends ResizeKernel>(
   for (const [name, value] of Object.entries<number | readonly number[]>(values)) {
     const offset = offsets.get(name) ?? 0;
     if (typeof value === 'number') view.setUint32(offset, value, true);
-    else value.forEach((component, c) => view.setFloat32(offset + 4 * c, component, true));
+    else for (const [c, component] of value.entries()) view.setFloat32(offset + 4 * c, component, true);
   }
   return new Uint8Array(view.buffer);
 }

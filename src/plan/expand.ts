@@ -27,7 +27,10 @@ export function expand(source: string, tile: Readonly<Record<string, number>> = 
   for (const name of Object.keys(tile)) {
     if (!(name in known)) throw new OptionError(name, `the kernel has no tile constant ${name}`);
   }
-  const set = source.replace(TILE_CONSTANT, (_, name: string, value: string) => `const ${name} = ${tile[name] ?? value}u;`);
+  const set = source.replace(
+    TILE_CONSTANT,
+    (_, name: string, value: string) => `const ${name} = ${tile[name] ?? value}u;`,
+  );
   return unroll(set, constants(set));
 }
 

@@ -8,12 +8,12 @@
 import { LimitError } from '../errors.js';
 import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
-import { type Size, mapSizes } from '../model/layers.js';
+import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts, stemLanes } from '../weights/pack.js';
-import { type Arena, BINDING_ALIGNMENT, type Bank, type Demand, alignUp, planArena } from './arena.js';
-import { type Step, region, weights } from './step.js';
-import { type Traits, gemmVariant, plainVariant, spatialVariant, stemVariant } from './variants.js';
+import { type Arena, alignUp, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
+import { region, type Step, weights } from './step.js';
+import { gemmVariant, plainVariant, spatialVariant, stemVariant, type Traits } from './variants.js';
 
 export interface PlanOptions {
   readonly batch: number;
@@ -152,7 +152,11 @@ class Planner {
     const { config, options } = this;
     const isImagenet = config.stem === 'imagenet';
     const picture: ChannelLayout = prefixOf(
-      { parts: [{ channels: config.inChannels, quad: 0 }], channels: config.inChannels, quads: quadsFor(config.inChannels) },
+      {
+        parts: [{ channels: config.inChannels, quad: 0 }],
+        channels: config.inChannels,
+        quads: quadsFor(config.inChannels),
+      },
       1,
     );
     const entering = prefixOf(first.layout, 1);
@@ -188,7 +192,12 @@ class Planner {
       stage: 'network',
       kernel: 'stem',
       variant,
-      bindings: { src: region(input.name), weights: weights('stem.weight'), bias: weights('stem.bias'), dst: region(dst.name) },
+      bindings: {
+        src: region(input.name),
+        weights: weights('stem.weight'),
+        bias: weights('stem.bias'),
+        dst: region(dst.name),
+      },
       params: {
         width,
         height,
@@ -239,7 +248,12 @@ class Planner {
     const scratch =
       width === null || layers === 0
         ? null
-        : this.map(`scratch${b + 1}`, other(block.bank), { parts: [{ channels: width, quad: 0 }], channels: width, quads: quadsFor(width) }, block.size);
+        : this.map(
+            `scratch${b + 1}`,
+            other(block.bank),
+            { parts: [{ channels: width, quad: 0 }], channels: width, quads: quadsFor(width) },
+            block.size,
+          );
     for (let i = 0; i < layers; i++) {
       const name = `block${b + 1}.layer${i + 1}`;
       const read = prefixOf(block.layout, i + 1);
@@ -382,7 +396,12 @@ class Planner {
         stage: 'network',
         kernel: 'linear',
         variant: { tile: {}, overrides: {} },
-        bindings: { src: region('pooled'), weights: weights('head.weight'), bias: weights('head.bias'), dst: region('logits') },
+        bindings: {
+          src: region('pooled'),
+          weights: weights('head.weight'),
+          bias: weights('head.bias'),
+          dst: region('logits'),
+        },
         params: { inQuads: quads, outQuads: classQuads },
         workgroups: [Math.ceil(classQuads / 8), batch, 1],
         macs: batch * channels * config.classes,
@@ -446,7 +465,12 @@ class Planner {
     for (const { name, workgroups } of this.steps) {
       const most = Math.max(...workgroups);
       if (most <= MAX_WORKGROUPS) continue;
-      throw new LimitError('maxComputeWorkgroupsPerDimension', most, MAX_WORKGROUPS, `use a smaller batch or input (step ${name})`);
+      throw new LimitError(
+        'maxComputeWorkgroupsPerDimension',
+        most,
+        MAX_WORKGROUPS,
+        `use a smaller batch or input (step ${name})`,
+      );
     }
   }
 }
@@ -459,7 +483,11 @@ function touches(step: Step | undefined, name: string): boolean {
   return sources.some((source) => source.at === 'region' && source.name === name);
 }
 
-function gemmWorkgroups(pixels: number, outQuads: number, variant: { tile: Readonly<Record<string, number>>; overrides: Readonly<Record<string, number>> }): [number, number, number] {
+function gemmWorkgroups(
+  pixels: number,
+  outQuads: number,
+  variant: { tile: Readonly<Record<string, number>>; overrides: Readonly<Record<string, number>> },
+): [number, number, number] {
   const perGroup = (variant.overrides.WORKGROUP ?? 1) * (variant.tile.TILE_PIXELS ?? 1);
   return [Math.ceil(pixels / perGroup), Math.ceil(outQuads / (variant.tile.TILE_QUADS ?? 1)), 1];
 }

@@ -24,7 +24,10 @@ export function kernelSource(kernel: KernelName, variant: Variant, precision: Pr
 
 /** Identifies the pipeline of a variant within one precision. */
 export function variantKey(kernel: KernelName, variant: Variant): string {
-  const list = (values: Readonly<Record<string, number>>) => Object.entries(values).map(([k, v]) => `${k}=${v}`).join();
+  const list = (values: Readonly<Record<string, number>>) =>
+    Object.entries(values)
+      .map(([k, v]) => `${k}=${v}`)
+      .join();
   return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
 }
 

@@ -87,7 +87,13 @@ export function spatialVariant(shape: ConvShape, traits: Traits, normed: boolean
   };
 }
 
-export function stemVariant(kernel: number, stride: number, channels: number, outQuads: number, traits: Traits): Variant {
+export function stemVariant(
+  kernel: number,
+  stride: number,
+  channels: number,
+  outQuads: number,
+  traits: Traits,
+): Variant {
   const quads = Math.min(isNarrow(traits) ? 4 : 2, outQuads);
   return {
     tile: { KERNEL: kernel, STRIDE: stride, CHANNELS: channels, TILE_X: 4, TILE_QUADS: quads },

@@ -36,22 +36,34 @@ for (const kind of ['chrome', 'firefox'] as const) {
         ['/input', new Uint8Array(input.data.buffer, input.data.byteOffset, input.data.byteLength)],
         ['/module.html', '<!doctype html><title>module</title><script type="module" src="/module.js"></script>'],
         ['/module.js', `import { DenseNet } from '/dist/densenet-webgpu.js'; globalThis.answer = (${run})(DenseNet);`],
-        ['/script.html', '<!doctype html><title>script</title><script src="/dist/densenet-webgpu.iife.js"></script><script src="/script.js"></script>'],
+        [
+          '/script.html',
+          '<!doctype html><title>script</title><script src="/dist/densenet-webgpu.iife.js"></script><script src="/script.js"></script>',
+        ],
         ['/script.js', `globalThis.answer = (${run})(DenseNetWebGPU.DenseNet);`],
         ['/worker.html', '<!doctype html><title>worker</title><script type="module" src="/start.js"></script>'],
-        ['/start.js', `globalThis.answer = new Promise((resolve) => { new Worker('/worker.js', { type: 'module' }).onmessage = ({ data }) => resolve(data); });`],
+        [
+          '/start.js',
+          `globalThis.answer = new Promise((resolve) => { new Worker('/worker.js', { type: 'module' }).onmessage = ({ data }) => resolve(data); });`,
+        ],
         ['/worker.js', `import { DenseNet } from '/dist/densenet-webgpu.js'; postMessage(await (${run})(DenseNet));`],
       ]);
       server = await startServer({
         files,
-        folders: { '/': `${ROOT}dist/demo`, '/dist/': `${ROOT}dist`, '/samples/': `${ROOT}demo/samples`, '/weights/': `${ROOT}weights` },
+        folders: {
+          '/': `${ROOT}dist/demo`,
+          '/dist/': `${ROOT}dist`,
+          '/samples/': `${ROOT}demo/samples`,
+          '/weights/': `${ROOT}weights`,
+        },
       });
       browser = await launchBrowser(kind);
       page = await browser.newPage();
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));
       page.on('request', (request) => {
-        if (!request.url().startsWith(server.origin) && !/^(data|blob):/.test(request.url())) complaints.push(`request to ${request.url()}`);
+        if (!request.url().startsWith(server.origin) && !/^(data|blob):/.test(request.url()))
+          complaints.push(`request to ${request.url()}`);
       });
     });
 
@@ -69,23 +81,28 @@ for (const kind of ['chrome', 'firefox'] as const) {
       expect(complaints).toEqual([]);
     });
 
-    it.runIf(kind === 'chrome')('the demo names a sample by keyboard, explains it, and survives a bad file', async () => {
-      complaints.length = 0;
-      await page.goto(`${server.origin}/`);
-      await page.waitForFunction("document.querySelectorAll('#samples button').length > 3 && /ready/.test(document.getElementById('status').textContent)");
-      await page.focus('#samples li:first-child button');
-      await page.keyboard.press('Enter');
-      await page.waitForSelector('#answer li');
-      expect(await page.$eval('#answer li', (item) => item.textContent)).toMatch(/^airplane/);
-      await page.click('#heat');
-      await page.waitForFunction("document.getElementById('heat').checked");
-      expect(await page.$$eval('#arena svg rect', (boxes) => boxes.length)).toBeGreaterThan(5);
-      const file = await page.$('#file');
-      const input = await file?.toElement('input');
-      await input?.uploadFile(`${ROOT}README.md`);
-      await page.waitForFunction("document.getElementById('status').classList.contains('error')");
-      expect(complaints).toEqual([]);
-    });
+    it.runIf(kind === 'chrome')(
+      'the demo names a sample by keyboard, explains it, and survives a bad file',
+      async () => {
+        complaints.length = 0;
+        await page.goto(`${server.origin}/`);
+        await page.waitForFunction(
+          "document.querySelectorAll('#samples button').length > 3 && /ready/.test(document.getElementById('status').textContent)",
+        );
+        await page.focus('#samples li:first-child button');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('#answer li');
+        expect(await page.$eval('#answer li', (item) => item.textContent)).toMatch(/^airplane/);
+        await page.click('#heat');
+        await page.waitForFunction("document.getElementById('heat').checked");
+        expect(await page.$$eval('#arena svg rect', (boxes) => boxes.length)).toBeGreaterThan(5);
+        const file = await page.$('#file');
+        const input = await file?.toElement('input');
+        await input?.uploadFile(`${ROOT}README.md`);
+        await page.waitForFunction("document.getElementById('status').classList.contains('error')");
+        expect(complaints).toEqual([]);
+      },
+    );
 
     it.runIf(kind === 'chrome')('the demo says what to do without WebGPU', async () => {
       const bare = await browser.newPage();

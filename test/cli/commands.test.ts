@@ -13,7 +13,10 @@ const SHARED = join(ROOT, '../shared');
 const OUT = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
 
 function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], { encoding: 'utf8', timeout: 110_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], {
+    encoding: 'utf8',
+    timeout: 110_000,
+  });
   return { status, stdout, stderr };
 }
 
@@ -61,12 +64,27 @@ describe('import and verify', () => {
   it('torchvision, end to end, on the GPU that Node finds', () => {
     const model = join(OUT, 'torchvision.safetensors');
     expect(cli('import', join(FIXTURES, 'torchvision.pth'), '-o', model, '--json').status).toBe(0);
-    const { status, stdout } = cli('verify', model, '--reference', join(FIXTURES, 'torchvision.reference.safetensors'), '--backend', 'node', '--json');
+    const { status, stdout } = cli(
+      'verify',
+      model,
+      '--reference',
+      join(FIXTURES, 'torchvision.reference.safetensors'),
+      '--backend',
+      'node',
+      '--json',
+    );
     const { taps, top1Agrees, passed } = JSON.parse(stdout);
     expect([status, top1Agrees, passed]).toEqual([0, true, true]);
     expect(taps.length).toBeGreaterThanOrEqual(6);
     for (const { maxRelError } of taps) expect(maxRelError).toBeLessThan(1e-4);
-    const wrong = cli('verify', model, '--reference', join(FIXTURES, 'densenet3-bc.reference.safetensors'), '--backend', 'node');
+    const wrong = cli(
+      'verify',
+      model,
+      '--reference',
+      join(FIXTURES, 'densenet3-bc.reference.safetensors'),
+      '--backend',
+      'node',
+    );
     expect(wrong.status).toBe(1);
   });
 });
@@ -79,7 +97,9 @@ describe.skipIf(!findBrowser('chrome'))('classify in a browser', () => {
     const { results, adapter, model } = JSON.parse(stdout);
     expect(status).toBe(1);
     expect(stderr).toMatch(/bad\.png is no picture/);
-    const named = results.filter(({ image, top }: { image: string; top?: { label: string }[] }) => top && image.endsWith(`${top[0]?.label}.png`));
+    const named = results.filter(
+      ({ image, top }: { image: string; top?: { label: string }[] }) => top && image.endsWith(`${top[0]?.label}.png`),
+    );
     expect(named).toHaveLength(results.length - 1);
     expect([adapter.backend, model.endsWith('default.safetensors')]).toEqual(['chrome', true]);
   });
@@ -91,9 +111,28 @@ describe.skipIf(!existsSync(DICE))('a checkpoint that nobody here trained', () =
     const model = join(OUT, 'dice.safetensors');
     expect(cli('import', DICE, '-o', model, '--preprocess', 'cifar10-per-image').status).toBe(0);
     const folder = join(SHARED, 'images/cifar10-test-200');
-    const { results } = JSON.parse(cli('classify', folder, '--model', model, '--top', '1', '--json', '--backend', findBrowser('chrome') ? 'chrome' : 'node').stdout);
-    const labels: Map<string, number> = new Map(JSON.parse(readFileSync(join(folder, 'labels.json'), 'utf8')).images.map((row: { file: string; label: number }) => [row.file, row.label]));
-    const right = results.filter(({ image, top }: { image: string; top: { index: number }[] }) => top[0]?.index === labels.get(image.split(/[\\/]/).at(-1) ?? ''));
+    const { results } = JSON.parse(
+      cli(
+        'classify',
+        folder,
+        '--model',
+        model,
+        '--top',
+        '1',
+        '--json',
+        '--backend',
+        findBrowser('chrome') ? 'chrome' : 'node',
+      ).stdout,
+    );
+    const labels: Map<string, number> = new Map(
+      JSON.parse(readFileSync(join(folder, 'labels.json'), 'utf8')).images.map(
+        (row: { file: string; label: number }) => [row.file, row.label],
+      ),
+    );
+    const right = results.filter(
+      ({ image, top }: { image: string; top: { index: number }[] }) =>
+        top[0]?.index === labels.get(image.split(/[\\/]/).at(-1) ?? ''),
+    );
     expect(right.length).toBeGreaterThanOrEqual(188);
   });
 });

@@ -7,7 +7,12 @@ import * as ref from './reference.js';
 
 /** Subgroup sizes of the software drivers, which `SUBGROUP` must not exceed. */
 const DRIVERS = [
-  { driver: 'swiftshader', subgroup: 4, precisions: [F32, { activations: 'f32', weights: 'f16' }], features: ['subgroups'] },
+  {
+    driver: 'swiftshader',
+    subgroup: 4,
+    precisions: [F32, { activations: 'f32', weights: 'f16' }],
+    features: ['subgroups'],
+  },
   { driver: 'lavapipe', subgroup: 8, precisions: [F16], features: ['subgroups', 'shader-f16'] },
 ] as const;
 
@@ -21,9 +26,27 @@ const SHAPES = [
   { batch: 1, channels: 4, out: 48, height: 23, width: 29 },
 ] as const;
 
-const GEMM_TILES = [[4, 4], [4, 2], [2, 4], [2, 2], [2, 1], [1, 1], [3, 3]] as const;
-const SPATIAL_TILES = [[4, 2, 2], [2, 2, 2], [2, 2, 1], [2, 1, 1], [1, 1, 1]] as const;
-const STEM_TILES = [[4, 4], [4, 2], [3, 1]] as const;
+const GEMM_TILES = [
+  [4, 4],
+  [4, 2],
+  [2, 4],
+  [2, 2],
+  [2, 1],
+  [1, 1],
+  [3, 3],
+] as const;
+const SPATIAL_TILES = [
+  [4, 2, 2],
+  [2, 2, 2],
+  [2, 2, 1],
+  [2, 1, 1],
+  [1, 1, 1],
+] as const;
+const STEM_TILES = [
+  [4, 4],
+  [4, 2],
+  [3, 1],
+] as const;
 
 /** Without sharing (on the driver that compiles quickly), and with the largest that the loads and the subgroup allow. */
 const sharings = (loads: number, subgroup: number): number[] => {
@@ -76,7 +99,10 @@ for (const { driver, subgroup, precisions, features } of DRIVERS) {
               const count = shape.batch * ref.pixelsOf(shape);
               const found = await runKernel(device, {
                 kernel: 'conv1x1',
-                variant: { tile: { TILE_PIXELS: pixels, TILE_QUADS: tileQuads, SUBGROUP: share }, overrides: { WORKGROUP: workgroup } },
+                variant: {
+                  tile: { TILE_PIXELS: pixels, TILE_QUADS: tileQuads, SUBGROUP: share },
+                  overrides: { WORKGROUP: workgroup },
+                },
                 precision,
                 buffers: {
                   src: ref.toQuads(x, shape, plane),
@@ -86,8 +112,18 @@ for (const { driver, subgroup, precisions, features } of DRIVERS) {
                   dst: new Float32Array(ref.quads(shape.out) * plane * 4),
                 },
                 halves: ['src', 'weights', 'dst'],
-                params: { pixels: count, srcPlane: plane, dstPlane: plane, inQuads: ref.quads(shape.channels), outQuads: ref.quads(shape.out) },
-                workgroups: [workgroupsFor(count, workgroup * pixels), workgroupsFor(ref.quads(shape.out), tileQuads), 1],
+                params: {
+                  pixels: count,
+                  srcPlane: plane,
+                  dstPlane: plane,
+                  inQuads: ref.quads(shape.channels),
+                  outQuads: ref.quads(shape.out),
+                },
+                workgroups: [
+                  workgroupsFor(count, workgroup * pixels),
+                  workgroupsFor(ref.quads(shape.out), tileQuads),
+                  1,
+                ],
                 output: 'dst',
               });
               ref.expectWithin(ref.fromQuads(found, expected.shape, plane), expected, precision.activations);
@@ -96,47 +132,57 @@ for (const { driver, subgroup, precisions, features } of DRIVERS) {
         });
       });
 
-      it.each(GEMM_TILES.slice(0, 4))(`transition %i×%i pixels × quads, ${name(precision)}`, async (pixels, tileQuads) => {
-        await inDriver(async ({ device }) => {
-          for (const [s, shape] of SHAPES.slice(1).entries()) {
-            const { x, weight, bias, scale, shift } = operands(shape, 1, precision, s + 11);
-            const conv = { out: shape.out, kernel: 1, stride: 1, padding: 0, weight, bias };
-            const pooled = ref.averagePool(ref.normRelu(x, shape, scale, shift), shape);
-            const expected = ref.convolve(pooled.values, pooled.shape, conv);
-            const [srcPlane, dstPlane] = [planeOf(shape), planeOf(pooled.shape)];
-            const count = shape.batch * ref.pixelsOf(pooled.shape);
-            for (const share of sharings(4 * tileQuads, subgroup)) {
-              const found = await runKernel(device, {
-                kernel: 'transition',
-                variant: { tile: { TILE_PIXELS: pixels, TILE_QUADS: tileQuads, SUBGROUP: share }, overrides: { WORKGROUP: 2 * subgroup } },
-                precision,
-                buffers: {
-                  src: ref.toQuads(x, shape, srcPlane, GARBAGE),
-                  weights: ref.packWeights(weight, shape.out, shape.channels, 1),
-                  norm: ref.packNorm(scale, shift),
-                  bias: ref.padTo4(bias),
-                  dst: new Float32Array(ref.quads(shape.out) * dstPlane * 4),
-                },
-                halves: ['src', 'weights', 'dst'],
-                params: {
-                  pixels: count,
-                  width: pooled.shape.width,
-                  height: pooled.shape.height,
-                  srcWidth: shape.width,
-                  srcHeight: shape.height,
-                  srcPlane,
-                  dstPlane,
-                  inQuads: ref.quads(shape.channels),
-                  outQuads: ref.quads(shape.out),
-                },
-                workgroups: [workgroupsFor(count, 2 * subgroup * pixels), workgroupsFor(ref.quads(shape.out), tileQuads), 1],
-                output: 'dst',
-              });
-              ref.expectWithin(ref.fromQuads(found, expected.shape, dstPlane), expected, precision.activations);
+      it.each(GEMM_TILES.slice(0, 4))(
+        `transition %i×%i pixels × quads, ${name(precision)}`,
+        async (pixels, tileQuads) => {
+          await inDriver(async ({ device }) => {
+            for (const [s, shape] of SHAPES.slice(1).entries()) {
+              const { x, weight, bias, scale, shift } = operands(shape, 1, precision, s + 11);
+              const conv = { out: shape.out, kernel: 1, stride: 1, padding: 0, weight, bias };
+              const pooled = ref.averagePool(ref.normRelu(x, shape, scale, shift), shape);
+              const expected = ref.convolve(pooled.values, pooled.shape, conv);
+              const [srcPlane, dstPlane] = [planeOf(shape), planeOf(pooled.shape)];
+              const count = shape.batch * ref.pixelsOf(pooled.shape);
+              for (const share of sharings(4 * tileQuads, subgroup)) {
+                const found = await runKernel(device, {
+                  kernel: 'transition',
+                  variant: {
+                    tile: { TILE_PIXELS: pixels, TILE_QUADS: tileQuads, SUBGROUP: share },
+                    overrides: { WORKGROUP: 2 * subgroup },
+                  },
+                  precision,
+                  buffers: {
+                    src: ref.toQuads(x, shape, srcPlane, GARBAGE),
+                    weights: ref.packWeights(weight, shape.out, shape.channels, 1),
+                    norm: ref.packNorm(scale, shift),
+                    bias: ref.padTo4(bias),
+                    dst: new Float32Array(ref.quads(shape.out) * dstPlane * 4),
+                  },
+                  halves: ['src', 'weights', 'dst'],
+                  params: {
+                    pixels: count,
+                    width: pooled.shape.width,
+                    height: pooled.shape.height,
+                    srcWidth: shape.width,
+                    srcHeight: shape.height,
+                    srcPlane,
+                    dstPlane,
+                    inQuads: ref.quads(shape.channels),
+                    outQuads: ref.quads(shape.out),
+                  },
+                  workgroups: [
+                    workgroupsFor(count, 2 * subgroup * pixels),
+                    workgroupsFor(ref.quads(shape.out), tileQuads),
+                    1,
+                  ],
+                  output: 'dst',
+                });
+                ref.expectWithin(ref.fromQuads(found, expected.shape, dstPlane), expected, precision.activations);
+              }
             }
-          }
-        });
-      });
+          });
+        },
+      );
 
       it.each(SPATIAL_TILES)(`conv3x3 %i×%i pixels × %i quads, ${name(precision)}`, async (tx, ty, tileQuads) => {
         await inDriver(async ({ device }) => {
@@ -189,7 +235,12 @@ for (const { driver, subgroup, precisions, features } of DRIVERS) {
 
       it.each(STEM_TILES)(`stem %i pixels × %i quads, ${name(precision)}`, async (tx, tileQuads) => {
         await inDriver(async ({ device }) => {
-          for (const [kernel, stride, channels] of [[7, 2, 3], [3, 1, 3], [7, 2, 1], [3, 1, 6]] as const) {
+          for (const [kernel, stride, channels] of [
+            [7, 2, 3],
+            [3, 1, 3],
+            [7, 2, 1],
+            [3, 1, 6],
+          ] as const) {
             const shape = { batch: 2, channels, out: 10, height: 15, width: 18 };
             const next = random(31 * kernel + channels);
             const x = asStored(randoms(2 * channels * 15 * 18, next), precision.activations);

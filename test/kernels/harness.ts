@@ -71,11 +71,16 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
     : new Float32Array(bytes).subarray(0, length);
 }
 
-function stored(name: string, run: KernelRun, halves: ReadonlySet<string>): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+function stored(
+  name: string,
+  run: KernelRun,
+  halves: ReadonlySet<string>,
+): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
   const values = run.buffers[name];
   if (!values) throw new Error(`no content for the binding ${name}`);
   const precision = name === 'weights' ? run.precision.weights : run.precision.activations;
-  if (values instanceof Float32Array && halves.has(name) && precision === 'f16') return Uint16Array.from(toHalves(name, values));
+  if (values instanceof Float32Array && halves.has(name) && precision === 'f16')
+    return Uint16Array.from(toHalves(name, values));
   return values instanceof Float32Array ? Float32Array.from(values) : Uint32Array.from(values);
 }
 

@@ -30,7 +30,12 @@ const sizeOf = (shape: Shape): number => shape.batch * shape.channels * pixelsOf
 const at = (list: ArrayLike<number>, index: number): number => list[index] ?? Number.NaN;
 
 /** relu(scale[c] · x + shift[c]) */
-export function normRelu(x: ArrayLike<number>, shape: Shape, scale: ArrayLike<number>, shift: ArrayLike<number>): Float64Array {
+export function normRelu(
+  x: ArrayLike<number>,
+  shape: Shape,
+  scale: ArrayLike<number>,
+  shift: ArrayLike<number>,
+): Float64Array {
   const pixels = pixelsOf(shape);
   return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
     const channel = Math.floor(i / pixels) % shape.channels;
@@ -92,7 +97,8 @@ export function averagePool(x: ArrayLike<number>, shape: Shape): { values: Float
     for (let y = 0; y < result.height; y++) {
       for (let c = 0; c < result.width; c++) {
         const pixel = (dy: number, dx: number) => at(x, (plane * shape.height + 2 * y + dy) * shape.width + 2 * c + dx);
-        values[(plane * result.height + y) * result.width + c] = (pixel(0, 0) + pixel(0, 1) + pixel(1, 0) + pixel(1, 1)) / 4;
+        values[(plane * result.height + y) * result.width + c] =
+          (pixel(0, 0) + pixel(0, 1) + pixel(1, 0) + pixel(1, 1)) / 4;
       }
     }
   }
@@ -104,7 +110,11 @@ export function toQuads(x: ArrayLike<number>, shape: Shape, plane: number, fille
   const pixels = pixelsOf(shape);
   const packed = new Float32Array(quads(shape.channels) * plane * 4).fill(filler);
   for (let i = 0; i < sizeOf(shape); i++) {
-    const [pixel, channel, n] = [i % pixels, Math.floor(i / pixels) % shape.channels, Math.floor(i / pixels / shape.channels)];
+    const [pixel, channel, n] = [
+      i % pixels,
+      Math.floor(i / pixels) % shape.channels,
+      Math.floor(i / pixels / shape.channels),
+    ];
     packed[(Math.floor(channel / 4) * plane + n * pixels + pixel) * 4 + (channel % 4)] = at(x, i);
   }
   return packed;
@@ -114,13 +124,23 @@ export function toQuads(x: ArrayLike<number>, shape: Shape, plane: number, fille
 export function fromQuads(packed: ArrayLike<number>, shape: Shape, plane: number): Float64Array {
   const pixels = pixelsOf(shape);
   return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
-    const [pixel, channel, n] = [i % pixels, Math.floor(i / pixels) % shape.channels, Math.floor(i / pixels / shape.channels)];
+    const [pixel, channel, n] = [
+      i % pixels,
+      Math.floor(i / pixels) % shape.channels,
+      Math.floor(i / pixels / shape.channels),
+    ];
     return at(packed, (Math.floor(channel / 4) * plane + n * pixels + pixel) * 4 + (channel % 4));
   });
 }
 
 /** OIHW → [output quad][input quad][tap][input channel, `lanes` of them][output channel 4] */
-export function packWeights(weight: ArrayLike<number>, out: number, channels: number, kernel: number, lanes = 4): Float32Array {
+export function packWeights(
+  weight: ArrayLike<number>,
+  out: number,
+  channels: number,
+  kernel: number,
+  lanes = 4,
+): Float32Array {
   const taps = kernel * kernel;
   const packed = new Float32Array(quads(out) * quads(channels) * taps * lanes * 4);
   for (let index = 0; index < packed.length; index++) {

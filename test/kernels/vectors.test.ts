@@ -16,7 +16,10 @@ const QUADS = ref.quads(SHAPE.channels);
 /** 20 roundings of values of this magnitude: all these kernels add few terms or add them in trees. */
 const close = (found: ArrayLike<number>, expected: ArrayLike<number>, magnitude: number) => {
   expect(found.length).toBe(expected.length);
-  const worst = Array.from(expected, (value, i) => Math.abs(value - (found[i] ?? Number.NaN))).reduce((a, b) => (b <= a ? a : b), 0);
+  const worst = Array.from(expected, (value, i) => Math.abs(value - (found[i] ?? Number.NaN))).reduce(
+    (a, b) => (b <= a ? a : b),
+    0,
+  );
   expect(worst, 'largest error').toBeLessThanOrEqual(20 * ref.F32_UNIT * magnitude);
 };
 
@@ -31,7 +34,10 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
   it('pack: NCHW to quads, exactly', async () => {
     const found = await withDevice('swiftshader', ({ device }) =>
       runKernel(device, {
-        kernel: 'pack', variant: PLAIN, precision: F32, output: 'dst',
+        kernel: 'pack',
+        variant: PLAIN,
+        precision: F32,
+        output: 'dst',
         buffers: { src: x, dst: new Float32Array(src.length) },
         params: { pixels: PIXELS, channels: 10, dstPlane: PLANE },
         workgroups: [1, QUADS, 2],
@@ -44,7 +50,10 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
     const [height, width] = [4, 5];
     const found = await withDevice('swiftshader', ({ device }) =>
       runKernel(device, {
-        kernel: 'maxpool', variant: PLAIN, precision: F32, output: 'dst',
+        kernel: 'maxpool',
+        variant: PLAIN,
+        precision: F32,
+        output: 'dst',
         buffers: { src, dst: new Float32Array(QUADS * 40 * 4) },
         params: { pixels: 2 * height * width, width, height, srcWidth: 9, srcHeight: 7, srcPlane: PLANE, dstPlane: 40 },
         workgroups: [1, QUADS, 1],
@@ -55,7 +64,8 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
       const plane = Math.floor(i / width / height);
       let most = Number.NEGATIVE_INFINITY;
       for (let row = Math.max(0, 2 * y - 1); row <= Math.min(6, 2 * y + 1); row++) {
-        for (let col = Math.max(0, 2 * c - 1); col <= Math.min(8, 2 * c + 1); col++) most = Math.max(most, x[plane * PIXELS + row * 9 + col] ?? 0);
+        for (let col = Math.max(0, 2 * c - 1); col <= Math.min(8, 2 * c + 1); col++)
+          most = Math.max(most, x[plane * PIXELS + row * 9 + col] ?? 0);
       }
       return most;
     });
@@ -65,18 +75,26 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
   it('pool and normalize: BN-ReLU, and its mean', async () => {
     await withDevice('swiftshader', async ({ device }) => {
       const pooled = await runKernel(device, {
-        kernel: 'pool', variant: FIXED, precision: F32, output: 'dst',
+        kernel: 'pool',
+        variant: FIXED,
+        precision: F32,
+        output: 'dst',
         buffers: { src, norm, dst: new Float32Array(2 * QUADS * 4) },
         params: { pixels: PIXELS, quads: QUADS, srcPlane: PLANE },
         workgroups: [QUADS, 2, 1],
       });
       const expected = Float64Array.from({ length: 2 * QUADS * 4 }, (_, i) => {
         const [n, c] = [Math.floor(i / (QUADS * 4)), i % (QUADS * 4)];
-        return c < 10 ? normed.slice((n * 10 + c) * PIXELS, (n * 10 + c + 1) * PIXELS).reduce((a, b) => a + b, 0) / PIXELS : 0;
+        return c < 10
+          ? normed.slice((n * 10 + c) * PIXELS, (n * 10 + c + 1) * PIXELS).reduce((a, b) => a + b, 0) / PIXELS
+          : 0;
       });
       close(pooled, expected, 2);
       const whole = await runKernel(device, {
-        kernel: 'normalize', variant: PLAIN, precision: F32, output: 'dst',
+        kernel: 'normalize',
+        variant: PLAIN,
+        precision: F32,
+        output: 'dst',
         buffers: { src, norm, dst: new Float32Array(src.length) },
         params: { pixels: 2 * PIXELS, srcPlane: PLANE, dstPlane: PLANE },
         workgroups: [2, QUADS, 1],
@@ -90,7 +108,10 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
     const [features, weight, bias] = [randoms(2 * 48, next), randoms(48 * 40, next), randoms(40, next)];
     const found = await withDevice('swiftshader', ({ device }) =>
       runKernel(device, {
-        kernel: 'linear', variant: FIXED, precision: F32, output: 'dst',
+        kernel: 'linear',
+        variant: FIXED,
+        precision: F32,
+        output: 'dst',
         buffers: { src: features, weights: weight, bias, dst: new Float32Array(80) },
         params: { inQuads: 12, outQuads: 10 },
         workgroups: [2, 2, 1],
@@ -110,7 +131,14 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
     const classes = 150;
     const logits = Float32Array.from({ length: 2 * 152 }, () => 8 * next());
     const buffers = { logits, best: new Float32Array(2 * 10), scores: new Float32Array(304) };
-    const run = { kernel: 'scores', variant: FIXED, precision: F32, buffers, params: { classes, stride: 152, top: 5, sigmoid }, workgroups: [2, 1, 1] } as const;
+    const run = {
+      kernel: 'scores',
+      variant: FIXED,
+      precision: F32,
+      buffers,
+      params: { classes, stride: 152, top: 5, sigmoid },
+      workgroups: [2, 1, 1],
+    } as const;
     await withDevice('swiftshader', async ({ device }) => {
       const scores = await runKernel(device, { ...run, output: 'scores' });
       const best = await runKernel(device, { ...run, output: 'best' });
@@ -129,14 +157,27 @@ describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
 
 describe('no kernel races', () => {
   const buffers = {
-    pool: { 0: new Float32Array(4 * 40), 1: new Float32Array(8), 2: new Float32Array(4), 3: new Uint32Array([40, 1, 40]) },
-    linear: { 0: new Float32Array(8), 1: new Float32Array(8 * 16), 2: new Float32Array(16), 3: new Float32Array(16), 4: new Uint32Array([2, 4]) },
+    pool: {
+      0: new Float32Array(4 * 40),
+      1: new Float32Array(8),
+      2: new Float32Array(4),
+      3: new Uint32Array([40, 1, 40]),
+    },
+    linear: {
+      0: new Float32Array(8),
+      1: new Float32Array(8 * 16),
+      2: new Float32Array(16),
+      3: new Float32Array(16),
+      4: new Uint32Array([2, 4]),
+    },
   };
   const races = (kernel: 'pool' | 'linear', change: (source: string) => string = (source) => source) =>
     detectRaces(change(kernelSource(kernel, FIXED, F32)), 'main', [1, 1, 1], { 0: bound(kernel) }).races.length;
   const bound = (kernel: 'pool' | 'linear') => {
     const entries = Object.entries(buffers[kernel]);
-    return Object.fromEntries(entries.map(([binding, data], i) => [binding, i === entries.length - 1 ? { uniform: data } : data]));
+    return Object.fromEntries(
+      entries.map(([binding, data], i) => [binding, i === entries.length - 1 ? { uniform: data } : data]),
+    );
   };
 
   it.each(['pool', 'linear'] as const)('%s', (kernel) => expect(races(kernel)).toBe(0));

@@ -12,7 +12,16 @@ export interface Counts {
 }
 
 export class CountingGpu {
-  readonly counts: Counts = { buffers: 0, bindGroups: 0, pipelines: 0, shaderModules: 0, textures: 0, submits: 0, dispatches: 0, maps: 0 };
+  readonly counts: Counts = {
+    buffers: 0,
+    bindGroups: 0,
+    pipelines: 0,
+    shaderModules: 0,
+    textures: 0,
+    submits: 0,
+    dispatches: 0,
+    maps: 0,
+  };
   /** Bytes of the buffers that are not destroyed. */
   liveBytes = 0;
   liveBuffers = 0;

@@ -38,7 +38,9 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
     expect(await failure(net.run({ data, shape: [1, 3, 32, 32] }))).toBe(
       'TensorShapeError: the tensor holds NaN at index 5: inputs must be finite',
     );
-    expect(await failure(net.run({ data: new Float32Array(3), shape: [1, 3, 1, 1] }))).toMatch(/^TensorShapeError: an input of 1×1 is too small/);
+    expect(await failure(net.run({ data: new Float32Array(3), shape: [1, 3, 1, 1] }))).toMatch(
+      /^TensorShapeError: an input of 1×1 is too small/,
+    );
     net.dispose();
   });
 
@@ -53,7 +55,9 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
 
   it('an aborted call and an aborted load reject, and the next call works', async () => {
     const net = await DenseNet.load(model, { gpu });
-    expect(await failure(net.run(inputOf(name), { signal: AbortSignal.abort() }))).toBe('AbortedError: run() was aborted');
+    expect(await failure(net.run(inputOf(name), { signal: AbortSignal.abort() }))).toBe(
+      'AbortedError: run() was aborted',
+    );
     const controller = new AbortController();
     const pending = net.run(inputOf(name), { signal: controller.signal });
     controller.abort();
@@ -62,7 +66,11 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
     net.dispose();
     const counting = new CountingGpu(gpu);
     const late = new AbortController();
-    const loading = DenseNet.load(model, { gpu: counting.gpu, signal: late.signal, onProgress: ({ phase }) => phase === 'upload' && late.abort() });
+    const loading = DenseNet.load(model, {
+      gpu: counting.gpu,
+      signal: late.signal,
+      onProgress: ({ phase }) => phase === 'upload' && late.abort(),
+    });
     expect(await failure(loading)).toBe('AbortedError: load() was aborted');
     expect(counting.liveBuffers).toBe(0);
   });
@@ -72,7 +80,9 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
     const pending = [net.run(inputOf(name)), net.run(inputOf(name))];
     net.dispose();
     for (const call of pending) expect(await failure(call)).toMatch(/^DisposedError/);
-    expect(await failure(net.run(inputOf(name)))).toBe('DisposedError: run() was called on a network that has been disposed; load it again');
+    expect(await failure(net.run(inputOf(name)))).toBe(
+      'DisposedError: run() was called on a network that has been disposed; load it again',
+    );
   });
 
   it('a lost device is replaced, and the calls get their answers', async () => {
@@ -99,7 +109,9 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
     const net = await DenseNet.load(model, { gpu });
     const shape = [3000, 3, 32, 32] as const;
     const data = new Float32Array(3000 * 3 * 32 * 32);
-    expect(await failure(net.run({ data, shape }))).toMatch(/^LimitError: max\w+ is \d+ on this adapter, but \d+ is needed: .*smaller batch/);
+    expect(await failure(net.run({ data, shape }))).toMatch(
+      /^LimitError: max\w+ is \d+ on this adapter, but \d+ is needed: .*smaller batch/,
+    );
     expect((await net.run(inputOf(name))).logits.every(Number.isFinite)).toBe(true);
     net.dispose();
   });
@@ -107,7 +119,9 @@ describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
   it('no WebGPU and bad files are typed errors', async () => {
     expect(await failure(DenseNet.load(new Uint8Array(3), { gpu }))).toMatch(/^ModelFormatError/);
     expect(await failure(DenseNet.load('http://127.0.0.1:9/none', { gpu }))).toMatch(/^DownloadError/);
-    const none = new Proxy(gpu, { get: (target, key) => (key === 'requestAdapter' ? async () => null : Reflect.get(target, key)) });
+    const none = new Proxy(gpu, {
+      get: (target, key) => (key === 'requestAdapter' ? async () => null : Reflect.get(target, key)),
+    });
     expect(await failure(DenseNet.load(model, { gpu: none }))).toMatch(/^WebGPUUnavailableError/);
   });
 });

@@ -1,6 +1,7 @@
 /** Model files for the runtime's tests, imported from the frameworks' fixtures. */
-import { importCheckpoint } from '../../src/import/index.js';
+
 import { presetOf } from '../../src/image/presets.js';
+import { importCheckpoint } from '../../src/import/index.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { FIXTURES, readBytes, readReference } from '../reference/fixtures.js';
 

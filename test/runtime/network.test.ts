@@ -10,7 +10,9 @@ import { CountingGpu } from './counting.js';
 import { inputOf, modelOf } from './models.js';
 
 /** `images` is for preprocessing; the maps of a new-first net come in another channel order (see import-pytorch.test). */
-const NETS = fixtureNames('.reference.safetensors').filter((name) => name !== 'images' && name !== 'densenet3-new-first');
+const NETS = fixtureNames('.reference.safetensors').filter(
+  (name) => name !== 'images' && name !== 'densenet3-new-first',
+);
 /** lavapipe compiles slowly, so it gets one net of each kind. */
 const FEW = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 const CASES = [

@@ -89,7 +89,10 @@ describe('the geometry of a picture', () => {
     [3, 4, 'down', -1], // … or to the left
     [1, 4, 'even', -1],
   ] as const)('crops %i pixels to %i, rounding %s, at %i', (side, crop, cropRounding, offset) => {
-    const plan = planPreprocess(spec({ resize: { kind: 'none' }, crop: [crop, crop], cropRounding }), side, side, [crop, crop]);
+    const plan = planPreprocess(spec({ resize: { kind: 'none' }, crop: [crop, crop], cropRounding }), side, side, [
+      crop,
+      crop,
+    ]);
     expect([plan.left, plan.top]).toEqual([offset, offset]);
   });
 
@@ -141,20 +144,23 @@ describe('the geometry of a picture', () => {
 const IN_FLOATING_POINT = 'without antialiasing';
 
 describe('the integer path, in plain loops', () => {
-  it.each(imageCases())('equals the reference: $name', ({ name, source: [width, height], spec, pixels, rowStep, sha256 }) => {
-    const [rows = 0, columns = 0] = pixels.shape;
-    const size = inputSizeOf(spec) ?? [rows, columns];
-    const result = resample(picture(width, height), spec, planPreprocess(spec, width, height, size));
-    const rowBytes = result.length / size[0];
-    const errors: number[] = [];
-    for (let row = 0; row < rows; row++) {
-      const got = result.subarray(row * rowStep * rowBytes, (row * rowStep + 1) * rowBytes);
-      for (const [i, value] of got.entries()) errors.push(Math.abs(value - (pixels.bytes[row * rowBytes + i] ?? -1)));
-    }
-    const isExact = name !== IN_FLOATING_POINT;
-    expect(Math.max(...errors), 'largest error, of 255').toBeLessThanOrEqual(isExact ? 0 : 1);
-    if (isExact) expect(createHash('sha256').update(result).digest('hex')).toBe(sha256);
-  });
+  it.each(imageCases())(
+    'equals the reference: $name',
+    ({ name, source: [width, height], spec, pixels, rowStep, sha256 }) => {
+      const [rows = 0, columns = 0] = pixels.shape;
+      const size = inputSizeOf(spec) ?? [rows, columns];
+      const result = resample(picture(width, height), spec, planPreprocess(spec, width, height, size));
+      const rowBytes = result.length / size[0];
+      const errors: number[] = [];
+      for (let row = 0; row < rows; row++) {
+        const got = result.subarray(row * rowStep * rowBytes, (row * rowStep + 1) * rowBytes);
+        for (const [i, value] of got.entries()) errors.push(Math.abs(value - (pixels.bytes[row * rowBytes + i] ?? -1)));
+      }
+      const isExact = name !== IN_FLOATING_POINT;
+      expect(Math.max(...errors), 'largest error, of 255').toBeLessThanOrEqual(isExact ? 0 : 1);
+      if (isExact) expect(createHash('sha256').update(result).digest('hex')).toBe(sha256);
+    },
+  );
 });
 
 /** What the two kernels compute before normalisation: [row][column][channel] of bytes. */

@@ -22,7 +22,9 @@ describe('expand', () => {
   it('knows the tile constants of a file, and refuses others', () => {
     expect(tileConstants(NESTED)).toEqual({ A: 2 });
     expect(() => expand(NESTED, { B: 3 })).toThrow('the kernel has no tile constant B');
-    expect(() => expand('for (var i = 0u; i < n; i++) { // unroll\n}')).toThrow('the bound of an unrolled loop is not constant: n');
+    expect(() => expand('for (var i = 0u; i < n; i++) { // unroll\n}')).toThrow(
+      'the bound of an unrolled loop is not constant: n',
+    );
     expect(() => expand('for (var i = 0u; i < 2u; i++) { // unroll\n')).toThrow('an unrolled loop has no end');
   });
 

@@ -1,13 +1,17 @@
 /** The planner's promises, for any member of the family at any size and batch. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { familyConfig, type DenseNetConfig } from '../../src/model/config.js';
+import { type DenseNetConfig, familyConfig } from '../../src/model/config.js';
 import { BINDING_ALIGNMENT, type Region, regionNamed } from '../../src/plan/arena.js';
 import { type NetworkPlan, planNetwork } from '../../src/plan/network.js';
 import type { Source, Step } from '../../src/plan/step.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 
-const traits = fc.constantFrom({ subgroup: null }, { subgroup: { min: 4, max: 4 } }, { subgroup: { min: 32, max: 32 } });
+const traits = fc.constantFrom(
+  { subgroup: null },
+  { subgroup: { min: 4, max: 4 } },
+  { subgroup: { min: 32, max: 32 } },
+);
 
 const configs: fc.Arbitrary<DenseNetConfig> = fc
   .record({
@@ -98,7 +102,10 @@ describe('a plan', () => {
           }
           const isFilledByPictures = (name: string) => name === 'input';
           for (const { region } of ranges(plan, step, false)) {
-            expect(written.has(region.name) || isFilledByPictures(region.name), `${step.name} reads ${region.name}`).toBe(true);
+            expect(
+              written.has(region.name) || isFilledByPictures(region.name),
+              `${step.name} reads ${region.name}`,
+            ).toBe(true);
           }
           for (const { region } of ranges(plan, step, true)) written.add(region.name);
         }
@@ -116,7 +123,12 @@ describe('a plan', () => {
   });
 
   it('of DenseNet-121 at 1×3×224×224 meets the lower bound within a tenth, 8 MB and 125 dispatches', () => {
-    const plan = planNetwork(familyConfig('densenet121'), { batch: 1, inputSize: [224, 224], activations: 'f32', traits: { subgroup: null } });
+    const plan = planNetwork(familyConfig('densenet121'), {
+      batch: 1,
+      inputSize: [224, 224],
+      activations: 'f32',
+      traits: { subgroup: null },
+    });
     expect(plan.arena.bytes / plan.arena.lowerBoundBytes).toBeLessThanOrEqual(1.1);
     expect(plan.arena.bytes).toBeLessThanOrEqual(8e6);
     expect(plan.steps.filter(({ stage }) => stage === 'input' || stage === 'network').length).toBeLessThanOrEqual(125);
