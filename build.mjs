@@ -90,7 +90,7 @@ const CLI_EXTERNAL = [
 ];
 
 async function bundle() {
-  const browser = { bundle: true, sourcemap: true, target: 'es2022', logLevel: 'warning' };
+  const browser = { bundle: true, minifySyntax: true, sourcemap: true, target: 'es2022', logLevel: 'warning' };
   const entry = join(ROOT, 'src/index.ts');
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   mkdirSync(join(ROOT, 'dist'));

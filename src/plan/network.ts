@@ -12,6 +12,8 @@ import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts, stemLanes } from '../weights/pack.js';
 import { type Arena, alignUp, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
+import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { planHead, topOf } from './head.js';
 import { region, type Step, weights } from './step.js';
 import { gemmVariant, plainVariant, spatialVariant, stemVariant, type Traits } from './variants.js';
 
@@ -25,9 +27,6 @@ export interface PlanOptions {
   readonly taps?: boolean;
   readonly sigmoid?: boolean;
 }
-
-/** Best classes that the scores stage finds, if there are as many. */
-const TOP = 10;
 
 /** A feature map that can be read back: `quads` of the region hold `channels` in `layout`. */
 export interface Tap {
@@ -60,16 +59,6 @@ export interface NetworkPlan {
 const MAX_WORKGROUPS = 65535;
 const FLOAT_BYTES = 4;
 const NO_FLOOR = -3.4028234663852886e38;
-const WORKGROUP = plainVariant().overrides.WORKGROUP ?? 1;
-
-/** A map in the arena. */
-interface FeatureMap {
-  readonly name: string;
-  readonly bank: Bank;
-  readonly layout: ChannelLayout;
-  readonly size: Size;
-  readonly plane: number;
-}
 
 /**
  * @throws TensorShapeError when the input is too small for the network; LimitError when a dispatch would exceed WebGPU's
@@ -78,9 +67,6 @@ interface FeatureMap {
 export function planNetwork(config: DenseNetConfig, options: PlanOptions): NetworkPlan {
   return new Planner(config, options).plan();
 }
-
-const other = (bank: Bank): Bank => (bank === 0 ? 1 : 0);
-const area = ([height, width]: Size): number => height * width;
 
 class Planner {
   private readonly steps: Step[] = [];
@@ -122,7 +108,7 @@ class Planner {
       taps: this.taps,
       input: { region: input.name, plane: input.plane },
       classQuads: quadsFor(config.classes),
-      top: Math.min(TOP, config.classes),
+      top: topOf(config),
       finalSize: last.size,
       finalLayout: last.layout,
     };
@@ -366,74 +352,11 @@ class Planner {
     });
   }
 
-  /** Global pool, classifier, and the steps that run on request: scores, explanation, the final norm's tap. */
   private head(last: FeatureMap): void {
-    const { config, options } = this;
-    const { batch } = options;
-    const pixels = area(last.size);
-    const { quads, channels } = last.layout;
-    const classQuads = quadsFor(config.classes);
-    const top = Math.min(TOP, config.classes);
-    const [own, opposite] = [last.bank, other(last.bank)];
-    this.vector('pooled', opposite, batch * quads * 4);
-    this.vector('logits', own, batch * classQuads * 4);
-    this.vector('best', opposite, batch * top * 2);
-    this.vector('scores', opposite, batch * classQuads * 4);
-    this.vector('heat', opposite, batch * pixels);
-    this.steps.push(
-      {
-        name: 'pool',
-        stage: 'network',
-        kernel: 'pool',
-        variant: { tile: {}, overrides: {} },
-        bindings: { src: region(last.name), norm: weights('head.norm'), dst: region('pooled') },
-        params: { pixels, quads, srcPlane: last.plane },
-        workgroups: [quads, batch, 1],
-        macs: 0,
-      },
-      {
-        name: 'linear',
-        stage: 'network',
-        kernel: 'linear',
-        variant: { tile: {}, overrides: {} },
-        bindings: {
-          src: region('pooled'),
-          weights: weights('head.weight'),
-          bias: weights('head.bias'),
-          dst: region('logits'),
-        },
-        params: { inQuads: quads, outQuads: classQuads },
-        workgroups: [Math.ceil(classQuads / 8), batch, 1],
-        macs: batch * channels * config.classes,
-      },
-      {
-        name: 'scores',
-        stage: 'scores',
-        kernel: 'scores',
-        variant: { tile: {}, overrides: {} },
-        bindings: { logits: region('logits'), best: region('best'), scores: region('scores') },
-        params: { classes: config.classes, stride: classQuads * 4, top, sigmoid: options.sigmoid ? 1 : 0 },
-        workgroups: [batch, 1, 1],
-        macs: 0,
-      },
-      {
-        name: 'cam',
-        stage: 'explain',
-        kernel: 'cam',
-        variant: plainVariant(),
-        bindings: {
-          src: region(last.name),
-          weights: weights('head.weight'),
-          norm: weights('head.norm'),
-          classOf: { at: 'external', name: 'classes' },
-          dst: region('heat'),
-        },
-        params: { pixels, quads, srcPlane: last.plane, classQuads },
-        workgroups: [Math.ceil(pixels / WORKGROUP), batch, 1],
-        macs: batch * pixels * channels,
-      },
-    );
-    if (options.taps) this.finalTap(last);
+    const { vectors, steps } = planHead(this.config, this.options, last);
+    for (const { name, bank, floats } of vectors) this.vector(name, bank, floats);
+    this.steps.push(...steps);
+    if (this.options.taps) this.finalTap(last);
   }
 
   private finalTap(last: FeatureMap): void {

@@ -1,0 +1,20 @@
+/** A feature map as the planner sees it, and what all its users need. */
+import type { ChannelLayout } from '../model/channels.js';
+import type { Size } from '../model/layers.js';
+import type { Bank } from './arena.js';
+import { plainVariant } from './variants.js';
+
+/** A map in the arena. */
+export interface FeatureMap {
+  readonly name: string;
+  readonly bank: Bank;
+  readonly layout: ChannelLayout;
+  readonly size: Size;
+  readonly plane: number;
+}
+
+/** Invocations of a workgroup of the kernels without a tile. */
+export const WORKGROUP = plainVariant().overrides.WORKGROUP ?? 1;
+
+export const other = (bank: Bank): Bank => (bank === 0 ? 1 : 0);
+export const area = ([height, width]: Size): number => height * width;
