@@ -10,9 +10,18 @@ import { type Dawn, hasDriver, withDevice } from './dawn.js';
 import { F32 } from './harness.js';
 
 /** The network's input for a picture, [pixel][4] of f32, before normalisation. */
-async function preprocess({ device }: Dawn, spec: PreprocessSpec, width: number, height: number, size: readonly [number, number]): Promise<Float32Array> {
+async function preprocess(
+  { device }: Dawn,
+  spec: PreprocessSpec,
+  width: number,
+  height: number,
+  size: readonly [number, number],
+): Promise<Float32Array> {
   const identity = { ...spec, scale: 1, mean: spec.mean.map(() => 0), std: spec.std.map(() => 1) };
-  const preprocessor = await Preprocessor.create(device, new PipelineCache(device, F32), identity, { channels: channelsOf(spec), size });
+  const preprocessor = await Preprocessor.create(device, new PipelineCache(device, F32), identity, {
+    channels: channelsOf(spec),
+    size,
+  });
   const bytes = size[0] * size[1] * 16;
   const usage = USAGE.STORAGE | USAGE.COPY_SRC;
   const destination = { buffer: device.createBuffer({ size: bytes, usage }), offset: 0, bytes };
@@ -35,16 +44,23 @@ async function preprocess({ device }: Dawn, spec: PreprocessSpec, width: number,
 const IN_FLOATING_POINT = 'without antialiasing';
 
 describe.skipIf(!hasDriver('swiftshader'))('preprocessing on swiftshader', () => {
-  it.each(imageCases())('equals the reference: $name', async ({ name, source: [width, height], spec, pixels, rowStep }) => {
-    const [rows = 0, columns = 0, channels = 1] = pixels.shape;
-    const size = inputSizeOf(spec) ?? [rows, columns];
-    const found = await withDevice('swiftshader', (context) => preprocess(context, spec, width, height, size));
-    let largest = 0;
-    for (const [i, byte] of pixels.bytes.entries()) {
-      const [channel, x, row] = [i % channels, Math.floor(i / channels) % columns, Math.floor(i / channels / columns)];
-      const error = Math.abs((found[(row * rowStep * size[1] + x) * 4 + channel] ?? Number.NaN) - byte);
-      if (!(error <= largest)) largest = error;
-    }
-    expect(largest, 'largest error, of 255').toBeLessThanOrEqual(name === IN_FLOATING_POINT ? 1 : 0);
-  });
+  it.each(imageCases())(
+    'equals the reference: $name',
+    async ({ name, source: [width, height], spec, pixels, rowStep }) => {
+      const [rows = 0, columns = 0, channels = 1] = pixels.shape;
+      const size = inputSizeOf(spec) ?? [rows, columns];
+      const found = await withDevice('swiftshader', (context) => preprocess(context, spec, width, height, size));
+      let largest = 0;
+      for (const [i, byte] of pixels.bytes.entries()) {
+        const [channel, x, row] = [
+          i % channels,
+          Math.floor(i / channels) % columns,
+          Math.floor(i / channels / columns),
+        ];
+        const error = Math.abs((found[(row * rowStep * size[1] + x) * 4 + channel] ?? Number.NaN) - byte);
+        if (!(error <= largest)) largest = error;
+      }
+      expect(largest, 'largest error, of 255').toBeLessThanOrEqual(name === IN_FLOATING_POINT ? 1 : 0);
+    },
+  );
 });
