@@ -49,7 +49,8 @@ const CHROME_FLAGS = [
   '--enable-unsafe-webgpu',
 ];
 const GPU_FLAGS = process.platform === 'linux' ? ['--enable-features=Vulkan', '--use-angle=vulkan'] : [];
-const SOFTWARE_FLAGS = ['--use-webgpu-adapter=swiftshader'];
+/** Without the watchdog, which ends a GPU process that computes for long, as a software GPU may. */
+const SOFTWARE_FLAGS = ['--use-webgpu-adapter=swiftshader', '--disable-gpu-watchdog'];
 const LAUNCH_MS = 60_000;
 
 const CHOICES =
