@@ -81,7 +81,6 @@ const CLI_EXTERNAL = [
   '@puppeteer/browsers',
   'sharp',
   'webgpu',
-  'fflate',
   'h5wasm',
   'protobufjs',
   'onnxruntime-node',
@@ -105,13 +104,16 @@ async function bundle() {
     },
     {
       entryPoints: [join(ROOT, 'src/cli/main.ts')],
+      // A chunk for each command: none needs the npm packages of another.
+      splitting: true,
+      chunkNames: '[name]-[hash]',
+      outdir: 'dist/cli',
       banner: { js: '#!/usr/bin/env node' },
       bundle: true,
       platform: 'node',
       format: 'esm',
       target: 'node20',
       external: CLI_EXTERNAL,
-      outfile: 'dist/cli.js',
       logLevel: 'warning',
     },
   ];

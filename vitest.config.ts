@@ -8,6 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    globalSetup: './test/obtain-browsers.ts',
     reporters: ['default', './test/last-line.ts'],
   },
 });

@@ -1,24 +1,33 @@
-/** Ends the run with one plain line: `N passed, N failed` and, if any, `, N skipped`. */
-import type { Reporter, TestModule } from 'vitest/node';
+/** Ends the run by naming what was skipped and with one plain line: `N passed, N failed` and, if any, `, N skipped`. */
+import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node';
 
 export default class LastLine implements Reporter {
-  private closing = '';
-
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
+    const skippedIn = new Map<string, number>();
     for (const module of modules) {
+      const tests = [...module.children.allTests()];
       // A file that does not load has no tests to fail; it counts as one.
-      if (
-        module.state() === 'failed' &&
-        [...module.children.allTests()].every((test) => test.result().state !== 'failed')
-      ) {
-        count.failed += 1;
+      if (module.state() === 'failed' && tests.every((test) => test.result().state !== 'failed')) count.failed += 1;
+      for (const test of tests) {
+        const { state } = test.result();
+        count[state] += 1;
+        if (state !== 'skipped' && state !== 'pending') continue;
+        const where = `${module.relativeModuleId}: ${outermost(test).name}`;
+        skippedIn.set(where, (skippedIn.get(where) ?? 0) + 1);
       }
-      for (const test of module.children.allTests()) count[test.result().state] += 1;
     }
+    const lines = [...skippedIn].map(([where, tests]) => `SKIPPED ${tests} of ${where}`);
     const skipped = count.skipped + count.pending;
-    this.closing = `${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+    lines.push(`${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
     // After the other reporters, which print in the same tick.
-    setTimeout(() => process.stdout.write(`${this.closing}\n`), 0);
+    setTimeout(() => process.stdout.write(`${lines.join('\n')}\n`), 0);
   }
+}
+
+/** The promise (`describe`) that a test belongs to, or the test itself when it stands alone. */
+function outermost(test: TestCase): TestCase | TestSuite {
+  let found: TestCase | TestSuite = test;
+  while (found.parent.type === 'suite') found = found.parent;
+  return found;
 }

@@ -48,7 +48,6 @@ const OPTIONS = {
 } as const;
 
 export const bench: Command = {
-  summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
   usage: USAGE,
   async run(args) {
     const { values } = parse(args, OPTIONS);

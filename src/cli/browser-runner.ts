@@ -1,12 +1,13 @@
 /** A network in a headless browser: the built bundle on a page of its own, fed over a local server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'puppeteer-core';
 import type { TapResult } from '../api.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../errors.js';
 import type { AdapterReport } from '../gpu/device.js';
-import { type BrowserKind, launchBrowser } from './browser.js';
+import { launchBrowser } from './browser.js';
+import { within } from './deadline.js';
 import { PACKAGE } from './files.js';
+import type { BrowserKind } from './installed-browsers.js';
 import type { Classified, Runner, RunnerOptions } from './runner.js';
 import { startServer } from './server.js';
 
@@ -27,6 +28,13 @@ class PageError extends DenseNetError {
 
 type Answer<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
 
+/** The page's global, made by {@link PAGE_SCRIPT}; arguments and answers are plain data. */
+declare const runner: {
+  load(options: RunnerOptions): Promise<Answer<AdapterReport>>;
+  classify(picture: { name: string; topK: number }): Promise<Answer<Classified>>;
+  taps(shape: readonly number[]): Promise<Answer<Record<string, readonly number[]>>>;
+};
+
 export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
   const files = new Map<string, Uint8Array | string>([
     ['/', PAGE],
@@ -46,17 +54,26 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
     page.setDefaultTimeout(STEP_MS);
     await page.goto(`${server.origin}/`);
     await page.waitForFunction('globalThis.runner !== undefined');
-    const adapter = await ask<AdapterReport>(page, 'load', options);
+    const adapter = await ask(
+      'load',
+      page.evaluate((o) => runner.load(o), options),
+    );
     return {
       backend: kind,
       adapter,
       async classify(path, topK) {
         files.set('/picture', readPicture(path));
-        return ask<Classified>(page, 'classify', { topK, name: path });
+        return ask(
+          'classify',
+          page.evaluate((picture) => runner.classify(picture), { name: path, topK }),
+        );
       },
       async taps(data, shape) {
         files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-        const shapes = await ask<Record<string, number[]>>(page, 'taps', { shape });
+        const shapes = await ask(
+          'taps',
+          page.evaluate((s) => runner.taps(s), shape),
+        );
         return new Map(Object.entries(shapes).map(([name, tapShape]) => [name, tapOf(name, tapShape, posted)]));
       },
       close,
@@ -67,43 +84,31 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   }
 }
 
-async function ask<T>(page: Page, method: string, argument: unknown): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the page did not answer to ${method} in ${STEP_MS / 1000} s`)), STEP_MS);
-  });
-  try {
-    const call = `globalThis.runner.answer(${JSON.stringify(method)}, ${JSON.stringify(argument)})`;
-    const answer: unknown = await Promise.race([page.evaluate(call), late]);
-    return unwrap<T>(answer);
-  } finally {
-    clearTimeout(timer);
-  }
+async function ask<T>(method: string, asked: Promise<Answer<T>>): Promise<T> {
+  const answer = await within(STEP_MS, `the page did not answer to ${method}`, asked);
+  if ('value' in answer) return answer.value;
+  const { name, message } = answer.error;
+  throw isErrorName(name) ? new PageError(name, message) : new Error(`${name}: ${message}`);
 }
 
-/** The page's answers are made by {@link PAGE_SCRIPT}, so their shape is known. */
-function unwrap<T>(answer: unknown): T {
-  const known = answer as Answer<T>;
-  if ('value' in known) return known.value;
-  const { name, message } = known.error;
-  if (!ERROR_NAMES.has(name)) throw new Error(`${name}: ${message}`);
-  throw new PageError(name as DenseNetErrorName, message);
-}
+const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
+  WebGPUUnavailableError: true,
+  LimitError: true,
+  ModelFormatError: true,
+  ModelShapeError: true,
+  DownloadError: true,
+  ImageError: true,
+  TensorShapeError: true,
+  OptionError: true,
+  ShaderError: true,
+  OutOfMemoryError: true,
+  DeviceLostError: true,
+  PrecisionOverflowError: true,
+  AbortedError: true,
+  DisposedError: true,
+};
 
-const ERROR_NAMES: ReadonlySet<string> = new Set([
-  'WebGPUUnavailableError',
-  'LimitError',
-  'ModelFormatError',
-  'ModelShapeError',
-  'DownloadError',
-  'ImageError',
-  'TensorShapeError',
-  'OptionError',
-  'ShaderError',
-  'OutOfMemoryError',
-  'DeviceLostError',
-  'PrecisionOverflowError',
-]);
+const isErrorName = (name: string): name is DenseNetErrorName => Object.hasOwn(ERROR_NAMES, name);
 
 function readPicture(path: string): Uint8Array {
   try {
@@ -142,20 +147,20 @@ const methods = {
     picture.close();
     return { top, milliseconds };
   },
-  async taps({ shape }) {
+  async taps(shape) {
     const data = new Float32Array(await (await fetch('/tensor')).arrayBuffer());
     const taps = await net.taps({ data, shape });
     for (const [name, tap] of taps) await fetch('/tap/' + name, { method: 'POST', body: tap.data });
     return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
   },
 };
-globalThis.runner = {
-  async answer(method, argument) {
-    try {
-      return { value: await methods[method](argument) };
-    } catch (error) {
-      return { error: { name: error.name, message: error.message } };
-    }
-  },
+/** Errors cross to the command as their name and message. */
+const answering = (method) => async (argument) => {
+  try {
+    return { value: await method(argument) };
+  } catch (error) {
+    return { error: { name: error.name, message: error.message } };
+  }
 };
+globalThis.runner = Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, answering(method)]));
 `;

@@ -18,7 +18,6 @@ const OPTIONS = {
 type Outcome = ({ readonly image: string } & Classified) | { readonly image: string; readonly error: string };
 
 export const classify: Command = {
-  summary: 'name what is in pictures',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);

@@ -1,10 +1,8 @@
 /** What every command of the CLI has in common: its options, its output, its way to fail. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** One row of the command table. */
+/** What the module of a command exports. */
 export interface Command {
-  /** One line for `--help`. */
-  readonly summary: string;
   /** The words after the command's name, and its options, for `densenet-webgpu COMMAND --help`. */
   readonly usage: string;
   readonly run: (args: readonly string[]) => Promise<number>;
@@ -16,6 +14,12 @@ export class UsageError extends Error {
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** The npm package that an `import` did not find, or `null` when the error is another. */
+export function missingPackage(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return null;
+  return /Cannot find package '([^']+)'/.exec(error.message)?.[1] ?? null;
+}
 
 /** Options that every command takes. */
 const COMMON = {

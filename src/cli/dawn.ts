@@ -4,8 +4,9 @@
  * Knows no model; loads the `webgpu` package only when called.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { WebGPUUnavailableError } from '../errors.js';
+import { browserFolder } from './installed-browsers.js';
 
 /** SwiftShader comes with Chrome and Chromium (f32 only); lavapipe with Mesa (f16, subgroups of 8 from Mesa 25). */
 export type VulkanDriver = 'swiftshader' | 'lavapipe';
@@ -30,11 +31,10 @@ const PACKAGES: Readonly<Record<VulkanDriver, string>> = {
   lavapipe: 'install mesa-vulkan-drivers',
 };
 
-/** The driver's Vulkan manifest, or `null` when it is not installed. Also looks beside `PUPPETEER_EXECUTABLE_PATH`. */
+/** The driver's Vulkan manifest, or `null` when it is not installed. SwiftShader's may lie beside any Chrome found. */
 export function findDriver(kind: VulkanDriver): string | null {
-  const browser = process.env['PUPPETEER_EXECUTABLE_PATH'];
-  const beside =
-    kind === 'swiftshader' && browser !== undefined ? [join(dirname(browser), 'vk_swiftshader_icd.json')] : [];
+  const chrome = kind === 'swiftshader' ? browserFolder('chrome') : null;
+  const beside = chrome === null ? [] : [join(chrome, 'vk_swiftshader_icd.json')];
   return [...beside, ...MANIFESTS[kind]].find((path) => existsSync(path)) ?? null;
 }
 
@@ -67,8 +67,8 @@ function selectDriver(driver: VulkanDriver): void {
   if (manifest === null) {
     throw new WebGPUUnavailableError('no-adapter', `the ${driver} Vulkan driver is missing: ${PACKAGES[driver]}`);
   }
-  process.env['VK_ICD_FILENAMES'] = manifest;
-  process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
+  process.env.VK_ICD_FILENAMES = manifest;
+  process.env.XDG_RUNTIME_DIR ??= '/tmp';
 }
 
 async function loadDawn(): Promise<typeof import('webgpu')> {

@@ -1,12 +1,12 @@
 /** Files that commands name: models by path or URL, pictures by path or folder, and where the package keeps its own. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readSource } from '../download.js';
 import { ImageError, ModelFormatError } from '../errors.js';
 
-/** The package's root, from the bundled `dist/cli.js`. */
-export const PACKAGE = fileURLToPath(new URL('../', import.meta.url));
+/** The package's root; `src/cli` and the bundles in `dist/cli` are as deep. */
+export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 export const DEFAULT_MODEL = join(PACKAGE, 'weights/default.safetensors');
 export const SAMPLES = join(PACKAGE, 'demo/samples');
 
@@ -23,13 +23,29 @@ export async function readModelBytes(name: string): Promise<Uint8Array> {
   return new Uint8Array(readFileSync(name));
 }
 
-/** Folders become the pictures in them, in order of name; no names mean the bundled samples. */
+/**
+ * Folders become the pictures in them, and patterns (`shots/*.png`, for shells that leave them alone) the files that
+ * match, in order of name; no names mean the bundled samples.
+ *
+ * @throws ImageError when a folder or a pattern has none
+ */
 export function pictureFiles(names: readonly string[]): string[] {
   const list = names.length > 0 ? names : [SAMPLES];
   return list.flatMap((name) => {
-    if (!existsSync(name) || !statSync(name).isDirectory()) return [name];
+    if (!existsSync(name)) return /[*?]/.test(basename(name)) ? matching(name) : [name];
+    if (!statSync(name).isDirectory()) return [name];
     const found = readdirSync(name).filter((file) => PICTURES.has(extname(file).toLowerCase()));
     if (found.length === 0) throw new ImageError(`there are no pictures in the folder ${name}`);
     return found.sort().map((file) => join(name, file));
   });
+}
+
+/** `*` and `?` in the last part of the path only. */
+function matching(pattern: string): string[] {
+  const escaped = basename(pattern).replace(/[\\^$.+()[\]{}|]/g, '\\$&');
+  const shape = new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  const folder = dirname(pattern);
+  const found = existsSync(folder) ? readdirSync(folder).filter((file) => shape.test(file)) : [];
+  if (found.length === 0) throw new ImageError(`no file matches ${pattern}`);
+  return found.sort().map((file) => join(folder, file));
 }

@@ -34,7 +34,6 @@ const OPTIONS = {
 } as const;
 
 export const importCommand: Command = {
-  summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
@@ -96,9 +95,17 @@ function labelsFrom(path: string): string[] {
   if (!existsSync(path)) throw new ModelFormatError(`there is no label file ${path}`, { format: 'labels' });
   const text = readFileSync(path, 'utf8');
   if (!text.trimStart().startsWith('[')) return text.replace(/\r/g, '').replace(/\n+$/, '').split('\n');
-  const list: unknown = JSON.parse(text);
+  const list = parseJson(text);
   if (Array.isArray(list) && list.every((label) => typeof label === 'string')) return list;
   throw new ModelFormatError(`${path} must be a JSON array of strings or one name per line`, { format: 'labels' });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function preprocessFrom(text: string): PreprocessSpec {

@@ -17,7 +17,6 @@ const TEXT = { type: 'string' } as const;
 const OPTIONS = { arch: TEXT, input: TEXT, model: TEXT, precision: TEXT, weights: TEXT } as const;
 
 export const inspect: Command = {
-  summary: 'show an architecture, its cost and its memory plan',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);

@@ -1,26 +1,39 @@
 /** `densenet-webgpu`: the command line. Exit codes: 0 fine, 1 failed, 2 wrong usage. */
 import { isDenseNetError } from '../errors.js';
-import { bench } from './bench.js';
-import { classify } from './classify.js';
-import { type Command, note, print, UsageError } from './command.js';
-import { importCommand } from './import.js';
-import { inspect } from './inspect.js';
-import { serve } from './serve.js';
-import { verify } from './verify.js';
+import { type Command, missingPackage, note, print, UsageError } from './command.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  classify,
-  import: importCommand,
-  inspect,
-  verify,
-  bench,
-  serve,
+interface Row {
+  /** One line for `--help`. */
+  readonly summary: string;
+  /** Loaded when it is called, so that no command needs the packages of another. */
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, Row>> = {
+  classify: { summary: 'name what is in pictures', load: async () => (await import('./classify.js')).classify },
+  import: {
+    summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
+    load: async () => (await import('./import.js')).importCommand,
+  },
+  inspect: {
+    summary: 'show an architecture, its cost and its memory plan',
+    load: async () => (await import('./inspect.js')).inspect,
+  },
+  verify: {
+    summary: "compare a model's every stage with its framework's numbers",
+    load: async () => (await import('./verify.js')).verify,
+  },
+  bench: {
+    summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
+    load: async () => (await import('./bench.js')).bench,
+  },
+  serve: { summary: 'serve the demo page', load: async () => (await import('./serve.js')).serve },
 };
 
 function help(): void {
   print('densenet-webgpu COMMAND [arguments]\n');
   for (const [name, { summary }] of Object.entries(COMMANDS)) print(`  ${name.padEnd(10)} ${summary}`);
-  print('\ndensenet-webgpu COMMAND --help says more.');
+  print('\ndensenet-webgpu COMMAND --help says more; --verbose adds the stack to an error.');
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
@@ -28,9 +41,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     help();
     return name === undefined ? 2 : 0;
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command)
-    throw new UsageError(`there is no command "${name}"; the commands are ${Object.keys(COMMANDS).join(', ')}`);
+  const row = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!row) throw new UsageError(`there is no command "${name}"; the commands are ${Object.keys(COMMANDS).join(', ')}`);
+  const command = await row.load();
   if (args.includes('--help')) {
     print(`densenet-webgpu ${name} ${command.usage}`);
     return 0;
@@ -38,15 +51,20 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   return command.run(args);
 }
 
+/** One line with the repair. */
+function explain(error: unknown): string {
+  const missing = missingPackage(error);
+  if (missing !== null) return `this needs the npm package ${missing}: npm install ${missing}`;
+  const message = error instanceof Error ? error.message : String(error);
+  return isDenseNetError(error) ? `${error.name}: ${message}` : message;
+}
+
 const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  const kind = isDenseNetError(error) ? `${error.name}: ` : '';
-  note(args.includes('--verbose') && error instanceof Error ? (error.stack ?? message) : `${kind}${message}`);
-  process.exitCode = isUsage ? 2 : 1;
+  note(args.includes('--verbose') && error instanceof Error ? (error.stack ?? error.message) : explain(error));
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }
-// Dawn keeps the process alive through its instance.
-process.exit();
+// Dawn keeps the process alive through its instance; a pipe may still have to take what was printed.
+process.stdout.write('', () => process.exit());

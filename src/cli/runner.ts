@@ -2,9 +2,7 @@
 import type { Prediction, TapResult } from '../api.js';
 import { WebGPUUnavailableError } from '../errors.js';
 import type { AdapterReport } from '../gpu/device.js';
-import { openBrowserRunner } from './browser-runner.js';
-import { note } from './command.js';
-import { openNodeRunner } from './node-runner.js';
+import { missingPackage, note } from './command.js';
 
 export const BACKENDS = ['auto', 'chrome', 'firefox', 'node'] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -35,13 +33,27 @@ export interface Runner {
  * @throws WebGPUUnavailableError when nothing here has WebGPU; what `DenseNet.load` throws
  */
 export async function openRunner(backend: Backend, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
-  if (backend === 'node') return openNodeRunner(model, options);
-  if (backend !== 'auto') return openBrowserRunner(backend, model, options);
+  if (backend === 'node') return inNode(model, options);
+  if (backend !== 'auto') return inBrowser(backend, model, options);
   try {
-    return await openBrowserRunner('chrome', model, options);
+    return await inBrowser('chrome', model, options);
   } catch (error) {
-    if (!(error instanceof WebGPUUnavailableError)) throw error;
-    note(`${error.message}\nTrying WebGPU in Node …`);
-    return openNodeRunner(model, options);
+    const missing = missingPackage(error);
+    if (!(error instanceof WebGPUUnavailableError) && missing === null) throw error;
+    const why = error instanceof WebGPUUnavailableError ? error.message : `the npm package ${missing} is missing`;
+    note(`${why}\nTrying WebGPU in Node …`);
+    return inNode(model, options);
   }
+}
+
+// Each loads its own npm packages, which need not all be there.
+
+async function inBrowser(kind: 'chrome' | 'firefox', model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  const { openBrowserRunner } = await import('./browser-runner.js');
+  return openBrowserRunner(kind, model, options);
+}
+
+async function inNode(model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  const { openNodeRunner } = await import('./node-runner.js');
+  return openNodeRunner(model, options);
 }

@@ -21,14 +21,15 @@ export const DEMO: ServerOptions = {
 };
 
 export const serve: Command = {
-  summary: 'serve the demo page',
   usage: `[--port N]\n\nServes the demo on 127.0.0.1; port ${DEFAULT_PORT} by default.`,
   async run(args) {
     const { values } = parse(args, { port: { type: 'string' } });
     const port = Number(values.port ?? DEFAULT_PORT);
     if (!Number.isInteger(port) || port < 0 || port > 65535)
       throw new UsageError(`--port is ${values.port}; it must be 0 to 65535`);
-    const server = await startServer({ ...DEMO, port });
+    const server = await startServer({ ...DEMO, port }).catch((cause) => {
+      throw new Error(`port ${port} cannot be used (${cause.message}): choose another with --port`, { cause });
+    });
     print(`The demo is at ${server.origin}/, the benchmark at ${server.origin}/bench.html (stop with Ctrl+C)`);
     await new Promise((resolve) => process.once('SIGINT', resolve));
     await server.close();

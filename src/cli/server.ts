@@ -52,7 +52,9 @@ export interface RunningServer {
 /** Listens on 127.0.0.1; port 0 or none takes a free one. @throws when the port is taken */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const server = createServer((request, response) => {
-    answer(request, response, options).catch((error) => end(response, 500, String(error)));
+    answer(request, response, options).catch((error) => {
+      end(response, error instanceof URIError ? 400 : 500, String(error));
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -15,6 +15,9 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STAMP = join(ROOT, 'node_modules', '.densenet-webgpu');
 const SOURCES = ['src', 'shaders', 'demo', 'build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
+/** As `engines` in package.json says; older ones fail later, and with worse words. */
+const OLDEST_NODE = [20, 19];
+
 const say = (text) => process.stderr.write(`${text}\n`);
 
 /** Runs Node on a script; what it prints goes to stderr, so that stdout stays the command's own. */
@@ -69,11 +72,19 @@ function build() {
   writeFileSync(built, '');
 }
 
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
+  say(`Node ${OLDEST_NODE.join('.')} or newer is needed, this is ${process.versions.node}: see https://nodejs.org/`);
+  process.exit(1);
+}
+
 const [command = 'help', ...args] = process.argv.slice(2);
+checkNode();
 installPackages();
 build();
 if (command === 'test') {
   prepareTestSystem(say);
   process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...args], 'inherit'));
 }
-process.exit(node(['dist/cli.js', command, ...args], 'inherit'));
+process.exit(node(['dist/cli/main.js', command, ...args], 'inherit'));

@@ -26,7 +26,6 @@ interface TapError {
 }
 
 export const verify: Command = {
-  summary: "compare a model's every stage with its framework's numbers",
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
@@ -86,8 +85,7 @@ function compare(name: string, found: Float32Array, reference: TensorMap): TapEr
   let maxAbsError = 0;
   let magnitude = 0;
   for (const [i, value] of expected.entries()) {
-    const error = Math.abs(value - (found[i] ?? Number.NaN));
-    maxAbsError = error <= maxAbsError ? maxAbsError : error; // keeps a NaN
+    maxAbsError = Math.max(maxAbsError, Math.abs(value - (found[i] ?? Number.NaN))); // NaN, once there, stays
     magnitude = Math.max(magnitude, Math.abs(value));
   }
   return [{ name, shape: tensor.shape, maxAbsError, maxRelError: maxAbsError / (magnitude || 1) }];

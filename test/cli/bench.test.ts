@@ -7,13 +7,13 @@ import type { PeerName } from '../../src/cli/bench/peer.js';
 import type { BenchReport } from '../../src/cli/bench/report.js';
 import { workOf } from '../../src/cli/bench/roofline.js';
 import { quantile, relativeError } from '../../src/cli/bench/statistics.js';
-import { findBrowser } from '../../src/cli/browser.js';
+import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { familyConfig } from '../../src/model/config.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';
 
-const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
+const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
 function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   // Cold times are not looked at here, so compiled shaders may come from Mesa's cache.

@@ -2,18 +2,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { findBrowser } from '../../src/cli/browser.js';
-import { FIXTURES } from '../reference/fixtures.js';
+import { findBrowser } from '../../src/cli/installed-browsers.js';
+import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { floatTensor, toFloat32 } from '../../src/weights/tensor.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SHARED = join(ROOT, '../shared');
 const OUT = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
 
 function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
     encoding: 'utf8',
     timeout: 110_000,
   });
@@ -29,6 +31,7 @@ describe('usage', () => {
     [['inspect', '--arch', 'densenet121', '--input', '1,3'], /--input is 1,3; it must be N,C,H,W/],
     [['verify', 'x.safetensors'], /verify needs --reference/],
     [['import', 'x.pth'], /import needs -o/],
+    [['serve', '--port', '70000'], /--port is 70000; it must be 0 to 65535/],
   ])('%j is wrong usage: exit code 2', (args, message) => {
     const { status, stderr, stdout } = cli(...args);
     expect([status, stdout]).toEqual([2, '']);
@@ -44,6 +47,17 @@ describe('usage', () => {
   it('helps', () => {
     expect(cli('--help').status).toBe(0);
     expect(cli('classify', '--help').stdout).toMatch(/--model PATH\|URL/);
+  });
+});
+
+/** Set by npm, whose banner is what this is about. */
+const NPM = process.env.npm_execpath;
+
+describe.skipIf(!NPM)('through npm', () => {
+  it('nothing but the command’s own words reach stdout', () => {
+    const args = [NPM ?? '', 'run', 'classify', '--', '--help'];
+    const { stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', timeout: 110_000 });
+    expect(stdout).toMatch(/^densenet-webgpu classify \[PICTURE/);
   });
 });
 
@@ -87,9 +101,33 @@ describe('import and verify', () => {
     );
     expect(wrong.status).toBe(1);
   });
+
+  it('a NaN anywhere fails, and is not lost behind later numbers', () => {
+    const model = join(OUT, 'densenet3-bc.safetensors');
+    expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model).status).toBe(0);
+    const { tensors } = readSafetensors(readBytes(join(FIXTURES, 'densenet3-bc.reference.safetensors')));
+    const broken = [...tensors.values()].map((tensor) => {
+      const values = toFloat32(tensor).slice();
+      if (tensor.name === 'block1') values[0] = Number.NaN;
+      return floatTensor(tensor.name, tensor.shape, values);
+    });
+    const reference = join(OUT, 'nan.reference.safetensors');
+    writeFileSync(reference, writeSafetensors(broken));
+    const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node', '--json');
+    const { taps, passed } = JSON.parse(stdout);
+    expect([status, passed]).toEqual([1, false]);
+    expect(taps.filter((tap: { maxRelError: number | null }) => tap.maxRelError === null)).toHaveLength(1);
+  });
 });
 
 describe.skipIf(!findBrowser('chrome'))('classify in a browser', () => {
+  it('takes a pattern that the shell has left alone', () => {
+    const { status, stdout } = cli('classify', join(ROOT, 'demo/samples', '*ir*.png'), '--top', '1', '--json');
+    const images = JSON.parse(stdout).results.map(({ image }: { image: string }) => basename(image));
+    expect([status, images]).toEqual([0, ['airplane.png', 'bird.png']]);
+    expect(cli('classify', 'none/*.png').stderr).toBe('ImageError: no file matches none/*.png\n');
+  });
+
   it('names every sample picture with the default model, reports a bad one, and exits 1 for it', () => {
     const bad = join(OUT, 'bad.png');
     writeFileSync(bad, 'no picture');

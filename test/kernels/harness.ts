@@ -5,6 +5,7 @@
 import { writeParams } from '../../src/gpu/params.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
 import { USAGE } from '../../src/gpu/usage.js';
+import { alignUp, BINDING_ALIGNMENT } from '../../src/plan/arena.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import type { Precision } from '../../src/plan/source.js';
 import type { KernelName, Variant } from '../../src/plan/variants.js';
@@ -24,6 +25,8 @@ export interface KernelRun {
   readonly params: Readonly<Record<string, number>>;
   readonly workgroups: readonly [number, number, number];
   readonly output: string;
+  /** `dst` is a range of the buffer of `src`, as in a dense block, and starts behind the content of `src`. */
+  readonly inPlace?: boolean;
 }
 
 /** Compiles a variant once per device, as a session does. */
@@ -38,20 +41,34 @@ function cacheOf(device: GPUDevice, precision: Precision): PipelineCache {
   return cache;
 }
 
+/** From now on the device compiles changed text, to show that a test would notice a defect. */
+export function changeSource(device: GPUDevice, change: (source: string) => string): void {
+  const create = device.createShaderModule.bind(device);
+  device.createShaderModule = ({ code, ...rest }) => {
+    const changed = change(code);
+    if (changed === code) throw new Error('the change finds nothing to change in the kernel');
+    return create({ ...rest, code: changed });
+  };
+}
+
 /** The output binding's bytes after one dispatch, as f32 (widened from f16 where it is stored so). */
 export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Float32Array> {
   const { pipeline, layout } = await cacheOf(device, run.precision).get(run.kernel, run.variant);
   const halves = new Set(run.halves ?? []);
-  const made = new Map<string, GPUBuffer>();
+  const bound = new Map<string, GPUBufferBinding & { readonly size: number }>();
   const entries = KERNELS[run.kernel].bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
     const content = kind === 'uniform' ? paramsOf(run) : stored(name, run, halves);
+    const size = Math.ceil(content.byteLength / 16) * 16;
     const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
-    const buffer = device.createBuffer({ label: name, size: Math.ceil(content.byteLength / 16) * 16, usage });
-    device.queue.writeBuffer(buffer, 0, content);
-    made.set(name, buffer);
-    return { binding, resource: { buffer } };
+    const behind = name === 'dst' && run.inPlace ? bound.get('src') : undefined;
+    const offset = behind ? alignUp(behind.size, BINDING_ALIGNMENT) : 0;
+    const room = name === 'src' && run.inPlace ? BINDING_ALIGNMENT + 4 * (run.buffers.dst?.length ?? 0) : 0;
+    const buffer = behind?.buffer ?? device.createBuffer({ label: name, size: size + room, usage });
+    device.queue.writeBuffer(buffer, offset, content);
+    bound.set(name, { buffer, offset, size });
+    return { binding, resource: { buffer, offset, size } };
   });
-  const output = made.get(run.output);
+  const output = bound.get(run.output);
   if (!output) throw new Error(`${run.kernel} has no binding ${run.output}`);
   const staging = device.createBuffer({ size: output.size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
   const encoder = device.createCommandEncoder();
@@ -60,11 +77,11 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
   pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
   pass.dispatchWorkgroups(...run.workgroups);
   pass.end();
-  encoder.copyBufferToBuffer(output, 0, staging, 0, output.size);
+  encoder.copyBufferToBuffer(output.buffer, output.offset ?? 0, staging, 0, output.size);
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(1);
   const bytes = staging.getMappedRange().slice(0);
-  for (const buffer of [...made.values(), staging]) buffer.destroy();
+  for (const { buffer } of [...bound.values(), { buffer: staging }]) buffer.destroy();
   const length = run.buffers[run.output]?.length ?? 0;
   return halves.has(run.output) && run.precision.activations === 'f16'
     ? Float32Array.from(new Uint16Array(bytes).subarray(0, length), fromHalf)

@@ -162,6 +162,15 @@ export function packNorm(scale: ArrayLike<number>, shift: ArrayLike<number>): Fl
   return packed;
 }
 
+/** [classes][channels] → [input quad][input channel 4][output quad][output channel 4] */
+export function packLinear(weight: ArrayLike<number>, classes: number): Float32Array {
+  const channels = weight.length / classes;
+  const row = 4 * quads(classes);
+  const packed = new Float32Array(quads(channels) * 4 * row);
+  for (let i = 0; i < weight.length; i++) packed[(i % channels) * row + Math.floor(i / channels)] = at(weight, i);
+  return packed;
+}
+
 export function padTo4(values: ArrayLike<number>): Float32Array {
   const padded = new Float32Array(quads(values.length) * 4);
   padded.set(Array.from(values));

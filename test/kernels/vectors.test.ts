@@ -1,200 +1,164 @@
-/** The kernels without a tile, against double precision; and that no kernel races. */
+/** The kernels without a tile against double precision: in f32, and in f16 where the driver has it. */
 import { describe, expect, it } from 'vitest';
-import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { kernelSource } from '../../src/plan/source.js';
+import type { Precision } from '../../src/plan/source.js';
 import { hasDriver, withDevice } from './dawn.js';
-import { F32, random, randoms, runKernel } from './harness.js';
+import { asStored, F16, F32, type KernelRun, random, randoms, runKernel } from './harness.js';
+import * as head from './head-reference.js';
 import * as ref from './reference.js';
+import { DRIVERS, nameOf } from './tiles.js';
 
-const PLAIN = { tile: {}, overrides: { WORKGROUP: 64 } };
+const WORKGROUP = 8;
+const PLAIN = { tile: {}, overrides: { WORKGROUP } };
 const FIXED = { tile: {}, overrides: {} };
-const SHAPE = { batch: 2, channels: 10, height: 7, width: 9 };
-const PIXELS = ref.pixelsOf(SHAPE);
-const PLANE = 2 * PIXELS + 5;
-const QUADS = ref.quads(SHAPE.channels);
 
-/** 20 roundings of values of this magnitude: all these kernels add few terms or add them in trees. */
-const close = (found: ArrayLike<number>, expected: ArrayLike<number>, magnitude: number) => {
-  expect(found.length).toBe(expected.length);
-  const worst = Array.from(expected, (value, i) => Math.abs(value - (found[i] ?? Number.NaN))).reduce(
-    (a, b) => (b <= a ? a : b),
-    0,
-  );
-  expect(worst, 'largest error').toBeLessThanOrEqual(20 * ref.F32_UNIT * magnitude);
-};
+/** One pixel; odd sides; a row; more pixels than a workgroup of any of these kernels covers at once. */
+const SHAPES: readonly ref.Shape[] = [
+  { batch: 1, channels: 5, height: 1, width: 1 },
+  { batch: 2, channels: 10, height: 7, width: 9 },
+  { batch: 3, channels: 3, height: 1, width: 6 },
+  { batch: 1, channels: 9, height: 12, width: 10 },
+];
 
-describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
-  const next = random(5);
-  const x = randoms(2 * 10 * PIXELS, next);
-  const [scale, shift] = [randoms(10, next), randoms(10, next)];
-  const normed = ref.normRelu(x, SHAPE, scale, shift);
-  const src = ref.toQuads(x, SHAPE, PLANE);
-  const norm = ref.packNorm(scale, shift);
+for (const { driver, features } of DRIVERS) {
+  const precision: Precision = driver === 'lavapipe' ? F16 : F32;
+  const { activations } = precision;
 
-  it('pack: NCHW to quads, exactly', async () => {
-    const found = await withDevice('swiftshader', ({ device }) =>
-      runKernel(device, {
-        kernel: 'pack',
-        variant: PLAIN,
-        precision: F32,
-        output: 'dst',
-        buffers: { src: x, dst: new Float32Array(src.length) },
-        params: { pixels: PIXELS, channels: 10, dstPlane: PLANE },
-        workgroups: [1, QUADS, 2],
+  describe.skipIf(!hasDriver(driver))(`on ${driver}, ${nameOf(precision)}`, () => {
+    const inDriver = (test: (device: GPUDevice) => Promise<void>) =>
+      withDevice(driver, ({ device }) => test(device), { features });
+
+    describe.each(SHAPES)('$batch × $channels × $height × $width', (shape) => {
+      const { batch, channels } = shape;
+      const pixels = ref.pixelsOf(shape);
+      const quads = ref.quads(channels);
+      const plane = batch * pixels + 3;
+      const next = random(100 * channels + pixels);
+      const x = asStored(randoms(batch * channels * pixels, next), activations);
+      const [scale, shift] = [randoms(channels, next), randoms(channels, next)];
+      const normed = head.normalize(x, shape, scale, shift);
+      const src = ref.toQuads(x, shape, plane);
+      const norm = ref.packNorm(scale, shift);
+      const perPixel = (count: number): number => Math.ceil(count / WORKGROUP);
+
+      const run = (device: GPUDevice, parts: Omit<KernelRun, 'precision' | 'output'>) =>
+        runKernel(device, { precision, output: 'dst', ...parts });
+
+      it('pack: NCHW to quads, rounded to the storage', () =>
+        inDriver(async (device) => {
+          const found = await run(device, {
+            kernel: 'pack',
+            variant: PLAIN,
+            buffers: { src: x, dst: new Float32Array(src.length) },
+            halves: ['dst'],
+            params: { pixels, channels, dstPlane: plane },
+            workgroups: [perPixel(pixels), quads, batch],
+          });
+          expect(found).toEqual(src);
+        }));
+
+      it('maxpool: 3×3 stride 2 padding 1, exactly', () =>
+        inDriver(async (device) => {
+          const expected = head.maxPool(x, shape);
+          const count = batch * ref.pixelsOf(expected.shape);
+          const { height, width } = expected.shape;
+          const found = await run(device, {
+            kernel: 'maxpool',
+            variant: PLAIN,
+            buffers: { src, dst: new Float32Array(quads * count * 4) },
+            halves: ['src', 'dst'],
+            params: {
+              ...{ pixels: count, width, height, srcWidth: shape.width, srcHeight: shape.height },
+              ...{ srcPlane: plane, dstPlane: count },
+            },
+            workgroups: [perPixel(count), quads, 1],
+          });
+          expect(ref.fromQuads(found, expected.shape, count)).toEqual(expected.values);
+        }));
+
+      it('normalize: BN-ReLU', () =>
+        inDriver(async (device) => {
+          const found = await run(device, {
+            kernel: 'normalize',
+            variant: PLAIN,
+            buffers: { src, norm, dst: new Float32Array(src.length) },
+            halves: ['src', 'dst'],
+            params: { pixels: batch * pixels, srcPlane: plane, dstPlane: plane },
+            workgroups: [perPixel(batch * pixels), quads, 1],
+          });
+          ref.expectWithin(ref.fromQuads(found, shape, plane), normed, activations);
+        }));
+
+      it('pool: the mean of BN-ReLU, in f32', () =>
+        inDriver(async (device) => {
+          const found = await run(device, {
+            kernel: 'pool',
+            variant: FIXED,
+            buffers: { src, norm, dst: new Float32Array(batch * quads * 4) },
+            halves: ['src'],
+            params: { pixels, quads, srcPlane: plane },
+            workgroups: [quads, batch, 1],
+          });
+          const rows = Array.from({ length: batch }, (_, n) => [
+            ...found.subarray(4 * quads * n, 4 * quads * n + channels),
+          ]);
+          ref.expectWithin(rows.flat(), head.globalAverage(normed), 'f32');
+        }));
+
+      it('cam: the map of each image’s own class', () =>
+        inDriver(async (device) => {
+          const classes = 6;
+          const weight = asStored(randoms(classes * channels, next), precision.weights);
+          const classOf = Uint32Array.from({ length: batch }, (_, n) => (5 * n + 4) % classes);
+          const found = await run(device, {
+            kernel: 'cam',
+            variant: PLAIN,
+            buffers: {
+              ...{ src, norm, classOf, weights: ref.packLinear(weight, classes) },
+              dst: new Float32Array(batch * pixels),
+            },
+            halves: ['src', 'weights'],
+            params: { pixels, quads, srcPlane: plane, classQuads: ref.quads(classes) },
+            workgroups: [perPixel(pixels), batch, 1],
+          });
+          ref.expectWithin(found, head.classActivation(normed, weight, classOf), 'f32');
+        }));
+    });
+
+    it.each([
+      { batch: 1, channels: 3, classes: 1 },
+      { batch: 2, channels: 45, classes: 37 },
+      { batch: 3, channels: 200, classes: 6 },
+    ])('linear: $classes classes of $channels features, batch $batch', ({ batch, channels, classes }) =>
+      inDriver(async (device) => {
+        const next = random(classes);
+        const shape = { batch, channels, height: 1, width: 1 };
+        const x = randoms(batch * channels, next);
+        const weight = asStored(randoms(classes * channels, next), precision.weights);
+        const bias = randoms(classes, next);
+        const [inQuads, outQuads] = [ref.quads(channels), ref.quads(classes)];
+        const rows = Array.from({ length: batch }, (_, n) => [
+          ...ref.toQuads(x.subarray(n * channels, (n + 1) * channels), { ...shape, batch: 1 }, 1),
+        ]);
+        const found = await runKernel(device, {
+          kernel: 'linear',
+          variant: FIXED,
+          precision,
+          output: 'dst',
+          buffers: {
+            ...{
+              src: Float32Array.from(rows.flat()),
+              weights: ref.packLinear(weight, classes),
+              bias: ref.padTo4(bias),
+            },
+            dst: new Float32Array(batch * outQuads * 4),
+          },
+          halves: ['weights'],
+          params: { inQuads, outQuads },
+          workgroups: [Math.ceil(outQuads / 8), batch, 1],
+        });
+        const used = Array.from(found).filter((_, i) => i % (4 * outQuads) < classes);
+        ref.expectWithin(used, head.linear(x, batch, weight, bias), 'f32');
       }),
     );
-    expect(found).toEqual(src);
   });
-
-  it('maxpool: 3×3 stride 2 padding 1, exactly', async () => {
-    const [height, width] = [4, 5];
-    const found = await withDevice('swiftshader', ({ device }) =>
-      runKernel(device, {
-        kernel: 'maxpool',
-        variant: PLAIN,
-        precision: F32,
-        output: 'dst',
-        buffers: { src, dst: new Float32Array(QUADS * 40 * 4) },
-        params: { pixels: 2 * height * width, width, height, srcWidth: 9, srcHeight: 7, srcPlane: PLANE, dstPlane: 40 },
-        workgroups: [1, QUADS, 1],
-      }),
-    );
-    const expected = Float32Array.from({ length: 2 * 10 * height * width }, (_, i) => {
-      const [c, y] = [i % width, Math.floor(i / width) % height];
-      const plane = Math.floor(i / width / height);
-      let most = Number.NEGATIVE_INFINITY;
-      for (let row = Math.max(0, 2 * y - 1); row <= Math.min(6, 2 * y + 1); row++) {
-        for (let col = Math.max(0, 2 * c - 1); col <= Math.min(8, 2 * c + 1); col++)
-          most = Math.max(most, x[plane * PIXELS + row * 9 + col] ?? 0);
-      }
-      return most;
-    });
-    expect(Float32Array.from(ref.fromQuads(found, { batch: 2, channels: 10, height, width }, 40))).toEqual(expected);
-  });
-
-  it('pool and normalize: BN-ReLU, and its mean', async () => {
-    await withDevice('swiftshader', async ({ device }) => {
-      const pooled = await runKernel(device, {
-        kernel: 'pool',
-        variant: FIXED,
-        precision: F32,
-        output: 'dst',
-        buffers: { src, norm, dst: new Float32Array(2 * QUADS * 4) },
-        params: { pixels: PIXELS, quads: QUADS, srcPlane: PLANE },
-        workgroups: [QUADS, 2, 1],
-      });
-      const expected = Float64Array.from({ length: 2 * QUADS * 4 }, (_, i) => {
-        const [n, c] = [Math.floor(i / (QUADS * 4)), i % (QUADS * 4)];
-        return c < 10
-          ? normed.slice((n * 10 + c) * PIXELS, (n * 10 + c + 1) * PIXELS).reduce((a, b) => a + b, 0) / PIXELS
-          : 0;
-      });
-      close(pooled, expected, 2);
-      const whole = await runKernel(device, {
-        kernel: 'normalize',
-        variant: PLAIN,
-        precision: F32,
-        output: 'dst',
-        buffers: { src, norm, dst: new Float32Array(src.length) },
-        params: { pixels: 2 * PIXELS, srcPlane: PLANE, dstPlane: PLANE },
-        workgroups: [2, QUADS, 1],
-      });
-      close(ref.fromQuads(whole, SHAPE, PLANE), normed, 2);
-    });
-  });
-
-  it('linear: logits of every class and image', async () => {
-    const [classes, channels] = [37, 45];
-    const [features, weight, bias] = [randoms(2 * 48, next), randoms(48 * 40, next), randoms(40, next)];
-    const found = await withDevice('swiftshader', ({ device }) =>
-      runKernel(device, {
-        kernel: 'linear',
-        variant: FIXED,
-        precision: F32,
-        output: 'dst',
-        buffers: { src: features, weights: weight, bias, dst: new Float32Array(80) },
-        params: { inQuads: 12, outQuads: 10 },
-        workgroups: [2, 2, 1],
-      }),
-    );
-    const expected = Float64Array.from({ length: 80 }, (_, i) => {
-      const [n, o] = [Math.floor(i / 40), i % 40];
-      let sum = bias[o] ?? 0;
-      for (let c = 0; c < 48; c++) sum += (features[n * 48 + c] ?? 0) * (weight[c * 40 + o] ?? 0);
-      return sum;
-    });
-    expect(classes + channels).toBe(82);
-    close(found, expected, 48);
-  });
-
-  it.each([0, 1])('scores: softmax and sigmoid, the best in order (sigmoid %i)', async (sigmoid) => {
-    const classes = 150;
-    const logits = Float32Array.from({ length: 2 * 152 }, () => 8 * next());
-    const buffers = { logits, best: new Float32Array(2 * 10), scores: new Float32Array(304) };
-    const run = {
-      kernel: 'scores',
-      variant: FIXED,
-      precision: F32,
-      buffers,
-      params: { classes, stride: 152, top: 5, sigmoid },
-      workgroups: [2, 1, 1],
-    } as const;
-    await withDevice('swiftshader', async ({ device }) => {
-      const scores = await runKernel(device, { ...run, output: 'scores' });
-      const best = await runKernel(device, { ...run, output: 'best' });
-      const indices = new Uint32Array(best.buffer, best.byteOffset, best.length);
-      for (const n of [0, 1]) {
-        const row = [...logits.subarray(n * 152, n * 152 + classes)];
-        const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
-        const expected = row.map((logit) => (sigmoid ? 1 / (1 + Math.exp(-logit)) : Math.exp(logit) / total));
-        close(scores.subarray(n * 152, n * 152 + classes), expected, 16);
-        const order = [...row.keys()].sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0));
-        expect([0, 1, 2, 3, 4].map((k) => indices[n * 10 + 2 * k])).toEqual(order.slice(0, 5));
-      }
-    });
-  });
-});
-
-/** One small dispatch of each kernel: tile, the buffers in order of binding, the parameters. */
-const floats = (count: number) => new Float32Array(count);
-const DISPATCHES = {
-  maxpool: [{}, [floats(64), floats(16)], [4, 2, 2, 4, 4, 16, 4]],
-  pack: [{}, [floats(12), floats(16)], [4, 3, 4]],
-  normalize: [{}, [floats(16), floats(8), floats(16)], [4, 4, 4]],
-  transition: [
-    { TILE_PIXELS: 1, TILE_QUADS: 1, SUBGROUP: 1 },
-    [floats(64), floats(16), floats(8), floats(4), floats(16)],
-    [4, 2, 2, 4, 4, 16, 4, 1, 1],
-  ],
-  cam: [{}, [floats(16), floats(16), floats(8), new Uint32Array(1), floats(4)], [4, 1, 4, 1]],
-  pool: [{}, [floats(160), floats(8), floats(4)], [40, 1, 40]],
-  linear: [{}, [floats(8), floats(128), floats(16), floats(16)], [2, 4]],
-} as const;
-
-/**
- * wgsl_reflect's interpreter fails on arrays of arrays (conv1x1, conv3x3, stem) and of structs (scores); the first three
- * share no memory between invocations, as transition, which is built alike, does not.
- */
-describe('no kernel races', () => {
-  type Raced = keyof typeof DISPATCHES;
-  const races = (kernel: Raced, change: (source: string) => string = (source) => source) => {
-    const [tile, buffers, params] = DISPATCHES[kernel];
-    const source = kernelSource(kernel, { tile, overrides: {} }, F32).replace(
-      'WORKGROUP: u32 = 64u',
-      'WORKGROUP: u32 = 4u',
-    );
-    const bound = Object.fromEntries([...buffers, { uniform: new Uint32Array(params) }].map((data, i) => [i, data]));
-    const { races: found, errors } = detectRaces(change(source), 'main', [1, 1, 1], { 0: bound });
-    expect(errors).toEqual([]);
-    return found.length;
-  };
-
-  it.each(['maxpool', 'pack', 'normalize', 'transition', 'cam', 'pool', 'linear'] as const)('%s', (kernel) =>
-    expect(races(kernel)).toBe(0),
-  );
-
-  it('and the detector sees a missing barrier', () => {
-    expect(races('pool', (source) => source.replace('workgroupBarrier();', ''))).toBeGreaterThan(0);
-    expect(races('linear', (source) => source.replace('workgroupBarrier();', ''))).toBeGreaterThan(0);
-  });
-});
+}

@@ -1,52 +1,12 @@
 /** The planner's promises, for any member of the family at any size and batch. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DenseNetConfig, familyConfig } from '../../src/model/config.js';
+import { FAMILY, familyConfig } from '../../src/model/config.js';
 import { BINDING_ALIGNMENT, type Region, regionNamed } from '../../src/plan/arena.js';
 import { type NetworkPlan, planNetwork } from '../../src/plan/network.js';
-import type { Source, Step } from '../../src/plan/step.js';
+import { type Source, type Step, WRITTEN } from '../../src/plan/step.js';
 import { layoutWeights } from '../../src/weights/pack.js';
-
-const traits = fc.constantFrom(
-  { subgroup: null },
-  { subgroup: { min: 4, max: 4 } },
-  { subgroup: { min: 32, max: 32 } },
-);
-
-const configs: fc.Arbitrary<DenseNetConfig> = fc
-  .record({
-    stem: fc.constantFrom('imagenet' as const, 'cifar' as const),
-    blocks: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
-    growthRate: fc.integer({ min: 1, max: 9 }),
-    initFeatures: fc.integer({ min: 1, max: 20 }),
-    bottleneck: fc.constantFrom(null, 4),
-    inChannels: fc.integer({ min: 1, max: 6 }),
-    classes: fc.integer({ min: 1, max: 30 }),
-    shrink: fc.integer({ min: 1, max: 3 }),
-  })
-  .map(({ shrink, ...row }) => {
-    const transitions: number[] = [];
-    let channels = row.initFeatures;
-    for (const layers of row.blocks.slice(0, -1)) {
-      channels = Math.ceil((channels + layers * row.growthRate) / shrink);
-      transitions.push(channels);
-    }
-    return { ...row, transitions, stemNorm: row.stem === 'imagenet', bnEpsilon: 1e-5 };
-  });
-
-const plans = fc
-  .record({
-    config: configs,
-    traits,
-    batch: fc.integer({ min: 1, max: 3 }),
-    height: fc.integer({ min: 32, max: 70 }),
-    width: fc.integer({ min: 32, max: 70 }),
-    activations: fc.constantFrom('f32' as const, 'f16' as const),
-    taps: fc.boolean(),
-  })
-  .map(({ config, height, width, ...options }) => planNetwork(config, { ...options, inputSize: [height, width] }));
-
-const WRITTEN = new Set(['dst', 'best', 'scores']);
+import { configs, plans } from './plan-configs.js';
 
 /** The byte ranges that a step reads and writes: [bank, from, to). */
 function ranges(plan: NetworkPlan, step: Step, written: boolean): { region: Region; from: number; to: number }[] {
@@ -117,23 +77,52 @@ describe('a plan', () => {
     fc.assert(
       fc.property(plans, (plan) => {
         expect(structuredClone(plan)).toEqual(plan);
+        expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
       }),
       { numRuns: 20 },
     );
   });
 
+  const planOf = (name: string, batch = 1, activations: 'f32' | 'f16' = 'f32') => {
+    const config = familyConfig(name);
+    const size = config.stem === 'imagenet' ? 224 : 32;
+    return planNetwork(config, { batch, inputSize: [size, size], activations, traits: { subgroup: null } });
+  };
+
   it('of DenseNet-121 at 1×3×224×224 meets the lower bound within a tenth, 8 MB and 125 dispatches', () => {
-    const plan = planNetwork(familyConfig('densenet121'), {
-      batch: 1,
-      inputSize: [224, 224],
-      activations: 'f32',
-      traits: { subgroup: null },
-    });
+    const plan = planOf('densenet121');
+    // At the max pool, the stem's 64×112×112 and the first block's 256×56×56 values are alive.
+    expect(plan.arena.lowerBoundBytes).toBe(4 * (64 * 112 * 112 + 256 * 56 * 56));
     expect(plan.arena.bytes / plan.arena.lowerBoundBytes).toBeLessThanOrEqual(1.1);
     expect(plan.arena.bytes).toBeLessThanOrEqual(8e6);
     expect(plan.steps.filter(({ stage }) => stage === 'input' || stage === 'network').length).toBeLessThanOrEqual(125);
     const { bytes } = layoutWeights(plan.config, 'f32');
     expect(bytes + plan.arena.bytes).toBeLessThanOrEqual(45e6);
+  });
+
+  it.each(Object.keys(FAMILY))('of %s stays within WebGPU’s default limits and 1.1 of its lower bound', (name) => {
+    for (const activations of ['f32', 'f16'] as const) {
+      const { arena, steps } = planOf(name, 1, activations);
+      expect(arena.bytes / arena.lowerBoundBytes).toBeLessThanOrEqual(1.1);
+      expect(Math.max(...arena.bankBytes)).toBeLessThanOrEqual(2 ** 27);
+      for (const { workgroups } of steps) expect(Math.max(...workgroups)).toBeLessThanOrEqual(65535);
+    }
+  });
+
+  it('of a batch beyond the workgroup limit names the limit, both numbers and the repair', () => {
+    // The stem's 112 rows of 28 tiles per picture, 64 tiles to a workgroup; the max pool's 56×56 pixels likewise.
+    const pictures = Math.floor((65535 * 64) / (112 * 28));
+    expect(planOf('densenet121', pictures).options.batch).toBe(pictures);
+    expect(() => planOf('densenet121', pictures + 1)).toThrow(
+      `maxComputeWorkgroupsPerDimension is 65535 on this adapter, but ${Math.ceil(((pictures + 1) * 112 * 28) / 64)} ` +
+        'is needed: use a smaller batch or input (step stem)',
+    );
+  });
+
+  it('of an input too small for the network names the smallest', () => {
+    const config = familyConfig('densenet121');
+    const options = { batch: 1, activations: 'f32', traits: { subgroup: null } } as const;
+    expect(() => planNetwork(config, { ...options, inputSize: [8, 224] })).toThrow(/^an input of 8×224 is too small/);
   });
 });
 

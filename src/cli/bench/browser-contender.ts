@@ -1,7 +1,8 @@
 /** Peers on pages of one headless browser, each on a fresh page; and the server behind them. */
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'puppeteer-core';
-import { type BrowserKind, launchBrowser } from '../browser.js';
+import { launchBrowser } from '../browser.js';
+import type { BrowserKind } from '../installed-browsers.js';
 import { startServer } from '../server.js';
 import type { CaseFiles } from './case-files.js';
 import { type Answer, type Contender, Mailbox } from './contender.js';

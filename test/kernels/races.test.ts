@@ -1,0 +1,125 @@
+/**
+ * No kernel races: wgsl_reflect's interpreter runs a small workgroup of each in lockstep and reports every byte that two
+ * invocations touch, one of them writing, without a barrier between.
+ */
+import { describe, expect, it } from 'vitest';
+import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { kernelSource } from '../../src/plan/source.js';
+import { F32 } from './harness.js';
+
+type Binding = Float32Array | Uint32Array;
+
+interface Dispatch {
+  readonly tile: Readonly<Record<string, number>>;
+  /** In order of binding, the parameters last. */
+  readonly bindings: readonly Binding[];
+  readonly params: readonly number[];
+  readonly change?: (source: string) => string;
+}
+
+const floats = (count: number): Float32Array => new Float32Array(count);
+
+/**
+ * Four invocations for sixty-four, so that the interpreter is quick, and two of its defects avoided: it evaluates both
+ * sides of an &&, and so reads behind the array's end; and it copies structures wrongly, so candidates become vectors.
+ */
+const forInterpreter = (source: string): string =>
+  source
+    .replaceAll('64u', '4u')
+    .replace('workgroup_size(64)', 'workgroup_size(4)')
+    .replaceAll(', 64>', ', 8>')
+    .replace(/struct Candidate \{[^}]*\}/, 'alias Candidate = vec2f;')
+    .replace('0xffffffffu', '1e9')
+    .replaceAll('.index', '.x')
+    .replaceAll('.score', '.y')
+    .replace('Candidate(o,', 'Candidate(f32(o),');
+
+/** Each kernel at about 4×4 pixels, so that every invocation of its one workgroup has work. */
+const DISPATCHES = {
+  pack: { tile: {}, bindings: [floats(12), floats(16)], params: [4, 3, 4] },
+  stem: {
+    tile: { KERNEL: 3, STRIDE: 1, CHANNELS: 3, TILE_X: 2, TILE_QUADS: 2 },
+    bindings: [floats(64), floats(256), floats(8), floats(128)],
+    params: [4, 4, 4, 4, 2, 8, 16, 16, 1, 2, 0],
+  },
+  maxpool: { tile: {}, bindings: [floats(64), floats(16)], params: [4, 2, 2, 4, 4, 16, 4] },
+  conv1x1: {
+    tile: { TILE_PIXELS: 2, TILE_QUADS: 2, SUBGROUP: 1 },
+    bindings: [floats(64), floats(64), floats(8), floats(8), floats(128)],
+    params: [8, 8, 8, 1, 2],
+  },
+  conv3x3: {
+    tile: { TILE_X: 2, TILE_Y: 2, TILE_QUADS: 2, SUBGROUP: 1 },
+    bindings: [floats(64), floats(512), floats(8), floats(8), floats(128)],
+    params: [4, 4, 2, 2, 4, 16, 16, 1, 2],
+  },
+  transition: {
+    tile: { TILE_PIXELS: 1, TILE_QUADS: 1, SUBGROUP: 1 },
+    bindings: [floats(64), floats(16), floats(8), floats(4), floats(16)],
+    params: [4, 2, 2, 4, 4, 16, 4, 1, 1],
+  },
+  normalize: { tile: {}, bindings: [floats(16), floats(8), floats(16)], params: [4, 4, 4] },
+  pool: { tile: {}, bindings: [floats(160), floats(8), floats(4)], params: [40, 1, 40] },
+  linear: { tile: {}, bindings: [floats(8), floats(128), floats(16), floats(16)], params: [2, 4] },
+  scores: {
+    tile: {},
+    // An order in which every step of the reductions stores, in the interpreter too.
+    bindings: [Float32Array.from([9, 8, 1, 0, 4, 5, 0, 0]), floats(8), floats(8)],
+    params: [6, 8, 2, 0],
+    change: forInterpreter,
+  },
+  cam: {
+    tile: {},
+    bindings: [floats(16), floats(16), floats(8), new Uint32Array(1), floats(4)],
+    params: [4, 1, 4, 1],
+  },
+} satisfies Record<string, Dispatch>;
+
+type Kernel = keyof typeof DISPATCHES;
+
+const sourceOf = (kernel: Kernel): string => {
+  const { tile, change = (source) => source }: Dispatch = DISPATCHES[kernel];
+  const source = kernelSource(kernel, { tile, overrides: {} }, F32);
+  return change(source.replace('WORKGROUP: u32 = 64u', 'WORKGROUP: u32 = 4u'));
+};
+
+/** How many conflicting pairs of accesses the text has, run on this kernel's buffers. */
+function races(kernel: Kernel, source: string): number {
+  const { bindings, params }: Dispatch = DISPATCHES[kernel];
+  const content = [...bindings.map((data) => data.slice()), { uniform: new Uint32Array(params) }];
+  const bound = Object.fromEntries(content.map((data, binding) => [binding, data]));
+  const result = detectRaces(source, 'main', [1, 1, 1], { 0: bound });
+  expect(result.errors).toEqual([]);
+  return result.races.length;
+}
+
+const BARRIER = 'workgroupBarrier();';
+
+/** The text without its nth barrier. */
+function withoutBarrier(source: string, index: number): string {
+  const parts = source.split(BARRIER);
+  return `${parts.slice(0, index + 1).join(BARRIER)}${parts.slice(index + 1).join(BARRIER)}`;
+}
+
+describe('no kernel races', () => {
+  it.each(Object.keys(DISPATCHES).filter((name): name is Kernel => name in DISPATCHES))('%s', (kernel) => {
+    expect(races(kernel, sourceOf(kernel))).toBe(0);
+  });
+});
+
+describe('the detector sees', () => {
+  it.each(['pool', 'linear', 'scores'] as const)('each barrier that %s lacks', (kernel) => {
+    const source = sourceOf(kernel);
+    const barriers = source.split(BARRIER).length - 1;
+    const unneeded = Array.from({ length: barriers }, (_, i) => i).filter(
+      (i) => races(kernel, withoutBarrier(source, i)) === 0,
+    );
+    // scores: the sum's scratch is used once, so the barrier that guards its reuse has nothing to guard yet.
+    expect(unneeded).toEqual(kernel === 'scores' ? [2] : []);
+  });
+
+  it('two invocations that store to the same pixel', () => {
+    const source = sourceOf('conv1x1').replaceAll('firstPixel + 1u * WORKGROUP', 'firstPixel + 1u');
+    expect(races('conv1x1', source)).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,97 @@
+/** What the tile tests hold fixed: workgroup sizes, the text before it is unrolled, and that a wrong kernel is noticed. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { tileConstants } from '../../src/plan/expand.js';
+import { PARTS } from '../../src/plan/kernels.generated.js';
+import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition } from './convolve.js';
+import { hasDriver, withDevice } from './dawn.js';
+import { changeSource, F32 } from './harness.js';
+
+type Convolve = (device: GPUDevice, dispatch: Dispatch) => Promise<Outcome>;
+
+/** Each kernel with a tile that compiles quickly. */
+const KERNELS: Readonly<Record<string, { readonly tile: readonly number[]; readonly run: Convolve }>> = {
+  conv1x1: { tile: [2, 1], run: conv1x1 },
+  transition: { tile: [2, 1], run: transition },
+  conv3x3: { tile: [2, 1, 1], run: (device, dispatch) => conv3x3(device, dispatch) },
+  'conv3x3 in place': { tile: [2, 1, 1], run: (device, dispatch) => conv3x3(device, dispatch, true) },
+  stem: { tile: [2, 1], run: (device, dispatch) => stem(device, dispatch, 3) },
+};
+
+const WORK = { batch: 2, channels: 6, out: 10, height: 23, width: 29 };
+const BASE = { work: WORK, precision: F32, share: 1, workgroup: 64, seed: 3 };
+
+describe.skipIf(!hasDriver('swiftshader'))('workgroups of 4 to 256 on swiftshader', () => {
+  it.each(Object.entries(KERNELS))('%s', (_, { tile, run }) =>
+    withDevice('swiftshader', async ({ device }) => {
+      for (const workgroup of [4, 8, 16, 32, 64, 128, 256]) {
+        const dispatch = { ...BASE, tile, workgroup };
+        expectRight(await run(device, dispatch), dispatch);
+      }
+    }),
+  );
+});
+
+/** A kernel file as it stands, for an adapter without subgroups: nothing unrolled. */
+function asWritten(file: string): string {
+  const text = readFileSync(new URL(`../../shaders/${file}.wgsl`, import.meta.url), 'utf8')
+    .replace(/^.*\/\/ subgroup$/gm, '')
+    .replace(/^const SUBGROUP = \d+u;/m, 'const SUBGROUP = 1u;');
+  return [PARTS.activations_f32, PARTS.weights_f32, PARTS.no_subgroup, text].join('\n');
+}
+
+describe.skipIf(!hasDriver('swiftshader'))(
+  'a kernel file is valid before it is unrolled, with the same numbers',
+  () => {
+    it.each([
+      { file: 'conv1x1', run: conv1x1 },
+      { file: 'transition', run: transition },
+      { file: 'conv3x3', run: KERNELS.conv3x3?.run },
+      { file: 'stem', run: (device: GPUDevice, dispatch: Dispatch) => stem(device, dispatch, 7) },
+    ])('$file', async ({ file, run }) => {
+      const source = asWritten(file);
+      const { SUBGROUP, KERNEL, STRIDE, CHANNELS, ...tile } = tileConstants(source);
+      const dispatch = { ...BASE, work: { ...WORK, channels: CHANNELS ?? 6 }, tile: Object.values(tile) };
+      const unrolled = await withDevice('swiftshader', ({ device }) => run?.(device, dispatch));
+      const looped = await withDevice('swiftshader', ({ device }) => {
+        changeSource(device, () => source);
+        return run?.(device, dispatch);
+      });
+      expect([SUBGROUP ?? 1, KERNEL ?? 7, STRIDE ?? 2]).toEqual([1, 7, 2]);
+      expect(looped?.found).toBeDefined();
+      expect(looped?.found).toEqual(unrolled?.found);
+    });
+  },
+);
+
+/** Kernel, what to change in its text, and into what: each a mistake that could be made. */
+const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: string])[] = [
+  ['conv1x1', 'Quad(max(sum[0u][0u], vec4f()))', 'Quad(sum[0u][0u])'],
+  ['conv1x1', 'let scale = norm[2u * q];', 'let scale = norm[2u * q + 1u];'],
+  ['conv1x1', 'if (pixel < params.pixels && ', 'if ('],
+  ['conv1x1', 'q < params.inQuads', 'q + 1u < params.inQuads'],
+  ['conv1x1', 'srcAt += params.srcPlane', 'srcAt += params.pixels'],
+  ['transition', '0.25 *', '0.5 *'],
+  ['transition', 'y) * params.srcWidth + 2u * x', 'y) * params.srcWidth + x'],
+  ['transition', 'image * params.srcHeight', 'image * 2u * params.height'],
+  ['conv3x3', /rowIn\[\w+\] && columnIn/g, 'columnIn'],
+  ['conv3x3', 'x0 + 1u < params.width', 'true'],
+  ['conv3x3', 'let start = bias[firstQuad + 0u]', 'let start = bias[0u]'],
+  ['conv3x3 in place', 'norm[2u * q + 1u]), vec4f())', 'norm[2u * q + 1u]), vec4f(-1e9))'],
+  ['stem', 'clamp(srcX, PADDING', 'clamp(srcX + 1u, PADDING'],
+  ['stem', 'weightAt += KERNEL * CHANNELS', 'weightAt += KERNEL'],
+];
+
+describe.skipIf(!hasDriver('swiftshader'))('the comparison notices', () => {
+  it.each(MISTAKES)('%s: %s → %s', async (kernel, from, to) => {
+    const { tile = [], run } = KERNELS[kernel] ?? {};
+    // Odd sides, so that tiles and windows reach over the edges.
+    const dispatch = { ...BASE, tile, work: { batch: 2, channels: 6, out: 10, height: 5, width: 7 } };
+    const outcome = await withDevice('swiftshader', ({ device }) => {
+      changeSource(device, (source) => source.replaceAll(from, to));
+      return run?.(device, dispatch);
+    });
+    if (!outcome) throw new Error(`no kernel ${kernel}`);
+    expect(() => expectRight(outcome, dispatch)).toThrow(/times the bound|no value in a gap/);
+  });
+});

@@ -1,0 +1,155 @@
+/** Preprocessing specifications from outside: a model file's JSON, timm's and transformers' configurations. */
+import { describe, expect, it } from 'vitest';
+import { isDenseNetError } from '../../src/errors.js';
+import { fromPreprocessorConfig, fromTimmConfig } from '../../src/image/hub.js';
+import { parsePreprocess } from '../../src/image/parse.js';
+import { PRESETS, presetOf } from '../../src/image/presets.js';
+
+function messageOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (isDenseNetError(error) && error.name === 'OptionError') return error.message;
+    throw error;
+  }
+  return 'nothing was thrown';
+}
+
+describe('a specification in JSON', () => {
+  it.each(Object.keys(PRESETS))('comes back as it went: %s', (name) => {
+    expect(parsePreprocess(JSON.parse(JSON.stringify(presetOf(name))))).toEqual(presetOf(name));
+  });
+
+  it('keeps the rounding of the crop and drops what it does not know', () => {
+    const spec = { ...presetOf('caffe'), cropRounding: 'down' as const };
+    expect(parsePreprocess({ ...spec, colour: 'blue' })).toEqual(spec);
+  });
+
+  const torchvision = presetOf('torchvision');
+  const resize = { kind: 'exact', size: [4, 4], filter: 'bilinear', antialias: true };
+  it.each([
+    [null, 'preprocess must be an object'],
+    [[], 'preprocess must be an object'],
+    [{ ...torchvision, crop: undefined }, 'preprocess.crop must be a list'],
+    [{ ...torchvision, crop: [224] }, 'preprocess.crop must be [height, width]'],
+    [{ ...torchvision, crop: [224, 0] }, 'preprocess.crop[1] must be a whole number of pixels, 1…16384'],
+    [{ ...torchvision, crop: [1e9, 224] }, 'preprocess.crop[0] must be a whole number of pixels, 1…16384'],
+    [{ ...torchvision, cropRounding: 'up' }, 'preprocess.cropRounding must be one of even, down'],
+    [{ ...torchvision, scale: '1' }, 'preprocess.scale must be a number'],
+    [{ ...torchvision, mean: [0, 0] }, 'preprocess.mean must be a list of 3, one per channel of rgb'],
+    [{ ...torchvision, std: [1, 1, 0] }, 'preprocess.std[2] must be above zero'],
+    [{ ...torchvision, channelOrder: 'grey' }, 'preprocess.mean must be a list of 1, one per channel of grey'],
+    [{ ...torchvision, channelOrder: 'rbg' }, 'preprocess.channelOrder must be one of rgb, bgr, grey'],
+    [{ ...torchvision, resize: 256 }, 'preprocess.resize must be an object'],
+    [
+      { ...torchvision, resize: { ...resize, kind: 'fit' } },
+      'preprocess.resize.kind must be one of shorterSide, exact, none',
+    ],
+    [
+      { ...torchvision, resize: { ...resize, filter: 'lanczos' } },
+      'preprocess.resize.filter must be one of nearest, bilinear, bicubic',
+    ],
+    [{ ...torchvision, resize: { ...resize, antialias: 1 } }, 'preprocess.resize.antialias must be true or false'],
+  ])('names the field that is wrong: %#', (value, message) => {
+    expect(messageOf(() => parsePreprocess(value))).toBe(message);
+  });
+
+  it('lists the presets when there is none of that name', () => {
+    expect(messageOf(() => presetOf('toString'))).toBe(
+      'unknown preprocessing "toString"; known: torchvision, timm-tv, timm-ra, keras, keras-nearest, caffe, ' +
+        'torchxrayvision, cifar10, cifar10-per-image, cifar100',
+    );
+  });
+});
+
+describe("timm's config.json", () => {
+  const cfg = {
+    input_size: [3, 224, 224],
+    test_input_size: [3, 288, 288],
+    crop_pct: 0.875,
+    test_crop_pct: 0.95,
+    interpolation: 'bicubic',
+    crop_mode: 'center',
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+  };
+
+  it('of densenet121 is the preset, at either size, with or without its wrapper', () => {
+    expect(fromTimmConfig({ architecture: 'densenet121', pretrained_cfg: cfg })).toEqual(presetOf('timm-tv'));
+    expect(fromTimmConfig(cfg, { testSize: true })).toEqual(presetOf('timm-ra'));
+  });
+
+  it('falls back on the same defaults as timm', () => {
+    expect(fromTimmConfig({ input_size: [3, 224, 224] })).toEqual(presetOf('timm-tv'));
+  });
+
+  it('squashes both sides where crop_mode says so', () => {
+    const { resize } = fromTimmConfig({ ...cfg, crop_mode: 'squash', crop_pct: 1 });
+    expect(resize).toEqual({ kind: 'exact', size: [224, 224], filter: 'bicubic', antialias: true });
+  });
+
+  it.each([
+    [{ ...cfg, crop_mode: 'border' }, 'config.crop_mode must be one of center, squash'],
+    [{ ...cfg, interpolation: 'random' }, 'config.interpolation must be one of nearest, bilinear, bicubic'],
+    [{ ...cfg, input_size: [4, 224, 224] }, 'config.input_size must be [1 or 3 channels, height, width]'],
+    [{ ...cfg, input_size: [3, 224, 256] }, 'config.input_size must be square, unless crop_mode is "squash"'],
+    [{ ...cfg, input_size: [1, 224, 224] }, 'config.mean must be a list of 1, one per channel of grey'],
+  ])('is refused where it asks for what cannot be done: %#', (config, message) => {
+    expect(messageOf(() => fromTimmConfig(config))).toBe(message);
+  });
+});
+
+describe("transformers' preprocessor_config.json", () => {
+  const normalise = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+
+  it('resizes the shorter side and crops, remainders rounded down', () => {
+    const config = {
+      ...normalise,
+      size: { shortest_edge: 256 },
+      do_center_crop: true,
+      crop_size: { height: 224, width: 224 },
+      resample: 3,
+      rescale_factor: 1 / 255,
+    };
+    expect(fromPreprocessorConfig(config)).toEqual({
+      resize: { kind: 'shorterSide', size: 256, filter: 'bicubic', antialias: true },
+      crop: [224, 224],
+      cropRounding: 'down',
+      scale: 1 / 255,
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+      channelOrder: 'rgb',
+    });
+  });
+
+  it('takes a bare size for the shorter side before a crop, for both sides without one', () => {
+    const cropped = fromPreprocessorConfig({ ...normalise, size: 256, do_center_crop: true, crop_size: 224 });
+    expect(cropped.resize).toMatchObject({ kind: 'shorterSide', size: 256, filter: 'bilinear' });
+    expect(fromPreprocessorConfig({ ...normalise, size: 224 }).resize).toMatchObject({
+      kind: 'exact',
+      size: [224, 224],
+    });
+  });
+
+  it('leaves out what is switched off', () => {
+    const config = { do_resize: false, do_rescale: false, do_normalize: false };
+    expect(fromPreprocessorConfig(config)).toMatchObject({
+      resize: { kind: 'none' },
+      crop: null,
+      scale: 1,
+      std: [1, 1, 1],
+    });
+  });
+
+  it.each([
+    [{ ...normalise, size: 224, resample: 1 }, 'config.resample must be one of 0, 2, 3'],
+    [{ size: 224 }, 'config.image_mean must be a list'],
+    [{ ...normalise }, 'config.size must be an object'],
+    [
+      { ...normalise, size: 224, crop_pct: 0.9 },
+      'config.crop_pct must be absent: write the resize and the crop as size and crop_size',
+    ],
+  ])('is refused where it asks for what cannot be done: %#', (config, message) => {
+    expect(messageOf(() => fromPreprocessorConfig(config))).toBe(message);
+  });
+});
