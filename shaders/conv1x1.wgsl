@@ -63,7 +63,7 @@ fn main(
     let shift = norm[2u * q + 1u];
     var x: array<vec4f, TILE_PIXELS>;
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
-      x[m] = max(fma(vec4f(src[srcAt + m * WORKGROUP]), scale, shift), vec4f());
+      x[m] = relu(fma(vec4f(src[srcAt + m * WORKGROUP]), scale, shift));
     }
     var own: array<vec4f, LOADS>;
     for (var l = 0u; l < LOADS; l++) { // unroll
@@ -85,7 +85,7 @@ fn main(
     let pixel = firstPixel + m * WORKGROUP;
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       if (pixel < params.pixels && firstQuad + n < params.outQuads) {
-        dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(max(sum[m][n], vec4f()));
+        dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(relu(sum[m][n]));
       }
     }
   }

@@ -92,7 +92,7 @@ fn main(
       for (var i = 0u; i < COLUMNS; i++) { // unroll
         var value = vec4f(src[plane + rowAt[j] + columnAt[i]]);
         if (NORM) {
-          value = max(fma(value, norm[2u * q], norm[2u * q + 1u]), vec4f());
+          value = relu(fma(value, norm[2u * q], norm[2u * q + 1u]));
         }
         input[j][i] = select(vec4f(), value, rowIn[j] && columnIn[i]);
       }

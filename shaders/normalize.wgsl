@@ -27,5 +27,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     return;
   }
   let value = vec4f(src[group.y * params.srcPlane + pixel]);
-  dst[group.y * params.dstPlane + pixel] = Quad(max(fma(value, norm[2u * group.y], norm[2u * group.y + 1u]), vec4f()));
+  dst[group.y * params.dstPlane + pixel] = Quad(relu(fma(value, norm[2u * group.y], norm[2u * group.y + 1u])));
 }

@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let pixel = row * params.width + x0 + x;
       for (var n = 0u; n < TILE_QUADS; n++) { // unroll
         if (firstQuad + n < params.outQuads) {
-          dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(max(sum[x][n], vec4f(params.floor)));
+          dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(select(sum[x][n], vec4f(params.floor), sum[x][n] < vec4f(params.floor)));
         }
       }
     }

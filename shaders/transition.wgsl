@@ -35,7 +35,7 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(5) var<uniform> params: Params;
 
 fn normRelu(at: u32, scale: vec4f, shift: vec4f) -> vec4f {
-  return max(fma(vec4f(src[at]), scale, shift), vec4f());
+  return relu(fma(vec4f(src[at]), scale, shift));
 }
 
 /// Index, in a plane of the source, of the first pixel of the window of pooled pixel `pixel` (of the whole batch).

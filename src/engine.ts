@@ -2,7 +2,7 @@
  * Runs jobs of one network on a GPU: one command buffer, one submit and one readback each; and brings the network back
  * on a new device when the old one is lost.
  */
-import { AbortedError, DeviceLostError, DisposedError } from './errors.js';
+import { AbortedError, DeviceLostError, DisposedError, RefusedError } from './errors.js';
 import { type AdapterReport, adapterReport, requestAdapter, requestDevice, traitsOf } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import { Session, type SessionOptions } from './gpu/session.js';
@@ -120,9 +120,11 @@ export class Engine {
     this.check(job);
     const executable = await session.executable(this.planOptions(job));
     const input = await job.feed(session, executable);
+    const { device, readback } = session;
+    device.pushErrorScope('validation');
     try {
       this.check(job);
-      const encoder = session.device.createCommandEncoder();
+      const encoder = device.createCommandEncoder();
       input.copies?.(encoder);
       for (const [p, { stages, before }] of job.passes.entries()) {
         before?.(encoder, session, executable);
@@ -132,9 +134,13 @@ export class Engine {
         pass.end();
       }
       const ranges = job.outputs(executable).map((name) => session.locate(executable, name));
-      const pending = session.readback.copy(encoder, ranges);
-      session.device.queue.submit([encoder.finish()]);
-      return { read: pending.read, executable };
+      const pending = readback.copy(encoder, ranges);
+      device.queue.submit([encoder.finish()]);
+      const refusal = device.popErrorScope();
+      return { read: () => unlessRefused(pending.read(), refusal, job.what), executable };
+    } catch (error) {
+      await device.popErrorScope();
+      throw error;
     } finally {
       input.release?.();
     }
@@ -208,6 +214,16 @@ async function isLost(session: Session): Promise<boolean> {
     await Promise.race([session.device.lost, new Promise((resolve) => setTimeout(resolve, LOSS_NEWS_MS))]);
   }
   return session.lost !== null;
+}
+
+/**
+ * A command buffer that the GPU refuses leaves the arena as it was, so that what is read back are the results of an
+ * earlier call: they must not be taken for this call's.
+ */
+async function unlessRefused<T>(results: Promise<T>, refusal: Promise<GPUError | null>, what: string): Promise<T> {
+  const [result, error] = await Promise.all([results, refusal]);
+  if (error) throw new RefusedError(what, error.message, { cause: error });
+  return result;
 }
 
 function lostError(session: Session, what: string, cause: unknown): DeviceLostError {

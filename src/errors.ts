@@ -27,6 +27,7 @@ export type DenseNetErrorName =
   | 'ShaderError'
   | 'OutOfMemoryError'
   | 'DeviceLostError'
+  | 'RefusedError'
   | 'PrecisionOverflowError'
   | 'AbortedError'
   | 'DisposedError';
@@ -157,6 +158,17 @@ export class DeviceLostError extends DenseNetError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** The GPU refused a call's work: a buffer or texture of the caller's is destroyed, or of another device. */
+export class RefusedError extends DenseNetError {
+  override readonly name = 'RefusedError' as const;
+  constructor(what: string, message: string, options?: ErrorOptions) {
+    super(
+      `the GPU refused ${what}(): your buffers and textures must be alive and of the network's device (${message})`,
+      options,
+    );
   }
 }
 

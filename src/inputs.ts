@@ -4,10 +4,16 @@ import type { Recorder } from './engine.js';
 import { TensorShapeError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
+import { USAGE } from './gpu/usage.js';
 import type { DenseNetConfig } from './model/config.js';
 
-/** @throws TensorShapeError when shape and data do not fit each other or the network, or a value is not finite */
-export function checkTensor({ data, shape }: TensorInput, config: DenseNetConfig): void {
+/**
+ * @throws TensorShapeError when the input is of another kind, when shape and data do not fit each other or the network,
+ * or when a value is not finite
+ */
+export function checkTensor(input: TensorInput, config: DenseNetConfig): void {
+  checkKind(input);
+  const { data, shape } = input;
   const expected = `[N, ${config.inChannels}, H, W]`;
   const found = `[${shape.join(', ')}]`;
   const isWhole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
@@ -21,6 +27,25 @@ export function checkTensor({ data, shape }: TensorInput, config: DenseNetConfig
     throw new TensorShapeError(message, String(count), String(values));
   }
   if (data instanceof Float32Array) checkFinite(data);
+}
+
+/** What the types promise, for callers without types. */
+function checkKind(input: { readonly data?: unknown; readonly shape?: unknown } | undefined): void {
+  const { data, shape } = input ?? {};
+  const isBuffer = typeof data === 'object' && data !== null && 'size' in data && 'usage' in data;
+  if (!Array.isArray(shape) || !(data instanceof Float32Array || isBuffer)) {
+    const expected = '{ data: Float32Array or GPUBuffer, shape: [N, C, H, W] }';
+    const found = `data ${kindOf(data)}, shape ${kindOf(shape)}`;
+    throw new TensorShapeError(`a tensor is ${expected}, not ${found}`, expected, found);
+  }
+  if (isBuffer && !(Number(data.usage) & USAGE.COPY_SRC)) {
+    const message = "the tensor's buffer cannot be copied from: create it with GPUBufferUsage.COPY_SRC";
+    throw new TensorShapeError(message, 'COPY_SRC', `usage ${data.usage}`);
+  }
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? (value.constructor?.name ?? 'object') : String(value);
 }
 
 function checkFinite(data: Float32Array): void {

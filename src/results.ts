@@ -38,7 +38,7 @@ export function tapOf(plan: NetworkPlan, tap: Tap, bytes: Uint8Array): TapResult
   return { shape: [batch, tap.layout.channels, height, width], data };
 }
 
-/** [N, channels] of the `pooled` region, which is [image][quad] in f32. */
+/** [N, channels] of the `pooled` region, which is [image][quad] in f32. @throws PrecisionOverflowError when one is not finite */
 export function pooledOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
   const { batch } = plan.options;
   const layout = plan.finalLayout;
@@ -47,6 +47,7 @@ export function pooledOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
   for (const [channel, slot] of channelSlots(layout).entries()) {
     for (let n = 0; n < batch; n++) data[n * layout.channels + channel] = values[n * layout.quads * 4 + slot] ?? 0;
   }
+  if (!data.every(Number.isFinite)) throw overflow(plan);
   return { shape: [batch, layout.channels], data };
 }
 

@@ -103,6 +103,7 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
   ShaderError: true,
   OutOfMemoryError: true,
   DeviceLostError: true,
+  RefusedError: true,
   PrecisionOverflowError: true,
   AbortedError: true,
   DisposedError: true,

@@ -3,6 +3,7 @@
  *
  * When the device is lost the session is dead; `DenseNet` makes a new one from the packed weights.
  */
+import { DisposedError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import { planNetwork } from '../plan/network.js';
@@ -80,12 +81,17 @@ export class Session {
       { banks, weights: this.weights, weightLayout },
       this.pipelines,
     );
+    if (this.disposed) {
+      made.dispose();
+      throw new DisposedError('a call');
+    }
     this.executables.set(key, made);
     return made;
   }
 
   /** Hands a part over: counted in `memory`, disposed of with the session. */
   adopt<T extends SessionPart>(part: T): T {
+    if (this.disposed) part.dispose();
     this.parts.push(part);
     return part;
   }
@@ -130,6 +136,10 @@ export class Session {
       { label: 'arena bank 1', size: size(1), usage },
     ]);
     if (!a || !b) throw new RangeError('allocate() returns a buffer per request');
+    if (this.disposed) {
+      for (const bank of [a, b]) bank.destroy();
+      throw new DisposedError('a call');
+    }
     for (const bank of this.banks ?? []) bank.destroy();
     this.dropExecutables();
     this.banks = [a, b];

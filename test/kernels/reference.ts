@@ -183,12 +183,21 @@ export function expectWithin(found: ArrayLike<number>, expected: Result, stored:
   for (let i = 0; i < expected.values.length; i++) {
     const value = at(expected.values, i);
     const rounding = stored === 'f16' ? F16_UNIT * Math.abs(value) + F16_LEAST : F32_UNIT * Math.abs(value);
-    const ratio = Math.abs(at(found, i) - value) / (at(expected.bounds, i) + rounding + 1e-30);
-    if (!(ratio <= worst.ratio)) worst = { index: i, ratio };
+    const error = Math.abs(at(found, i) - value);
+    // NaN compares with nothing, so it would be forgotten at the next value.
+    const ratio = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / (at(expected.bounds, i) + rounding + 1e-30);
+    if (ratio > worst.ratio) worst = { index: i, ratio };
   }
   if (worst.ratio <= 1) return;
   const { index, ratio } = worst;
+  const { channels, height, width } = expected.shape;
+  const where = [
+    Math.floor(index / (channels * height * width)),
+    Math.floor(index / (height * width)) % channels,
+    Math.floor(index / width) % height,
+    index % width,
+  ];
   throw new Error(
-    `at ${index} of ${expected.values.length}: got ${at(found, index)}, expected ${at(expected.values, index)}, ${ratio.toPrecision(3)} times the bound`,
+    `at [image, channel, row, column] [${where}]: got ${at(found, index)}, expected ${at(expected.values, index)}, ${ratio.toPrecision(3)} times the bound`,
   );
 }

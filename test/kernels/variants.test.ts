@@ -6,6 +6,7 @@ import { PARTS } from '../../src/plan/kernels.generated.js';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { changeSource, F32 } from './harness.js';
+import * as ref from './reference.js';
 
 type Convolve = (device: GPUDevice, dispatch: Dispatch) => Promise<Outcome>;
 
@@ -64,9 +65,30 @@ describe.skipIf(!hasDriver('swiftshader'))(
   },
 );
 
+describe('the comparison', () => {
+  const shape = { batch: 1, channels: 2, height: 2, width: 3 };
+  const values = Float64Array.from({ length: 12 }, (_, i) => i - 5);
+  const expected = { values, bounds: values.map(() => 1e-6), shape };
+  const changed = (index: number, value: number) => values.map((own, i) => (i === index ? value : own));
+
+  it('says where, what and how far', () => {
+    ref.expectWithin(values, expected, 'f32');
+    expect(() => ref.expectWithin(changed(10, 5.1), expected, 'f32')).toThrow(
+      /^at \[image, channel, row, column\] \[0,1,1,1\]: got 5\.1, expected 5, .* times the bound$/,
+    );
+  });
+
+  it('forgets no NaN, wherever it is, and misses no value', () => {
+    for (const index of values.keys())
+      expect(() => ref.expectWithin(changed(index, Number.NaN), expected, 'f32')).toThrow('got NaN');
+    expect(() => ref.expectWithin(values.slice(0, 11), expected, 'f32')).toThrow('[0,1,1,2]');
+  });
+});
+
 /** Kernel, what to change in its text, and into what: each a mistake that could be made. */
 const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: string])[] = [
-  ['conv1x1', 'Quad(max(sum[0u][0u], vec4f()))', 'Quad(sum[0u][0u])'],
+  ['conv1x1', 'Quad(relu(sum[0u][0u]))', 'Quad(sum[0u][0u])'],
+  ['conv1x1', 'relu(sum[0u][0u])', 'relu(sum[0u][0u]) * 1.00001'],
   ['conv1x1', 'let scale = norm[2u * q];', 'let scale = norm[2u * q + 1u];'],
   ['conv1x1', 'if (pixel < params.pixels && ', 'if ('],
   ['conv1x1', 'q < params.inQuads', 'q + 1u < params.inQuads'],
@@ -77,7 +99,11 @@ const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: s
   ['conv3x3', /rowIn\[\w+\] && columnIn/g, 'columnIn'],
   ['conv3x3', 'x0 + 1u < params.width', 'true'],
   ['conv3x3', 'let start = bias[firstQuad + 0u]', 'let start = bias[0u]'],
-  ['conv3x3 in place', 'norm[2u * q + 1u]), vec4f())', 'norm[2u * q + 1u]), vec4f(-1e9))'],
+  [
+    'conv3x3 in place',
+    'relu(fma(value, norm[2u * q], norm[2u * q + 1u]))',
+    'fma(value, norm[2u * q], norm[2u * q + 1u])',
+  ],
   ['stem', 'clamp(srcX, PADDING', 'clamp(srcX + 1u, PADDING'],
   ['stem', 'weightAt += KERNEL * CHANNELS', 'weightAt += KERNEL'],
 ];

@@ -1,92 +1,202 @@
-/** A `GPU` whose devices count what is created, submitted and mapped, and how many buffer bytes are alive. */
+/**
+ * WebGPU watched and hampered: what is created, submitted and mapped, which buffers are alive; features withheld,
+ * memory refused.
+ */
+import { expect } from 'vitest';
+
+/** What watched devices complained of outside any error scope, and losses that nobody asked for. */
+const complaints: string[] = [];
+
+/** For `afterEach`: fails when a watched device has complained since the last time. */
+export function expectNoComplaints(): void {
+  expect(complaints.splice(0)).toEqual([]);
+}
+
+/** Takes the complaints that a test has caused on purpose. */
+export const takeComplaints = (): readonly string[] => complaints.splice(0);
 
 export interface Counts {
   buffers: number;
   bindGroups: number;
+  layouts: number;
   pipelines: number;
   shaderModules: number;
   textures: number;
+  samplers: number;
+  querySets: number;
   submits: number;
   dispatches: number;
   maps: number;
 }
 
+/** Methods of a device that create something, and what they count as. */
+const CREATORS = {
+  createBindGroup: 'bindGroups',
+  createBindGroupLayout: 'layouts',
+  createPipelineLayout: 'layouts',
+  createComputePipeline: 'pipelines',
+  createRenderPipeline: 'pipelines',
+  createRenderPipelineAsync: 'pipelines',
+  createShaderModule: 'shaderModules',
+  createSampler: 'samplers',
+  createQuerySet: 'querySets',
+} as const satisfies Partial<Record<keyof GPUDevice, keyof Counts>>;
+
+export interface CountingOptions {
+  /** Features that the device gets although the adapter has more; default all that are asked for. */
+  readonly features?: readonly GPUFeatureName[];
+}
+
 export class CountingGpu {
   readonly counts: Counts = {
-    buffers: 0,
-    bindGroups: 0,
-    pipelines: 0,
-    shaderModules: 0,
-    textures: 0,
-    submits: 0,
-    dispatches: 0,
-    maps: 0,
+    ...{ buffers: 0, bindGroups: 0, layouts: 0, pipelines: 0, shaderModules: 0, textures: 0 },
+    ...{ samplers: 0, querySets: 0, submits: 0, dispatches: 0, maps: 0 },
   };
-  /** Bytes of the buffers that are not destroyed. */
+  /** Of the buffers and textures that are not destroyed. */
   liveBytes = 0;
   liveBuffers = 0;
+  liveTextures = 0;
+  /** The latest. */
   device: GPUDevice | null = null;
+  /** What devices were asked for, in order. */
+  readonly requests: GPUDeviceDescriptor[] = [];
+  /** Whether a buffer of this label is refused for want of memory. */
+  refuses: (label: string) => boolean = () => false;
+  /** While true there is no adapter. */
+  isAway = false;
+  /** Kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
+  private readonly pipelines: GPUComputePipeline[] = [];
 
-  constructor(private readonly inner: GPU) {}
+  constructor(
+    private readonly inner: GPU,
+    private readonly options: CountingOptions = {},
+  ) {}
 
   /** To be given to `DenseNet.load({ gpu })`. */
   get gpu(): GPU {
-    const requestAdapter = async (options?: GPURequestAdapterOptions) => {
-      const adapter = await this.inner.requestAdapter(options);
-      if (!adapter) return null;
-      const requestDevice = adapter.requestDevice.bind(adapter);
-      adapter.requestDevice = async (descriptor) => this.watch(await requestDevice(descriptor));
-      return adapter;
-    };
     return new Proxy(this.inner, {
-      get: (target, key) => (key === 'requestAdapter' ? requestAdapter : Reflect.get(target, key)),
+      get: (target, key) =>
+        key === 'requestAdapter'
+          ? (options?: GPURequestAdapterOptions) => this.adapter(options)
+          : Reflect.get(target, key),
     });
   }
 
+  /** A counted device of one's own, to be given to `DenseNet.load({ device })`. */
+  async open(): Promise<GPUDevice> {
+    const device = await (await this.adapter())?.requestDevice();
+    if (!device) throw new Error('no device');
+    return device;
+  }
+
+  /** Objects, without command encoders and the like, which are not resources. */
   created(): number {
-    const { buffers, bindGroups, pipelines, shaderModules, textures } = this.counts;
-    return buffers + bindGroups + pipelines + shaderModules + textures;
+    const { submits, dispatches, maps, ...objects } = this.counts;
+    return Object.values(objects).reduce((sum, count) => sum + count, 0);
+  }
+
+  private async adapter(options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
+    const adapter = this.isAway ? null : await this.inner.requestAdapter(options);
+    if (!adapter) return null;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    adapter.requestDevice = async (descriptor = {}) => {
+      this.requests.push(descriptor);
+      const asked = [...(descriptor.requiredFeatures ?? [])];
+      const requiredFeatures = asked.filter((feature) => this.options.features?.includes(feature) ?? true);
+      return this.watch(await requestDevice({ ...descriptor, requiredFeatures }));
+    };
+    return adapter;
   }
 
   private watch(device: GPUDevice): GPUDevice {
     const { counts } = this;
     this.device = device;
-    const createBuffer = device.createBuffer.bind(device);
-    device.createBuffer = (descriptor) => {
-      counts.buffers++;
-      const buffer = createBuffer(descriptor);
-      this.watchBuffer(buffer);
-      return buffer;
-    };
-    const createBindGroup = device.createBindGroup.bind(device);
-    device.createBindGroup = (descriptor) => {
-      counts.bindGroups++;
-      return createBindGroup(descriptor);
-    };
+    device.addEventListener('uncapturederror', ({ error }) => complaints.push(error.message));
+    device.lost.then(({ reason, message }) => reason === 'destroyed' || complaints.push(`device lost: ${message}`));
+    for (const [method, counted] of Object.entries(CREATORS)) {
+      const create: unknown = Reflect.get(device, method);
+      if (typeof create !== 'function') throw new Error(`a GPUDevice has no ${method}`);
+      const watched = (...parameters: unknown[]) => {
+        counts[counted] += 1;
+        return create.apply(device, parameters);
+      };
+      Reflect.set(device, method, watched);
+    }
     const createPipeline = device.createComputePipelineAsync.bind(device);
-    device.createComputePipelineAsync = (descriptor) => {
-      counts.pipelines++;
-      return createPipeline(descriptor);
+    device.createComputePipelineAsync = async (descriptor) => {
+      counts.pipelines += 1;
+      const pipeline = await createPipeline(descriptor);
+      this.pipelines.push(pipeline);
+      return pipeline;
     };
-    const createShaderModule = device.createShaderModule.bind(device);
-    device.createShaderModule = (descriptor) => {
-      counts.shaderModules++;
-      return createShaderModule(descriptor);
-    };
-    const createTexture = device.createTexture.bind(device);
-    device.createTexture = (descriptor) => {
-      counts.textures++;
-      return createTexture(descriptor);
-    };
+    this.watchBuffers(device);
+    this.watchTextures(device);
+    this.watchEncoders(device);
     const { queue } = device;
     const submit = queue.submit.bind(queue);
     queue.submit = (buffers) => {
-      counts.submits++;
+      counts.submits += 1;
       submit(buffers);
     };
     Object.defineProperty(device, 'queue', { value: queue });
-    this.watchEncoders(device);
     return device;
+  }
+
+  private watchBuffers(device: GPUDevice): void {
+    let refused = false;
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (descriptor) => {
+      this.counts.buffers += 1;
+      refused ||= this.refuses(descriptor.label ?? '');
+      const buffer = create(descriptor);
+      this.liveBuffers += 1;
+      this.onDestroy(buffer, buffer.size, () => {
+        this.liveBuffers -= 1;
+      });
+      const map = buffer.mapAsync.bind(buffer);
+      buffer.mapAsync = (...range) => {
+        this.counts.maps += 1;
+        return map(...range);
+      };
+      return buffer;
+    };
+    // An implementation reports a refusal to the innermost scope for it.
+    const pop = device.popErrorScope.bind(device);
+    device.popErrorScope = async () => {
+      const error = await pop();
+      if (!refused) return error;
+      refused = false;
+      return new GPUOutOfMemoryError('refused for the test');
+    };
+  }
+
+  private watchTextures(device: GPUDevice): void {
+    const create = device.createTexture.bind(device);
+    device.createTexture = (descriptor) => {
+      this.counts.textures += 1;
+      const texture = create(descriptor);
+      this.liveTextures += 1;
+      this.onDestroy(texture, 4 * texture.width * texture.height, () => {
+        this.liveTextures -= 1;
+      });
+      return texture;
+    };
+  }
+
+  /** Counts the bytes until the first `destroy()`. */
+  private onDestroy(resource: GPUBuffer | GPUTexture, bytes: number, then: () => void): void {
+    this.liveBytes += bytes;
+    let alive = true;
+    const destroy = resource.destroy.bind(resource);
+    resource.destroy = () => {
+      if (alive) {
+        alive = false;
+        this.liveBytes -= bytes;
+        then();
+      }
+      destroy();
+      return undefined;
+    };
   }
 
   private watchEncoders(device: GPUDevice): void {
@@ -98,32 +208,12 @@ export class CountingGpu {
         const pass = begin(options);
         const dispatch = pass.dispatchWorkgroups.bind(pass);
         pass.dispatchWorkgroups = (x, y, z) => {
-          this.counts.dispatches++;
+          this.counts.dispatches += 1;
           dispatch(x, y, z);
         };
         return pass;
       };
       return encoder;
-    };
-  }
-
-  private watchBuffer(buffer: GPUBuffer): void {
-    this.liveBytes += buffer.size;
-    this.liveBuffers++;
-    let alive = true;
-    const destroy = buffer.destroy.bind(buffer);
-    buffer.destroy = () => {
-      if (alive) {
-        alive = false;
-        this.liveBytes -= buffer.size;
-        this.liveBuffers--;
-      }
-      destroy();
-    };
-    const mapAsync = buffer.mapAsync.bind(buffer);
-    buffer.mapAsync = (mode, offset, size) => {
-      this.counts.maps++;
-      return mapAsync(mode, offset, size);
     };
   }
 }

@@ -1,127 +1,161 @@
-/** What goes wrong gives a typed error that names the repair; nothing hangs and nothing leaks. */
-import { beforeAll, describe, expect, it } from 'vitest';
+/** What callers get wrong gives a typed error that names the culprit and the repair, and the next call works. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { isDenseNetError } from '../../src/errors.js';
 import { hasDriver } from '../kernels/dawn.js';
-import { CountingGpu } from './counting.js';
-import { inputOf, modelOf } from './models.js';
+import { CountingGpu, expectNoComplaints } from './counting.js';
+import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput } from './models.js';
 
-/** The error's name and message, or what came instead. */
-async function failure(promise: Promise<unknown>): Promise<string> {
-  try {
-    return `resolved with ${await promise}`;
-  } catch (error) {
-    return isDenseNetError(error) ? `${error.name}: ${error.message}` : `untyped: ${error}`;
-  }
-}
+afterEach(expectNoComplaints);
 
-describe.skipIf(!hasDriver('swiftshader'))('when things go wrong', () => {
-  const name = 'densenet3-bc';
-  let gpu: GPU;
-  let model: Uint8Array;
+const INPUT_SIZE = [SIDE, SIDE] as const;
+const PIXELS = 3 * SIDE * SIDE;
+
+describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
+  let net: DenseNet;
+  let device: GPUDevice;
+  let logits: Float32Array;
   beforeAll(async () => {
-    gpu = await dawnGpu('swiftshader');
-    model = await modelOf(name);
+    device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
+    ({ logits } = await net.run(smallInput(1)));
+  });
+  afterAll(() => {
+    net?.dispose();
+    device?.destroy();
+  });
+  const stillWorks = async () => expect((await net.run(smallInput(1))).logits).toEqual(logits);
+
+  it.each([
+    [[1, 4, 8, 8], 'the network takes [N, 3, H, W], not [1, 4, 8, 8]'],
+    [[1, 3, 64], 'the network takes [N, 3, H, W], not [1, 3, 64]'],
+    [[1, 3, 8.5, 8], 'the network takes [N, 3, H, W], not [1, 3, 8.5, 8]'],
+    [[0, 3, 8, 8], 'the network takes [N, 3, H, W], not [0, 3, 8, 8]'],
+    [[-1, 3, 8, 8], 'the network takes [N, 3, H, W], not [-1, 3, 8, 8]'],
+    [[2, 3, 8, 8], 'a tensor of shape [2, 3, 8, 8] has 384 values, but the data has 192'],
+    [[2 ** 40, 3, 8, 8], 'a tensor of shape [1099511627776, 3, 8, 8] has 211106232532992 values, but the data has 192'],
+  ])('shape %j', async (shape, message) => {
+    const input = JSON.parse(JSON.stringify({ shape }));
+    expect(await failure(net.run({ ...input, data: new Float32Array(PIXELS) }))).toBe(`TensorShapeError: ${message}`);
+    await stillWorks();
   });
 
-  it('bad tensors are refused by name, shape and value', async () => {
-    const net = await DenseNet.load(model, { gpu });
-    const data = new Float32Array(3 * 32 * 32);
-    expect(await failure(net.run({ data, shape: [1, 4, 32, 32] }))).toBe(
-      'TensorShapeError: the network takes [N, 3, H, W], not [1, 4, 32, 32]',
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('value %f', async (value) => {
+    const data = new Float32Array(PIXELS);
+    data[5] = value;
+    expect(await failure(net.run({ data, shape: [1, 3, SIDE, SIDE] }))).toBe(
+      `TensorShapeError: the tensor holds ${value} at index 5: inputs must be finite`,
     );
-    expect(await failure(net.run({ data, shape: [2, 3, 32, 32] }))).toBe(
-      'TensorShapeError: a tensor of shape [2, 3, 32, 32] has 6144 values, but the data has 3072',
+    await stillWorks();
+  });
+
+  it.each([
+    ['undefined', 'data undefined, shape undefined'],
+    ['{}', 'data undefined, shape undefined'],
+    ['{"data":[0,0,0],"shape":[1,3,1,1]}', 'data Array, shape Array'],
+    ['{"data":null,"shape":[1,3,1,1]}', 'data null, shape Array'],
+    ['{"data":"0","shape":"1,3,1,1"}', 'data 0, shape 1,3,1,1'],
+  ])('input %s from JavaScript', async (json, found) => {
+    const input = json === 'undefined' ? undefined : JSON.parse(json);
+    expect(await failure(net.run(input))).toBe(
+      `TensorShapeError: a tensor is { data: Float32Array or GPUBuffer, shape: [N, C, H, W] }, not ${found}`,
     );
-    data[5] = Number.NaN;
-    expect(await failure(net.run({ data, shape: [1, 3, 32, 32] }))).toBe(
-      'TensorShapeError: the tensor holds NaN at index 5: inputs must be finite',
+    await stillWorks();
+  });
+
+  it('a buffer that is too short or cannot be copied from', async () => {
+    const shape = [1, 3, SIDE, SIDE] as const;
+    const short = device.createBuffer({ size: 64, usage: GPUBufferUsage.COPY_SRC });
+    expect(await failure(net.run({ data: short, shape }))).toBe(
+      'TensorShapeError: a tensor of shape [1, 3, 8, 8] has 192 values, but the data has 16',
     );
+    const storage = device.createBuffer({ size: 4 * PIXELS, usage: GPUBufferUsage.STORAGE });
+    expect(await failure(net.run({ data: storage, shape }))).toBe(
+      "TensorShapeError: the tensor's buffer cannot be copied from: create it with GPUBufferUsage.COPY_SRC",
+    );
+    await stillWorks();
+  });
+
+  it('an input smaller than the network can halve', async () => {
     expect(await failure(net.run({ data: new Float32Array(3), shape: [1, 3, 1, 1] }))).toMatch(
       /^TensorShapeError: an input of 1×1 is too small/,
     );
-    net.dispose();
+    await stillWorks();
   });
 
-  it('a picture for a model without preprocessing says what to do', async () => {
-    const net = await DenseNet.load(model, { gpu });
-    const picture = { data: new Uint8Array(4), width: 1, height: 1 };
-    expect(await failure(net.classify(picture))).toMatch(/^ImageError: the model file says nothing of preprocessing/);
-    expect(await failure(net.classify(picture, { topK: 0 }))).toMatch(/^OptionError: topK is 0/);
-    expect(await failure(net.explain(picture, { classIndex: 99 }))).toMatch(/^OptionError: there is no class 99/);
-    net.dispose();
+  it('a picture for a model without preprocessing, an unknown class, no classes', async () => {
+    expect(await failure(net.classify(picture(1)))).toMatch(
+      /^ImageError: the model file says nothing of preprocessing: import it with --preprocess/,
+    );
+    expect(await failure(net.classify(picture(1), { topK: 0 }))).toBe(
+      'OptionError: topK is 0: ask for a whole number of classes, 1 or more',
+    );
+    for (const classIndex of [5, -1, 1.5])
+      expect(await failure(net.explain(picture(1), { classIndex }))).toBe(
+        `OptionError: there is no class ${classIndex}: the network has 5, counted from 0`,
+      );
+    await stillWorks();
+  });
+});
+
+describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
+  let gpu: GPU;
+  beforeAll(async () => {
+    gpu = new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).gpu;
   });
 
-  it('an aborted call and an aborted load reject, and the next call works', async () => {
-    const net = await DenseNet.load(model, { gpu });
-    expect(await failure(net.run(inputOf(name), { signal: AbortSignal.abort() }))).toBe(
+  it('an aborted call rejects, alone, and the next works', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const { logits } = await net.run(smallInput(1));
+    expect(await failure(net.run(smallInput(1), { signal: AbortSignal.abort('why') }))).toBe(
       'AbortedError: run() was aborted',
     );
     const controller = new AbortController();
-    const pending = net.run(inputOf(name), { signal: controller.signal });
+    const [before, aborted, after] = [
+      net.run(smallInput(1)),
+      net.run(smallInput(1), { signal: controller.signal }),
+      net.run(smallInput(1)),
+    ];
     controller.abort();
-    expect(await failure(pending)).toBe('AbortedError: run() was aborted');
-    expect((await net.run(inputOf(name))).logits).toHaveLength(inputOf(name).shape[0] * net.config.classes);
+    expect(await failure(aborted)).toBe('AbortedError: run() was aborted');
+    expect([(await before).logits, (await after).logits]).toEqual([logits, logits]);
     net.dispose();
-    const counting = new CountingGpu(gpu);
-    const late = new AbortController();
-    const loading = DenseNet.load(model, {
-      gpu: counting.gpu,
-      signal: late.signal,
-      onProgress: ({ phase }) => phase === 'upload' && late.abort(),
-    });
-    expect(await failure(loading)).toBe('AbortedError: load() was aborted');
-    expect(counting.liveBuffers).toBe(0);
   });
 
-  it('a disposed network says so, also to the calls that were waiting', async () => {
+  it('the reason of a signal is the cause of the error', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const reason = new Error('closed');
+    await expect(net.run(smallInput(1), { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+      cause: reason,
+    });
+    net.dispose();
+  });
+
+  it('dispose() ends the calls that wait, whatever they are, and those that come', async () => {
+    const model = await modelOf('densenet3-bc', 'cifar10');
     const net = await DenseNet.load(model, { gpu });
-    const pending = [net.run(inputOf(name)), net.run(inputOf(name))];
+    const calls = () => [
+      net.run(inputOf('densenet3-bc')),
+      net.classify(picture(1)),
+      net.explain(picture(2)),
+      net.embed(picture(3)),
+      net.taps(inputOf('densenet3-bc')),
+    ];
+    const pending = calls();
     net.dispose();
     for (const call of pending) expect(await failure(call)).toMatch(/^DisposedError/);
-    expect(await failure(net.run(inputOf(name)))).toBe(
-      'DisposedError: run() was called on a network that has been disposed; load it again',
-    );
+    const names = ['run', 'classify', 'explain', 'embed', 'taps'];
+    for (const [c, call] of calls().entries())
+      expect(await failure(call)).toBe(
+        `DisposedError: ${names[c]}() was called on a network that has been disposed; load it again`,
+      );
   });
 
-  it('a lost device is replaced, and the calls get their answers', async () => {
-    const counting = new CountingGpu(gpu);
-    const net = await DenseNet.load(model, { gpu: counting.gpu });
-    const { logits } = await net.run(inputOf(name));
-    const pending = net.run(inputOf(name));
-    counting.device?.destroy();
-    expect([...(await pending).logits]).toEqual([...logits]);
-    counting.device?.destroy();
-    expect([...(await net.run(inputOf(name))).logits]).toEqual([...logits]);
-    net.dispose();
-  });
-
-  it("the caller's own device is not replaced: its loss is an error", async () => {
-    const device = await (await gpu.requestAdapter())?.requestDevice();
-    if (!device) throw new Error('no device');
-    const net = await DenseNet.load(model, { device });
-    device.destroy();
-    expect(await failure(net.run(inputOf(name)))).toMatch(/^DeviceLostError: the GPU device was lost during run/);
-  });
-
-  it('a batch beyond the limits names the limit and the repair', async () => {
-    const net = await DenseNet.load(model, { gpu });
-    const shape = [3000, 3, 32, 32] as const;
-    const data = new Float32Array(3000 * 3 * 32 * 32);
-    expect(await failure(net.run({ data, shape }))).toMatch(
-      /^LimitError: max\w+ is \d+ on this adapter, but \d+ is needed: .*smaller batch/,
-    );
-    expect((await net.run(inputOf(name))).logits.every(Number.isFinite)).toBe(true);
-    net.dispose();
-  });
-
-  it('no WebGPU and bad files are typed errors', async () => {
+  it('a bad file and a dead address are typed errors', async () => {
     expect(await failure(DenseNet.load(new Uint8Array(3), { gpu }))).toMatch(/^ModelFormatError/);
     expect(await failure(DenseNet.load('http://127.0.0.1:9/none', { gpu }))).toMatch(/^DownloadError/);
-    const none = new Proxy(gpu, {
-      get: (target, key) => (key === 'requestAdapter' ? async () => null : Reflect.get(target, key)),
-    });
-    expect(await failure(DenseNet.load(model, { gpu: none }))).toMatch(/^WebGPUUnavailableError/);
+    expect(await failure(DenseNet.load(JSON.parse('5'), { gpu }))).toMatch(
+      /^OptionError: a model is loaded from a URL/,
+    );
   });
 });

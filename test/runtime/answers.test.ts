@@ -1,0 +1,185 @@
+/** The same question gets the same answer: in any batch, position, order, company and session. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { dawnGpu } from '../../src/cli/dawn.js';
+import { DenseNet } from '../../src/densenet.js';
+import { modelFromTensors, readModel, writeModel } from '../../src/weights/model-file.js';
+import { readSafetensors } from '../../src/weights/safetensors.js';
+import { floatTensor, toFloat32 } from '../../src/weights/tensor.js';
+import { hasDriver } from '../kernels/dawn.js';
+import { forward } from '../reference/cpu-densenet.js';
+import { relativeError } from '../reference/fixtures.js';
+import { CountingGpu, expectNoComplaints } from './counting.js';
+import { type Input, modelOf, picture, SIDE, SMALL, SMALL_MODEL, smallInput } from './models.js';
+
+afterEach(expectNoComplaints);
+
+const INPUT_SIZE = [SIDE, SIDE] as const;
+
+const logitsOf = async (net: DenseNet, input: Input): Promise<number[]> => [...(await net.run(input)).logits];
+
+/** Inputs one behind the other, as a batch. */
+function stack(inputs: readonly Input[]): Input {
+  const [, c, h, w] = inputs[0]?.shape ?? [0, 0, 0, 0];
+  const data = new Float32Array(inputs.length * c * h * w);
+  for (const [i, input] of inputs.entries()) data.set(input.data, i * c * h * w);
+  return { data, shape: [inputs.length, c, h, w] };
+}
+
+/** Wide tiles in f32; narrow tiles and subgroups in f32; f16. */
+const SETTINGS = [
+  { driver: 'swiftshader', precision: 'f32', features: [] },
+  { driver: 'swiftshader', precision: 'f32', features: ['subgroups'] },
+  { driver: 'lavapipe', precision: 'f16', features: ['subgroups', 'shader-f16'] },
+] as const;
+
+describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ driver, precision, features }) => {
+  it.skipIf(!hasDriver(driver))(
+    'a batch gets what its singles get, bit for bit, in any position, 20 times',
+    async () => {
+      const { gpu } = new CountingGpu(await dawnGpu(driver), { features });
+      const net = await DenseNet.load(SMALL_MODEL, { gpu, precision, inputSize: INPUT_SIZE });
+      const inputs = [1, 2, 3].map((seed) => smallInput(seed));
+      const alone: number[][] = [];
+      for (const input of inputs) alone.push(await logitsOf(net, input));
+      for (const order of [
+        [0, 1, 2],
+        [2, 0, 1],
+        [1, 1, 1],
+      ]) {
+        const batch = stack(order.flatMap((i) => inputs.slice(i, i + 1)));
+        expect(await logitsOf(net, batch)).toEqual(order.flatMap((i) => alone[i] ?? []));
+      }
+      for (let i = 0; i < 20; i++) expect(await logitsOf(net, smallInput(1))).toEqual(alone[0]);
+      net.dispose();
+    },
+  );
+});
+
+describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
+  let gpu: GPU;
+  beforeAll(async () => {
+    // The tiles without subgroups compile fast.
+    gpu = new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).gpu;
+  });
+
+  it('with and without subgroups agree with double precision to 1e-5', async () => {
+    const input = smallInput(4, 2);
+    const expected = forward(readModel(SMALL_MODEL).folded, input.data, input.shape).get('logits')?.values ?? [];
+    for (const features of [[], ['subgroups'] as const]) {
+      const counting = new CountingGpu(await dawnGpu('swiftshader'), { features });
+      const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
+      expect(net.adapter.features.includes('subgroups')).toBe(features.length > 0);
+      expect(relativeError(await logitsOf(net, input), expected)).toBeLessThan(1e-5);
+      net.dispose();
+    }
+  });
+
+  it('50 interleaved calls of three sizes and batches each get their own', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const inputs = Array.from({ length: 50 }, (_, i) => smallInput(i, 1 + (i % 2), i % 3 === 0 ? SIDE : SIDE + 4));
+    const together = await Promise.all(inputs.map((input) => logitsOf(net, input)));
+    const reference = readModel(SMALL_MODEL).folded;
+    for (const [i, input] of inputs.entries()) {
+      expect(together[i], `call ${i}`).toEqual(await logitsOf(net, input));
+      const expected = forward(reference, input.data, input.shape).get('logits')?.values ?? [];
+      expect(relativeError(together[i] ?? [], expected), `call ${i}`).toBeLessThan(1e-5);
+    }
+    net.dispose();
+  });
+
+  it('two networks on one device do not disturb each other, nor does the end of one', async () => {
+    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    const nets = [
+      await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE }),
+      await DenseNet.load(permuted(SMALL_MODEL, [4, 3, 2, 1, 0]), { device, inputSize: INPUT_SIZE }),
+    ];
+    const ask = (seed: number) => Promise.all(nets.map((net) => logitsOf(net, smallInput(seed))));
+    const alone = await ask(1);
+    const all = await Promise.all([1, 2, 1, 3, 1].map(ask));
+    for (const i of [0, 2, 4]) expect(all[i]).toEqual(alone);
+    nets[0]?.dispose();
+    expect(await (nets[1] && logitsOf(nets[1], smallInput(1)))).toEqual(alone[1]);
+    nets[1]?.dispose();
+    device.destroy();
+  });
+
+  it('permuted classes permute the logits', async () => {
+    const order = [3, 0, 4, 1, 2];
+    const [a, b] = [
+      await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE }),
+      await DenseNet.load(permuted(SMALL_MODEL, order), { gpu, inputSize: INPUT_SIZE }),
+    ];
+    const [logits, moved] = [await logitsOf(a, smallInput(5)), await logitsOf(b, smallInput(5))];
+    expect(moved).toEqual(order.map((from) => logits[from]));
+    a.dispose();
+    b.dispose();
+  });
+
+  it('a tensor on the GPU gives what the same tensor on the CPU gives', async () => {
+    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
+    const { data, shape } = smallInput(6);
+    const buffer = device.createBuffer({
+      size: data.byteLength + 64,
+      usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(buffer, 0, data);
+    expect((await net.run({ data: buffer, shape })).logits).toEqual((await net.run({ data, shape })).logits);
+    net.dispose();
+    device.destroy();
+  });
+
+  it('taps are what the network computes without them', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const taps = await net.taps(smallInput(7, 2));
+    expect([...(taps.get('logits')?.data ?? [])]).toEqual(await logitsOf(net, smallInput(7, 2)));
+    net.dispose();
+  });
+
+  it('explains exactly: the mean of a class’s map and its bias make its logit', async () => {
+    const model = await modelOf('densenet3-bc', 'cifar10');
+    const net = await DenseNet.load(model, { gpu });
+    const biases = readModel(model).folded.head.bias;
+    const logits: number[] = [];
+    for (let classIndex = 0; classIndex < net.config.classes; classIndex++) {
+      const { values } = await net.explain(picture(3), { classIndex });
+      logits.push(values.reduce((sum, value) => sum + value, 0) / values.length + (biases[classIndex] ?? 0));
+    }
+    // What classify() says are the softmax of the logits.
+    const scores = await net.classify(picture(3), { topK: net.config.classes });
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    for (const { index, probability } of scores)
+      expect(Math.exp(logits[index] ?? Number.NaN) / total / probability).toBeCloseTo(1, 4);
+    expect((await net.explain(picture(3))).classIndex).toBe(scores[0]?.index);
+    expect((await net.embed(picture(3))).shape).toEqual([1, net.plan.finalLayout.channels]);
+    net.dispose();
+  });
+
+  it('ranks more classes than the GPU does, all of them adding to one', async () => {
+    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu });
+    const all = await net.classify(picture(5), { topK: 1000 });
+    expect(all).toHaveLength(net.config.classes);
+    expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
+    const few = await net.classify(picture(5), { topK: 3 });
+    expect(few.map(({ index }) => index)).toEqual(all.slice(0, 3).map(({ index }) => index));
+    expect(await net.classify([picture(5), picture(6)], { topK: 1 })).toHaveLength(2);
+    expect(await net.classify([])).toEqual([]);
+    net.dispose();
+  });
+});
+
+/** The model with its classes in another order: class i is what class `order[i]` was. */
+function permuted(model: Uint8Array, order: readonly number[]): Uint8Array<ArrayBuffer> {
+  const { tensors } = readSafetensors(model);
+  const moved = new Map(tensors);
+  for (const name of ['classifier.weight', 'classifier.bias']) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`the model has no ${name}`);
+    const values = toFloat32(tensor);
+    const row = values.length / order.length;
+    const rows = order.map((from) => [...values.subarray(from * row, (from + 1) * row)]);
+    moved.set(name, floatTensor(name, tensor.shape, Float32Array.from(rows.flat())));
+  }
+  const { metadata } = modelFromTensors(moved, { bnEpsilon: SMALL.bnEpsilon });
+  return writeModel(moved, metadata);
+}
