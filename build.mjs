@@ -176,7 +176,7 @@ async function demo() {
     outdir: 'dist/demo',
     logLevel: 'warning',
   });
-  for (const file of ['index.html', 'demo.css', 'icon.svg'])
+  for (const file of ['index.html', 'demo.css', 'charts.css', 'icon.svg'])
     copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
 }
 

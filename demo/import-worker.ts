@@ -1,16 +1,32 @@
-/** Converts a checkpoint of another framework off the page's thread: a File in, model bytes or an error out. */
+/** Reads a checkpoint off the page's thread: a File in, model bytes or the reason against them out. */
 import { presetOf } from '../src/image/presets.js';
 import { importCheckpoint } from '../src/import/index.js';
 import { writeModel } from '../src/weights/model-file.js';
 
-addEventListener('message', async ({ data }: MessageEvent<File>) => {
-  try {
-    const imported = await importCheckpoint(new Uint8Array(await data.arrayBuffer()), data.name);
-    // A bare checkpoint does not say how its pictures were prepared; this is what most of its kind expect.
-    const preset = imported.config.stem === 'imagenet' ? 'torchvision' : 'cifar10';
-    const metadata = { preprocess: presetOf(preset), ...imported.metadata };
-    postMessage({ bytes: writeModel(imported.tensors, metadata) });
-  } catch (error) {
-    postMessage({ error: error instanceof Error ? error.message : String(error) });
+export type Converted =
+  | {
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** The preset that was taken for preprocessing because the file names none. */
+      readonly assumed: string | null;
+    }
+  | { readonly error: string };
+
+async function convert(file: File): Promise<Converted> {
+  const imported = await importCheckpoint(new Uint8Array(await file.arrayBuffer()), file.name);
+  if (imported.metadata.preprocess) {
+    return { bytes: writeModel(imported.tensors, imported.metadata), assumed: null };
   }
+  // A bare checkpoint does not say how its pictures were prepared; this is what most of its kind expect.
+  const assumed = imported.config.stem === 'imagenet' ? 'torchvision' : 'cifar10';
+  const metadata = { ...imported.metadata, preprocess: presetOf(assumed) };
+  return { bytes: writeModel(imported.tensors, metadata), assumed };
+}
+
+addEventListener('message', async ({ data }: MessageEvent<File>) => {
+  const answer = await convert(data).catch(
+    (error: unknown): Converted => ({
+      error: error instanceof Error ? error.message : String(error),
+    }),
+  );
+  postMessage(answer, 'bytes' in answer ? { transfer: [answer.bytes.buffer] } : {});
 });

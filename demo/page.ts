@@ -1,5 +1,4 @@
-/** The page's elements and what is shown in them. Knows no network. */
-import type { Heatmap, Prediction } from 'densenet-webgpu';
+/** The page's elements, found once and typed; and how new ones are made. Knows no network. */
 
 function find<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -8,78 +7,52 @@ function find<T extends Element>(id: string, type: new () => T): T {
 }
 
 export const page = {
+  status: find('status', HTMLElement),
+  progress: find('progress', HTMLProgressElement),
+  advice: find('advice', HTMLElement),
+  adviceList: find('advice-list', HTMLElement),
   view: find('view', HTMLCanvasElement),
-  drop: find('drop', HTMLElement),
+  headline: find('headline', HTMLElement),
+  caption: find('caption', HTMLElement),
   choose: find('choose', HTMLButtonElement),
   file: find('file', HTMLInputElement),
   camera: find('camera', HTMLButtonElement),
   heat: find('heat', HTMLInputElement),
   samples: find('samples', HTMLUListElement),
-  status: find('status', HTMLElement),
-  progress: find('progress', HTMLProgressElement),
+  answerNote: find('answer-note', HTMLElement),
   answer: find('answer', HTMLOListElement),
-  facts: find('facts', HTMLElement),
-  arena: find('arena', HTMLElement),
-  measure: find('measure', HTMLButtonElement),
-  timeNote: find('time-note', HTMLElement),
   time: find('time', HTMLElement),
+  milliseconds: find('milliseconds', HTMLOutputElement),
+  announce: find('announce', HTMLElement),
+  facts: find('facts', HTMLElement),
+  arenaPanel: find('arena-panel', HTMLElement),
+  arena: find('arena', HTMLElement),
+  step: find('step', HTMLInputElement),
+  stepText: find('step-text', HTMLOutputElement),
+  regions: find('regions', HTMLElement),
+  timesPanel: find('times-panel', HTMLElement),
+  measure: find('measure', HTMLButtonElement),
+  measureNote: find('measure-note', HTMLElement),
+  times: find('times', HTMLElement),
+  timesDetails: find('times-details', HTMLElement),
+  timesTable: find('times-table', HTMLElement),
+  drop: find('drop', HTMLElement),
 } as const;
 
-export function say(text: string, isError = false): void {
-  page.status.textContent = text;
-  page.status.classList.toggle('error', isError);
-}
-
-/** The whole picture, fitted into the square; only for the eye, the network reads the picture itself. */
-export function showPicture(picture: CanvasImageSource, width: number, height: number): void {
-  const { view } = page;
-  const context = view.getContext('2d');
-  if (!context) return;
-  const scale = Math.min(view.width / width, view.height / height);
-  const [w, h] = [width * scale, height * scale];
-  context.clearRect(0, 0, view.width, view.height);
-  context.imageSmoothingEnabled = scale < 4;
-  context.drawImage(picture, (view.width - w) / 2, (view.height - h) / 2, w, h);
-}
-
-/** The heat map over the picture, where the network's crop covers it all. */
-export function showHeat(heat: Heatmap, width: number, height: number): void {
-  const { view } = page;
-  const scale = Math.min(view.width / width, view.height / height);
-  const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
-  const { data } = heat.overlay(w, h);
-  const overlay = new OffscreenCanvas(w, h);
-  overlay.getContext('2d')?.putImageData(new ImageData(data, w, h), 0, 0);
-  view.getContext('2d')?.drawImage(overlay, (view.width - w) / 2, (view.height - h) / 2);
-}
-
-export function showAnswer(predictions: readonly Prediction[]): void {
-  page.answer.replaceChildren(
-    ...predictions.map(({ label, probability }) => {
-      const item = document.createElement('li');
-      const percent = `${(probability * 100).toFixed(1)} %`;
-      const meter = document.createElement('meter');
-      meter.value = probability;
-      meter.setAttribute('aria-label', `${label}: ${percent}`);
-      item.append(span(label), span(percent), meter);
-      return item;
-    }),
-  );
-}
-
-function span(text: string): HTMLElement {
-  const made = document.createElement('span');
-  made.textContent = text;
+/** An element with its properties and children. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  Object.assign(made, properties);
+  made.append(...children);
   return made;
 }
 
-export function showFacts(facts: Readonly<Record<string, string>>): void {
-  page.facts.replaceChildren(
-    ...Object.entries(facts).flatMap(([term, text]) => {
-      const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
-      dt.textContent = term;
-      dd.textContent = text;
-      return [dt, dd];
-    }),
-  );
+/** Terms and what is said of them, for a `<dl>`. */
+export function showTerms(list: HTMLElement, terms: Readonly<Record<string, string>>): void {
+  const rows = Object.entries(terms).flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]);
+  list.replaceChildren(...rows);
 }

@@ -7,7 +7,7 @@
 //   src, dst  [quad][plane] of Quad; a plane is the whole batch's pixels of one channel quad, srcPlane/dstPlane apart
 //   weights   [output quad][input quad][input channel 4] of WeightQuad
 //   norm      [input quad]{scale, shift}
-//   bias      [output quad], padded to whole tiles
+//   bias      [output quad]
 //
 // One invocation computes TILE_PIXELS pixels, WORKGROUP apart so that loads coalesce, × TILE_QUADS output quads.
 // SUBGROUP lanes load one weight quad each and share them by broadcast; it is a power of two that divides

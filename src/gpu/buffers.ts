@@ -14,25 +14,7 @@ export interface BufferRequest {
  * that this call had allocated is destroyed
  */
 export async function allocate(device: GPUDevice, requests: readonly BufferRequest[]): Promise<GPUBuffer[]> {
-  for (const { label, size, usage } of requests) {
-    if (size > device.limits.maxBufferSize) {
-      throw new LimitError(
-        'maxBufferSize',
-        size,
-        device.limits.maxBufferSize,
-        `the ${label} is too large; use a smaller batch or input`,
-      );
-    }
-    const binding = device.limits.maxStorageBufferBindingSize;
-    if (label.startsWith('arena') && size > binding && usage) {
-      throw new LimitError(
-        'maxStorageBufferBindingSize',
-        size,
-        binding,
-        `the ${label} is too large; use a smaller batch or input`,
-      );
-    }
-  }
+  for (const { label, size } of requests) checkLimit(device, 'maxBufferSize', size, `the ${label} is`);
   device.pushErrorScope('out-of-memory');
   const buffers = requests.map((request) => device.createBuffer(request));
   const error = await device.popErrorScope();
@@ -40,4 +22,15 @@ export async function allocate(device: GPUDevice, requests: readonly BufferReque
   for (const buffer of buffers) buffer.destroy();
   const total = requests.reduce((sum, { size }) => sum + size, 0);
   throw new OutOfMemoryError(requests.map(({ label }) => label).join(' and '), total, { cause: error });
+}
+
+/** @throws LimitError when `needed` bytes are more than the device's limit allows; `what` begins the repair */
+export function checkLimit(
+  device: GPUDevice,
+  limit: 'maxBufferSize' | 'maxStorageBufferBindingSize',
+  needed: number,
+  what: string,
+): void {
+  const offered = device.limits[limit];
+  if (needed > offered) throw new LimitError(limit, needed, offered, `${what} too large; use a smaller batch or input`);
 }

@@ -4,12 +4,6 @@
 import { WebGPUUnavailableError } from '../errors.js';
 import type { Traits } from '../plan/variants.js';
 
-/** The limits that depend on the model and the batch. */
-export interface NeededLimits {
-  readonly maxBufferSize: number;
-  readonly maxStorageBufferBindingSize: number;
-}
-
 /** What an adapter says of itself; empty strings where a browser keeps it private. */
 export interface AdapterReport {
   readonly vendor: string;
@@ -42,42 +36,32 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
   );
 }
 
+/** WebGPU's default `maxBufferSize`, which every adapter offers (WebGPU, section 3.6.2). */
+const DEFAULT_BUFFER_SIZE = 256 * 1024 * 1024;
+
 /**
- * A device with the wanted features that the adapter has, and limits above the defaults only where `needed` says so.
+ * A device with the wanted features that the adapter has, and the default limits; only where the largest buffer exceeds
+ * the default size is that limit raised, as far as the adapter goes: allocation compares and reports.
  *
- * A limit that the adapter cannot reach is asked for as far as it goes: the caller compares and reports.
+ * @param largestBuffer bytes
+ * @throws WebGPUUnavailableError when the adapter refuses
  */
-export async function requestDevice(adapter: GPUAdapter, needed: NeededLimits): Promise<GPUDevice> {
-  const raised: Record<string, number> = {};
-  for (const [name, value] of Object.entries({ ...needed })) {
-    const offered =
-      name === 'maxBufferSize' ? adapter.limits.maxBufferSize : adapter.limits.maxStorageBufferBindingSize;
-    const standard =
-      name === 'maxBufferSize' ? DEFAULT_LIMITS.maxBufferSize : DEFAULT_LIMITS.maxStorageBufferBindingSize;
-    if (value > standard) raised[name] = Math.min(value, offered);
-  }
+export async function requestDevice(adapter: GPUAdapter, largestBuffer: number): Promise<GPUDevice> {
+  const maxBufferSize = Math.min(largestBuffer, adapter.limits.maxBufferSize);
   try {
     return await adapter.requestDevice({
       label: 'densenet-webgpu',
       requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: raised,
+      requiredLimits: largestBuffer > DEFAULT_BUFFER_SIZE ? { maxBufferSize } : {},
     });
   } catch (cause) {
     throw new WebGPUUnavailableError(
       'no-device',
       'the adapter refused to open a device: reload the page or restart the browser',
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }
-
-/** WebGPU's default limits, which every adapter offers (WebGPU, section 3.6.2). */
-export const DEFAULT_LIMITS: NeededLimits = {
-  maxBufferSize: 256 * 1024 * 1024,
-  maxStorageBufferBindingSize: 128 * 1024 * 1024,
-};
 
 /** Subgroup facts of a device's adapter, for the choice of kernel variants. */
 export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {

@@ -9,7 +9,7 @@ import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import { planNetwork } from '../plan/network.js';
 import type { Precision } from '../plan/source.js';
 import type { WeightLayout } from '../weights/pack.js';
-import { allocate } from './buffers.js';
+import { allocate, checkLimit } from './buffers.js';
 import { Executable } from './executable.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
@@ -129,6 +129,9 @@ export class Session {
   private async banksFor(plan: NetworkPlan): Promise<[GPUBuffer, GPUBuffer]> {
     const needed = plan.arena.bankBytes;
     if (this.banks && this.banks[0].size >= needed[0] && this.banks[1].size >= needed[1]) return this.banks;
+    for (const { name, bytes } of plan.arena.regions) {
+      checkLimit(this.device, 'maxStorageBufferBindingSize', bytes, `the region ${name} of the arena is`);
+    }
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     const size = (bank: 0 | 1) => Math.max(needed[bank], this.banks?.[bank].size ?? 0);
     const [a, b] = await allocate(this.device, [

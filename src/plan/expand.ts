@@ -2,7 +2,9 @@
  * Makes a kernel's text for one tile: sets its `// tile` constants and unrolls its `// unroll` loops.
  *
  * Why text: several compilers (SwiftShader's among them) keep a loop-indexed private array in memory, not in registers,
- * which costs a register-tiled kernel most of its speed. The file itself stays valid, readable WGSL.
+ * which costs a register-tiled kernel most of its speed. The file itself stays readable
+ * WGSL, and valid once its `// subgroup` lines are left out: a broadcast's lane must be a constant, which the loops'
+ * variables become by unrolling.
  */
 import { OptionError } from '../errors.js';
 

@@ -10,7 +10,10 @@ export interface FeatureMap {
   readonly bank: Bank;
   readonly layout: ChannelLayout;
   readonly size: Size;
+  /** Pixels between quads. */
   readonly plane: number;
+  /** Bytes between quads. */
+  readonly quadBytes: number;
 }
 
 /** Invocations of a workgroup of the kernels without a tile. */

@@ -6,16 +6,17 @@
  * from one bank to the other (see `arena.ts`).
  */
 import { LimitError } from '../errors.js';
-import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
+import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
-import { featureLayouts, stemLanes } from '../weights/pack.js';
+import { featureLayouts } from '../weights/pack.js';
 import { type Arena, alignUp, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
 import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { planHead, topOf } from './head.js';
+import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
-import { gemmVariant, plainVariant, spatialVariant, stemVariant, type Traits } from './variants.js';
+import { plainVariant, type Traits } from './variants.js';
 
 export interface PlanOptions {
   readonly batch: number;
@@ -58,7 +59,6 @@ export interface NetworkPlan {
 /** WebGPU's default `maxComputeWorkgroupsPerDimension`. */
 const MAX_WORKGROUPS = 65535;
 const FLOAT_BYTES = 4;
-const NO_FLOOR = -3.4028234663852886e38;
 
 /**
  * @throws TensorShapeError when the input is too small for the network; LimitError when a dispatch would exceed WebGPU's
@@ -72,13 +72,13 @@ class Planner {
   private readonly steps: Step[] = [];
   private readonly demands: Omit<Demand, 'first' | 'last'>[] = [];
   private readonly taps: Tap[] = [];
-  private readonly quadBytes: number;
+  private readonly context: LayerContext;
 
   constructor(
     private readonly config: DenseNetConfig,
     private readonly options: PlanOptions,
   ) {
-    this.quadBytes = options.activations === 'f16' ? 8 : 16;
+    this.context = { batch: options.batch, traits: options.traits, config };
   }
 
   plan(): NetworkPlan {
@@ -96,7 +96,7 @@ class Planner {
     for (const [b, block] of blocks.entries()) {
       this.block(b, block);
       const next = blocks[b + 1];
-      if (next) this.transition(b, block, next);
+      if (next) this.steps.push(transitionStep(`transition${b + 1}`, block, next, this.context));
     }
     this.head(last);
     this.checkWorkgroups();
@@ -116,11 +116,12 @@ class Planner {
 
   /** Sets aside a map; a plane holds the whole batch and is padded so that any quad can start a binding. */
   private map(name: string, bank: Bank, layout: ChannelLayout, size: Size): FeatureMap {
+    const stored = this.options.activations === 'f16' ? 8 : 16; // bytes of one pixel of a quad
     const pixels = this.options.batch * area(size);
-    const plane = alignUp(pixels * this.quadBytes, BINDING_ALIGNMENT) / this.quadBytes;
-    const bytes = layout.quads * plane * this.quadBytes;
-    this.demands.push({ name, bank, usefulBytes: (layout.channels * pixels * this.quadBytes) / 4, bytes });
-    return { name, bank, layout, size, plane };
+    const quadBytes = alignUp(pixels * stored, BINDING_ALIGNMENT);
+    const usefulBytes = (layout.channels * pixels * stored) / 4;
+    this.demands.push({ name, bank, usefulBytes, bytes: layout.quads * quadBytes });
+    return { name, bank, layout, size, plane: quadBytes / stored, quadBytes };
   }
 
   private vector(name: string, bank: Bank, floats: number): void {
@@ -135,221 +136,33 @@ class Planner {
 
   /** The input and the stem, whose result is the first part of the first block. */
   private stem(first: FeatureMap, stemSize: Size): FeatureMap {
-    const { config, options } = this;
+    const { config, context } = this;
     const isImagenet = config.stem === 'imagenet';
-    const picture: ChannelLayout = prefixOf(
-      {
-        parts: [{ channels: config.inChannels, quad: 0 }],
-        channels: config.inChannels,
-        quads: quadsFor(config.inChannels),
-      },
-      1,
-    );
+    const picture = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
-    const input = this.map('input', isImagenet ? first.bank : other(first.bank), picture, options.inputSize);
+    const input = this.map('input', isImagenet ? first.bank : other(first.bank), picture, this.options.inputSize);
     const conv = isImagenet ? this.map('stem', other(first.bank), entering, stemSize) : first;
-
-    const pixels = area(options.inputSize);
-    this.steps.push({
-      name: 'pack',
-      stage: 'input',
-      kernel: 'pack',
-      variant: plainVariant(),
-      bindings: { src: { at: 'external', name: 'tensor' }, dst: region('input') },
-      params: { pixels, channels: config.inChannels, dstPlane: input.plane },
-      workgroups: [Math.ceil(pixels / WORKGROUP), picture.quads, options.batch],
-      macs: 0,
-    });
-    this.stemConv(input, conv, entering);
-    if (isImagenet) this.maxPool(conv, first);
+    this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
+    if (isImagenet) this.steps.push(maxPoolStep(conv, first, context));
     this.tap('stem', first, 1);
     return input;
   }
 
-  private stemConv(input: FeatureMap, dst: FeatureMap, out: ChannelLayout): void {
-    const { config, options } = this;
-    const [kernel, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
-    const variant = stemVariant(kernel, stride, stemLanes(config.inChannels), out.quads, options.traits);
-    const [height, width] = dst.size;
-    const tilesX = Math.ceil(width / (variant.tile.TILE_X ?? 1));
-    const tiles = options.batch * height * tilesX;
-    this.steps.push({
-      name: 'stem',
-      stage: 'network',
-      kernel: 'stem',
-      variant,
-      bindings: {
-        src: region(input.name),
-        weights: weights('stem.weight'),
-        bias: weights('stem.bias'),
-        dst: region(dst.name),
-      },
-      params: {
-        width,
-        height,
-        srcWidth: input.size[1],
-        srcHeight: input.size[0],
-        tilesX,
-        tiles,
-        srcPlane: input.plane,
-        dstPlane: dst.plane,
-        inQuads: input.layout.quads,
-        outQuads: out.quads,
-        floor: config.stemNorm ? 0 : NO_FLOOR,
-      },
-      workgroups: [
-        Math.ceil(tiles / (variant.overrides.WORKGROUP ?? 1)),
-        Math.ceil(out.quads / (variant.tile.TILE_QUADS ?? 1)),
-        1,
-      ],
-      macs: options.batch * area(dst.size) * kernel * kernel * config.inChannels * config.initFeatures,
-    });
-  }
-
-  private maxPool(src: FeatureMap, dst: FeatureMap): void {
-    const pixels = this.options.batch * area(dst.size);
-    this.steps.push({
-      name: 'maxpool',
-      stage: 'network',
-      kernel: 'maxpool',
-      variant: plainVariant(),
-      bindings: { src: region(src.name), dst: region(dst.name) },
-      params: {
-        pixels,
-        width: dst.size[1],
-        height: dst.size[0],
-        srcWidth: src.size[1],
-        srcHeight: src.size[0],
-        srcPlane: src.plane,
-        dstPlane: dst.plane,
-      },
-      workgroups: [Math.ceil(pixels / WORKGROUP), src.layout.quads, 1],
-      macs: 0,
-    });
-  }
-
   private block(b: number, block: FeatureMap): void {
-    const width = bottleneckWidth(this.config);
-    const layers = this.config.blocks[b] ?? 0;
+    const { config, context } = this;
+    const width = bottleneckWidth(config);
+    const layers = config.blocks[b] ?? 0;
     const scratch =
       width === null || layers === 0
         ? null
-        : this.map(
-            `scratch${b + 1}`,
-            other(block.bank),
-            { parts: [{ channels: width, quad: 0 }], channels: width, quads: quadsFor(width) },
-            block.size,
-          );
+        : this.map(`scratch${b + 1}`, other(block.bank), layoutChannels([width]), block.size);
     for (let i = 0; i < layers; i++) {
       const name = `block${b + 1}.layer${i + 1}`;
       const read = prefixOf(block.layout, i + 1);
-      if (scratch) this.reduce(name, block, read, scratch);
-      this.conv(name, block, read, scratch);
+      if (scratch) this.steps.push(reduceStep(name, block, read, scratch, context));
+      this.steps.push(convStep(name, block, read, scratch, context));
     }
     this.tap(`block${b + 1}`, block);
-  }
-
-  /** BN-ReLU-1×1 of a bottleneck layer, block → scratch. */
-  private reduce(name: string, block: FeatureMap, read: ChannelLayout, scratch: FeatureMap): void {
-    const pixels = this.options.batch * area(block.size);
-    const { quads: outQuads, channels } = scratch.layout;
-    const shape = { pixels, width: block.size[1], inQuads: read.quads, outQuads };
-    const variant = gemmVariant(shape, this.options.traits);
-    this.steps.push({
-      name: `${name}.reduce`,
-      stage: 'network',
-      kernel: 'conv1x1',
-      variant,
-      bindings: {
-        src: region(block.name, 0, read.quads * block.plane * this.quadBytes),
-        weights: weights(`${name}.reduce.weight`),
-        norm: weights(`${name}.norm`),
-        bias: weights(`${name}.reduce.bias`),
-        dst: region(scratch.name),
-      },
-      params: { pixels, srcPlane: block.plane, dstPlane: scratch.plane, inQuads: read.quads, outQuads },
-      workgroups: gemmWorkgroups(pixels, outQuads, variant),
-      macs: pixels * read.channels * channels,
-    });
-  }
-
-  /** 3×3 into the layer's slice: from the scratch, or in nets without bottlenecks BN-ReLU-3×3 from the block itself. */
-  private conv(name: string, block: FeatureMap, read: ChannelLayout, scratch: FeatureMap | null): void {
-    const { options, config } = this;
-    const [height, width] = block.size;
-    const pixels = options.batch * area(block.size);
-    const src = scratch ?? { ...block, layout: read };
-    const outQuads = quadsFor(config.growthRate);
-    const shape = { pixels, width, inQuads: src.layout.quads, outQuads };
-    const variant = spatialVariant(shape, options.traits, scratch === null);
-    const tilesX = Math.ceil(width / (variant.tile.TILE_X ?? 1));
-    const tilesY = Math.ceil(height / (variant.tile.TILE_Y ?? 1));
-    const tiles = options.batch * tilesX * tilesY;
-    const readBytes = read.quads * block.plane * this.quadBytes;
-    this.steps.push({
-      name: `${name}.conv`,
-      stage: 'network',
-      kernel: 'conv3x3',
-      variant,
-      bindings: {
-        src: scratch ? region(scratch.name) : region(block.name, 0, readBytes),
-        weights: weights(`${name}.conv.weight`),
-        norm: weights(`${name}.norm`),
-        bias: weights(`${name}.conv.bias`),
-        dst: region(block.name, readBytes, outQuads * block.plane * this.quadBytes),
-      },
-      params: {
-        width,
-        height,
-        tilesX,
-        tilesY,
-        tiles,
-        srcPlane: src.plane,
-        dstPlane: block.plane,
-        inQuads: src.layout.quads,
-        outQuads,
-      },
-      workgroups: [
-        Math.ceil(tiles / (variant.overrides.WORKGROUP ?? 1)),
-        Math.ceil(outQuads / (variant.tile.TILE_QUADS ?? 1)),
-        1,
-      ],
-      macs: pixels * 9 * src.layout.channels * config.growthRate,
-    });
-  }
-
-  private transition(b: number, block: FeatureMap, next: FeatureMap): void {
-    const pixels = this.options.batch * area(next.size);
-    const out = prefixOf(next.layout, 1);
-    const shape = { pixels, width: next.size[1], inQuads: block.layout.quads, outQuads: out.quads };
-    const variant = gemmVariant(shape, this.options.traits);
-    const name = `transition${b + 1}`;
-    this.steps.push({
-      name,
-      stage: 'network',
-      kernel: 'transition',
-      variant,
-      bindings: {
-        src: region(block.name),
-        weights: weights(`${name}.weight`),
-        norm: weights(`${name}.norm`),
-        bias: weights(`${name}.bias`),
-        dst: region(next.name),
-      },
-      params: {
-        pixels,
-        width: next.size[1],
-        height: next.size[0],
-        srcWidth: block.size[1],
-        srcHeight: block.size[0],
-        srcPlane: block.plane,
-        dstPlane: next.plane,
-        inQuads: block.layout.quads,
-        outQuads: out.quads,
-      },
-      workgroups: gemmWorkgroups(pixels, out.quads, variant),
-      macs: pixels * block.layout.channels * out.channels,
-    });
   }
 
   private head(last: FeatureMap): void {
@@ -404,13 +217,4 @@ const RESULTS: ReadonlySet<string> = new Set(['pooled', 'logits', 'best', 'score
 function touches(step: Step | undefined, name: string): boolean {
   const sources = step ? Object.values(step.bindings) : [];
   return sources.some((source) => source.at === 'region' && source.name === name);
-}
-
-function gemmWorkgroups(
-  pixels: number,
-  outQuads: number,
-  variant: { tile: Readonly<Record<string, number>>; overrides: Readonly<Record<string, number>> },
-): [number, number, number] {
-  const perGroup = (variant.overrides.WORKGROUP ?? 1) * (variant.tile.TILE_PIXELS ?? 1);
-  return [Math.ceil(pixels / perGroup), Math.ceil(outQuads / (variant.tile.TILE_QUADS ?? 1)), 1];
 }

@@ -25,9 +25,6 @@ export interface Traits {
 export interface ConvShape {
   /** Output pixels of the whole batch. */
   readonly pixels: number;
-  /** Output width, for kernels whose tiles are rectangles. */
-  readonly width: number;
-  readonly inQuads: number;
   readonly outQuads: number;
 }
 

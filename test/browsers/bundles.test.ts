@@ -1,4 +1,4 @@
-/** The built bundles where users load them: a module, a plain script and a worker, in Chrome and Firefox; and the demo. */
+/** The built bundles where users load them: a module, a plain script and a worker, in Chrome and Firefox. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -80,37 +80,6 @@ for (const kind of ['chrome', 'firefox'] as const) {
       expect(Array.isArray(logits)).toBe(true);
       expect(relativeError(Array.isArray(logits) ? logits.map(Number) : [], expected)).toBeLessThan(1e-4);
       expect(complaints).toEqual([]);
-    });
-
-    it.runIf(kind === 'chrome')(
-      'the demo names a sample by keyboard, explains it, and survives a bad file',
-      async () => {
-        complaints.length = 0;
-        await page.goto(`${server.origin}/`);
-        await page.waitForFunction(
-          "document.querySelectorAll('#samples button').length > 3 && /ready/.test(document.getElementById('status').textContent)",
-        );
-        await page.focus('#samples li:first-child button');
-        await page.keyboard.press('Enter');
-        await page.waitForSelector('#answer li');
-        expect(await page.$eval('#answer li', (item) => item.textContent)).toMatch(/^airplane/);
-        await page.click('#heat');
-        await page.waitForFunction("document.getElementById('heat').checked");
-        expect(await page.$$eval('#arena svg rect', (boxes) => boxes.length)).toBeGreaterThan(5);
-        const file = await page.$('#file');
-        const input = await file?.toElement('input');
-        await input?.uploadFile(`${ROOT}README.md`);
-        await page.waitForFunction("document.getElementById('status').classList.contains('error')");
-        expect(complaints).toEqual([]);
-      },
-    );
-
-    it.runIf(kind === 'chrome')('the demo says what to do without WebGPU', async () => {
-      const bare = await browser.newPage();
-      await bare.evaluateOnNewDocument("Object.defineProperty(navigator, 'gpu', { value: undefined })");
-      await bare.goto(`${server.origin}/`);
-      await bare.waitForFunction("/no WebGPU/.test(document.getElementById('status').textContent)");
-      await bare.close();
     });
   });
 }

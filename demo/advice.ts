@@ -1,0 +1,75 @@
+/** What to do where WebGPU is missing: one row per browser, the reader's own first. */
+import { WebGPUUnavailableError } from 'densenet-webgpu';
+import { make, page } from './page.js';
+
+interface Row {
+  readonly browser: string;
+  /** Tells the browser by its user agent; only for the order of the rows. */
+  readonly agent: RegExp;
+  readonly advice: string;
+}
+
+/** Versions in which WebGPU is on by default. */
+const MISSING: readonly Row[] = [
+  {
+    browser: 'Safari',
+    agent: /iPhone|iPad|Version\/.*Safari/,
+    advice:
+      'Version 26 or newer (macOS Tahoe, iOS 26). In Safari 18: Settings, Apps, Safari, Advanced, Feature Flags, WebGPU.',
+  },
+  {
+    browser: 'Firefox',
+    agent: /Firefox/,
+    advice:
+      'Version 141 or newer on Windows, 145 or newer on a Mac with Apple silicon. Elsewhere: about:config, set dom.webgpu.enabled to true.',
+  },
+  {
+    browser: 'Chrome, Edge on Android',
+    agent: /Android.*Chrome/,
+    advice: 'Version 121 or newer, on Android 12 or newer.',
+  },
+  {
+    browser: 'Chrome, Edge on Linux',
+    agent: /Linux.*Chrome/,
+    advice: 'Open chrome://flags/#enable-unsafe-webgpu, choose Enabled, and restart the browser.',
+  },
+  { browser: 'Chrome, Edge', agent: /Chrome/, advice: 'Version 113 or newer, on Windows or macOS.' },
+];
+
+const NO_ADAPTER: readonly Row[] = [
+  {
+    browser: 'Chrome, Edge',
+    agent: /Chrome/,
+    advice:
+      'Settings, System: turn on graphics acceleration and restart. The page chrome://gpu says what the browser found; chrome://flags/#enable-unsafe-webgpu lets it use drivers that it holds back.',
+  },
+  {
+    browser: 'Firefox',
+    agent: /Firefox/,
+    advice: 'Settings, General, Performance: turn on hardware acceleration. The page about:support says what it found.',
+  },
+  { browser: 'Any', agent: /^$/, advice: 'Update the graphics driver. Remote desktops often have no GPU to offer.' },
+];
+
+const INSECURE: Row = {
+  browser: 'Address',
+  agent: /./,
+  advice:
+    'This page came over plain http from another computer, where no browser offers WebGPU: use https or localhost.',
+};
+
+/** Shows the rows that fit the error; for any other error, none. */
+export function advise(error: unknown): void {
+  if (!(error instanceof WebGPUUnavailableError)) return;
+  const rows = error.reason === 'no-webgpu' ? MISSING : NO_ADAPTER;
+  const here = rows.find(({ agent }) => agent.test(navigator.userAgent));
+  const sorted = [...(isSecureContext ? [] : [INSECURE]), ...rows.filter((row) => row === here), ...rows];
+  page.adviceList.replaceChildren(
+    ...[...new Set(sorted)].flatMap((row) => [
+      make('dt', { className: row === here ? 'here' : '' }, row.browser),
+      make('dd', {}, row.advice),
+    ]),
+  );
+  page.advice.hidden = false;
+  page.answerNote.textContent = 'Nothing can be named without WebGPU.';
+}

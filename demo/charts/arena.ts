@@ -1,0 +1,68 @@
+/** The arena over the steps: steps run to the right, bytes downwards, the two banks one below the other. */
+import type { NetworkPlan } from 'densenet-webgpu';
+import { bytes } from '../format.js';
+import { type Box, drawing, rectangle, svg } from './svg.js';
+import { usesOf } from './uses.js';
+
+const BANKS_HEIGHT = 250;
+const LABEL = 22;
+/** Of a monospaced character of a label. */
+const [CHARACTER, LINE] = [6.7, 14];
+
+export interface ArenaChart {
+  readonly element: SVGElement;
+  /** Puts the cursor on a step. */
+  point(step: number): void;
+  /** The step at a share of the width. */
+  stepAt(share: number): number;
+}
+
+/** @param width in CSS pixels, so that the letters keep their size on a phone */
+export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
+  const { regions, bankBytes, bytes: total } = plan.arena;
+  const count = plan.steps.length;
+  const column = width / count;
+  const scale = BANKS_HEIGHT / total;
+  const tops = [LABEL, 2 * LABEL + bankBytes[0] * scale] as const;
+  const height = 2 * LABEL + BANKS_HEIGHT;
+  const element = drawing(
+    width,
+    height,
+    `Arena of ${bytes(total)} in two banks over ${count} steps; the table below lists its regions`,
+  );
+  for (const bank of [0, 1] as const) {
+    const floor: Box = { x: 0, y: tops[bank], width, height: bankBytes[bank] * scale };
+    element.append(
+      svg('text', { x: 0, y: tops[bank] - 7 }, `bank ${bank}  ${bytes(bankBytes[bank])}`),
+      rectangle(floor, 'floor'),
+    );
+  }
+  const boxOf = (first: number, last: number, bank: 0 | 1, offset: number, size: number): Box => ({
+    x: first * column,
+    y: tops[bank] + offset * scale,
+    width: (last - first + 1) * column,
+    height: size * scale,
+  });
+  for (const { name, bank, offset, bytes: size, first, last } of regions) {
+    const title = `${name}: ${bytes(size)}, ${plan.steps[first]?.name} to ${plan.steps[last]?.name}`;
+    element.append(rectangle(boxOf(first, last, bank, offset, size), `bank${bank} idle`, title));
+  }
+  for (const s of plan.steps.keys()) {
+    for (const { bank, offset, bytes: size } of usesOf(plan, s)) {
+      const box = boxOf(s, s, bank, offset, size);
+      element.append(rectangle({ ...box, width: box.width - Math.min(1, column / 5) }, `bank${bank}`));
+    }
+  }
+  for (const { name, bank, offset, bytes: size, first, last } of regions) {
+    const { x, y, width: wide, height: tall } = boxOf(first, last, bank, offset, size);
+    const fits = wide > CHARACTER * name.length + 8 && tall > LINE;
+    if (fits) element.append(svg('text', { x: x + 4, y: y + LINE - 3, class: 'name' }, name));
+  }
+  const cursor = rectangle({ x: 0, y: LABEL - 4, width: column, height: height - LABEL + 2 }, 'cursor');
+  element.append(cursor);
+  return {
+    element,
+    point: (step) => cursor.setAttribute('x', String(step * column)),
+    stepAt: (share) => Math.min(count - 1, Math.max(0, Math.floor(share * count))),
+  };
+}

@@ -1,0 +1,38 @@
+/** GPU time of every step: one column each, in the order of execution. */
+import type { NetworkProfile } from 'densenet-webgpu';
+import { drawing, rectangle, svg } from './svg.js';
+
+const HEIGHT = 190;
+const TOP = 22;
+const FLOOR = HEIGHT - 4;
+
+/** Columns in the second colour. */
+const MARKED = 'conv3x3';
+
+/** @param width in CSS pixels */
+export function timesChart({ steps }: NetworkProfile, width: number): SVGElement {
+  const times = steps.map(({ microseconds }) => microseconds ?? 0);
+  const most = Math.max(1, ...times);
+  const column = width / steps.length;
+  const element = drawing(
+    width,
+    HEIGHT,
+    `GPU time of ${steps.length} steps, at most ${most.toFixed(0)} microseconds; the table below lists them`,
+  );
+  element.append(
+    svg('line', { x1: 0, x2: width, y1: TOP, y2: TOP, class: 'axis' }),
+    svg('line', { x1: 0, x2: width, y1: FLOOR, y2: FLOOR, class: 'axis' }),
+    svg('text', { x: 0, y: TOP - 7 }, `${most.toFixed(0)} µs`),
+    rectangle({ x: width - 150, y: 6, width: 10, height: 10 }, 'bank1'),
+    svg('text', { x: width - 135, y: TOP - 7 }, '3×3'),
+    rectangle({ x: width - 90, y: 6, width: 10, height: 10 }, 'bank0'),
+    svg('text', { x: width - 75, y: TOP - 7 }, 'the rest'),
+  );
+  for (const [s, { name, kernel }] of steps.entries()) {
+    const time = times[s] ?? 0;
+    const height = ((FLOOR - TOP) * time) / most;
+    const box = { x: s * column, y: FLOOR - height, width: column - Math.min(1, column / 5), height };
+    element.append(rectangle(box, kernel === MARKED ? 'bank1' : 'bank0', `${name} (${kernel}): ${time.toFixed(0)} µs`));
+  }
+  return element;
+}

@@ -1,0 +1,23 @@
+/** Figures as they are read. */
+
+const KIBI = 2 ** 10;
+const MEBI = 2 ** 20;
+
+export function bytes(count: number): string {
+  if (count < MEBI) return `${Math.round(count / KIBI)} KiB`;
+  return `${(count / MEBI).toFixed(count < 100 * MEBI ? 1 : 0)} MiB`;
+}
+
+/** Three digits and the thousand they belong to. */
+export function amount(count: number): string {
+  const units = ['', ' thousand', ' million', ' billion'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const value = count / 1000 ** power;
+  return `${power === 0 ? value : value.toPrecision(3)}${units[power]}`;
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+export function milliseconds(time: number): string {
+  return `${time.toFixed(time < 100 ? 1 : 0)} ms`;
+}

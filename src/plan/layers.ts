@@ -1,0 +1,213 @@
+/**
+ * The steps of the network's layers: stem, the two halves of a dense layer, transition. Each is a pure function of the
+ * maps that it reads and writes; the formula is in the kernel's header.
+ */
+import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
+import type { DenseNetConfig } from '../model/config.js';
+import { stemLanes } from '../weights/pack.js';
+import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
+import { region, type StepOf, weights } from './step.js';
+import { gemmVariant, plainVariant, spatialVariant, stemVariant, type Traits, type Variant } from './variants.js';
+
+/** What every layer's step depends on besides its maps. */
+export interface LayerContext {
+  readonly batch: number;
+  readonly traits: Traits;
+  readonly config: DenseNetConfig;
+}
+
+/** The most negative f32: `max` with it changes nothing. */
+const NO_FLOOR = -3.4028234663852886e38;
+
+type Workgroups = readonly [number, number, number];
+
+const tileOf = ({ tile }: Variant, name: string): number => tile[name] ?? 1;
+const workgroupOf = ({ overrides }: Variant): number => overrides.WORKGROUP ?? 1;
+
+/** One invocation per `items`, in rows of output tiles. */
+function workgroups(items: number, outQuads: number, variant: Variant): Workgroups {
+  return [Math.ceil(items / workgroupOf(variant)), Math.ceil(outQuads / tileOf(variant, 'TILE_QUADS')), 1];
+}
+
+/** An NCHW tensor into the input map. */
+export function packStep(dst: FeatureMap, { batch }: LayerContext): StepOf<'pack'> {
+  const pixels = area(dst.size);
+  return {
+    name: 'pack',
+    stage: 'input',
+    kernel: 'pack',
+    variant: plainVariant(),
+    bindings: { src: { at: 'external', name: 'tensor' }, dst: region(dst.name) },
+    params: { pixels, channels: dst.layout.channels, dstPlane: dst.plane },
+    workgroups: [Math.ceil(pixels / WORKGROUP), dst.layout.quads, batch],
+    macs: 0,
+  };
+}
+
+/** @param out the channels that it writes, the first of `dst` */
+export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, context: LayerContext): StepOf<'stem'> {
+  const { batch, config, traits } = context;
+  const [kernel, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
+  const variant = stemVariant(kernel, stride, stemLanes(config.inChannels), out.quads, traits);
+  const [height, width] = dst.size;
+  const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
+  const tiles = batch * height * tilesX;
+  return {
+    name: 'stem',
+    stage: 'network',
+    kernel: 'stem',
+    variant,
+    bindings: {
+      src: region(src.name),
+      weights: weights('stem.weight'),
+      bias: weights('stem.bias'),
+      dst: region(dst.name),
+    },
+    params: {
+      width,
+      height,
+      srcWidth: src.size[1],
+      srcHeight: src.size[0],
+      tilesX,
+      tiles,
+      srcPlane: src.plane,
+      dstPlane: dst.plane,
+      inQuads: src.layout.quads,
+      outQuads: out.quads,
+      floor: config.stemNorm ? 0 : NO_FLOOR,
+    },
+    workgroups: workgroups(tiles, out.quads, variant),
+    macs: batch * area(dst.size) * kernel * kernel * src.layout.channels * out.channels,
+  };
+}
+
+export function maxPoolStep(src: FeatureMap, dst: FeatureMap, { batch }: LayerContext): StepOf<'maxpool'> {
+  const pixels = batch * area(dst.size);
+  return {
+    name: 'maxpool',
+    stage: 'network',
+    kernel: 'maxpool',
+    variant: plainVariant(),
+    bindings: { src: region(src.name), dst: region(dst.name) },
+    params: { pixels, ...sizes(src, dst), srcPlane: src.plane, dstPlane: dst.plane },
+    workgroups: [Math.ceil(pixels / WORKGROUP), src.layout.quads, 1],
+    macs: 0,
+  };
+}
+
+/** BN-ReLU-1×1 of a bottleneck layer: the channels `read` of a block → scratch. */
+export function reduceStep(
+  name: string,
+  block: FeatureMap,
+  read: ChannelLayout,
+  scratch: FeatureMap,
+  { batch, traits }: LayerContext,
+): StepOf<'conv1x1'> {
+  const pixels = batch * area(block.size);
+  const { quads: outQuads, channels } = scratch.layout;
+  const variant = gemmVariant({ pixels, outQuads }, traits);
+  return {
+    name: `${name}.reduce`,
+    stage: 'network',
+    kernel: 'conv1x1',
+    variant,
+    bindings: {
+      src: region(block.name, 0, read.quads * block.quadBytes),
+      weights: weights(`${name}.reduce.weight`),
+      norm: weights(`${name}.norm`),
+      bias: weights(`${name}.reduce.bias`),
+      dst: region(scratch.name),
+    },
+    params: { pixels, srcPlane: block.plane, dstPlane: scratch.plane, inQuads: read.quads, outQuads },
+    workgroups: workgroups(Math.ceil(pixels / tileOf(variant, 'TILE_PIXELS')), outQuads, variant),
+    macs: pixels * read.channels * channels,
+  };
+}
+
+/**
+ * 3×3 into the layer's slice, behind the channels `read`: from the scratch, or in nets without bottlenecks
+ * BN-ReLU-3×3 from the block itself.
+ */
+export function convStep(
+  name: string,
+  block: FeatureMap,
+  read: ChannelLayout,
+  scratch: FeatureMap | null,
+  { batch, config, traits }: LayerContext,
+): StepOf<'conv3x3'> {
+  const [height, width] = block.size;
+  const pixels = batch * area(block.size);
+  const src = scratch ?? { ...block, layout: read };
+  const outQuads = quadsFor(config.growthRate);
+  const variant = spatialVariant({ pixels, outQuads }, traits, scratch === null);
+  const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
+  const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
+  const tiles = batch * tilesX * tilesY;
+  const readBytes = read.quads * block.quadBytes;
+  return {
+    name: `${name}.conv`,
+    stage: 'network',
+    kernel: 'conv3x3',
+    variant,
+    bindings: {
+      src: scratch ? region(scratch.name) : region(block.name, 0, readBytes),
+      weights: weights(`${name}.conv.weight`),
+      norm: weights(`${name}.norm`),
+      bias: weights(`${name}.conv.bias`),
+      dst: region(block.name, readBytes, outQuads * block.quadBytes),
+    },
+    params: {
+      width,
+      height,
+      tilesX,
+      tilesY,
+      tiles,
+      srcPlane: src.plane,
+      dstPlane: block.plane,
+      inQuads: src.layout.quads,
+      outQuads,
+    },
+    workgroups: workgroups(tiles, outQuads, variant),
+    macs: pixels * 9 * src.layout.channels * config.growthRate,
+  };
+}
+
+/** @param name of its weights, `transition1` … */
+export function transitionStep(
+  name: string,
+  block: FeatureMap,
+  next: FeatureMap,
+  { batch, traits }: LayerContext,
+): StepOf<'transition'> {
+  const pixels = batch * area(next.size);
+  const out = prefixOf(next.layout, 1);
+  const variant = gemmVariant({ pixels, outQuads: out.quads }, traits);
+  return {
+    name,
+    stage: 'network',
+    kernel: 'transition',
+    variant,
+    bindings: {
+      src: region(block.name),
+      weights: weights(`${name}.weight`),
+      norm: weights(`${name}.norm`),
+      bias: weights(`${name}.bias`),
+      dst: region(next.name),
+    },
+    params: {
+      pixels,
+      ...sizes(block, next),
+      srcPlane: block.plane,
+      dstPlane: next.plane,
+      inQuads: block.layout.quads,
+      outQuads: out.quads,
+    },
+    workgroups: workgroups(Math.ceil(pixels / tileOf(variant, 'TILE_PIXELS')), out.quads, variant),
+    macs: pixels * block.layout.channels * out.channels,
+  };
+}
+
+/** Parameters of the kernels that make a map of another size. */
+function sizes(src: FeatureMap, dst: FeatureMap) {
+  return { width: dst.size[1], height: dst.size[0], srcWidth: src.size[1], srcHeight: src.size[0] };
+}

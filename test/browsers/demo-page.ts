@@ -1,0 +1,96 @@
+/** The demo page as a visitor has it: the built page in Chrome, from the server of `npm start`. */
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'puppeteer-core';
+import { launchBrowser } from '../../src/cli/browser.js';
+import { DEMO } from '../../src/cli/serve.js';
+import { type RunningServer, startServer } from '../../src/cli/server.js';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Demo {
+  readonly browser: Browser;
+  readonly server: RunningServer;
+}
+
+/** @param files served beside the page, for the tests to drop on it */
+export async function openDemo(files: ReadonlyMap<string, Uint8Array> = new Map()): Promise<Demo> {
+  return { browser: await launchBrowser('chrome'), server: await startServer({ ...DEMO, files }) };
+}
+
+export async function closeDemo(demo: Demo | undefined): Promise<void> {
+  await demo?.browser.close();
+  await demo?.server.close();
+}
+
+export interface Visit {
+  readonly page: Page;
+  /** Console errors, uncaught errors, violations of the CSP and requests to anywhere else: there should be none. */
+  readonly complaints: string[];
+}
+
+export interface VisitOptions {
+  readonly width?: number;
+  readonly height?: number;
+  readonly scale?: number;
+  readonly dark?: boolean;
+  /** Run in the page ahead of its own scripts. */
+  readonly before?: string;
+}
+
+export async function visit({ browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
+  const { width = 1120, height = 900, scale = 1, dark = false, before } = options;
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  // Chrome reports each violation of the CSP as an error on the console.
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${server.origin}/`) && !url.startsWith('blob:')) complaints.push(`request to ${url}`);
+  });
+  await page.setViewport({ width, height, deviceScaleFactor: scale });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+  if (before) await page.evaluateOnNewDocument(before);
+  await page.goto(`${server.origin}/`);
+  return { page, complaints };
+}
+
+/** Waits for the answer to a picture, which the page finds by itself for its first sample. */
+export async function answered(page: Page, label: string): Promise<void> {
+  await page.waitForFunction(
+    (wanted) => document.querySelector('#answer li')?.textContent?.startsWith(wanted) ?? false,
+    {},
+    label,
+  );
+}
+
+export const textOf = (page: Page, selector: string): Promise<string> =>
+  page.$eval(selector, (element) => element.textContent ?? '');
+
+/** Waits until the status line says something like `pattern`, and gives it. */
+export async function said(page: Page, pattern: RegExp): Promise<string> {
+  const matches = (source: string) => new RegExp(source).test(document.getElementById('status')?.textContent ?? '');
+  await page.waitForFunction(matches, {}, pattern.source).catch(async (cause) => {
+    throw new Error(`the page says "${await textOf(page, '#status')}", not ${pattern}`, { cause });
+  });
+  return textOf(page, '#status');
+}
+
+/** As if a file of the server had been dropped on, or pasted into, the page. */
+export async function bring(page: Page, how: 'drop' | 'paste', url: string, name: string, type = ''): Promise<void> {
+  await page.evaluate(
+    async (event, source, fileName, fileType) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([await (await fetch(source)).arrayBuffer()], fileName, { type: fileType }));
+      document.body.dispatchEvent(
+        event === 'drop'
+          ? new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true })
+          : new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true }),
+      );
+    },
+    how,
+    url,
+    name,
+    type,
+  );
+}

@@ -1,0 +1,172 @@
+/** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findBrowser } from '../../src/cli/installed-browsers.js';
+import { answered, bring, closeDemo, type Demo, openDemo, ROOT, said, textOf, type Visit, visit } from './demo-page.js';
+
+interface Sample {
+  readonly file: string;
+  readonly title: string;
+}
+
+const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
+const FILES = new Map<string, Uint8Array>([
+  ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
+  ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
+]);
+
+/** A camera that films a sample picture. */
+const CAMERA = `navigator.mediaDevices.getUserMedia = async () => {
+  const picture = await createImageBitmap(await (await fetch('/samples/frog.png')).blob());
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  const draw = () => { canvas.getContext('2d').drawImage(picture, 0, 0); requestAnimationFrame(draw); };
+  draw();
+  return canvas.captureStream(10);
+}`;
+
+describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
+  let demo: Demo;
+  let open: Visit | null = null;
+
+  beforeAll(async () => {
+    demo = await openDemo(FILES);
+  });
+  afterEach(async () => {
+    const complaints = open?.complaints ?? [];
+    await open?.page.close();
+    open = null;
+    expect(complaints).toEqual([]);
+  });
+  afterAll(() => closeDemo(demo));
+
+  async function ready(before = ''): Promise<Visit['page']> {
+    open = await visit(demo, { before });
+    await said(open.page, /The default model is ready/);
+    await answered(open.page, 'airplane');
+    return open.page;
+  }
+
+  it('names its samples, each by its class, and says how long it took on what', async () => {
+    const page = await ready();
+    for (const [s, { title }] of SAMPLES.entries()) {
+      await page.click(`#samples li:nth-child(${s + 1}) button`);
+      await answered(page, title.split(' ').at(-1) ?? '');
+    }
+    expect(SAMPLES.length).toBeGreaterThanOrEqual(6);
+    expect(await textOf(page, '#milliseconds')).toMatch(/^\d+(\.\d)? ms$/);
+    expect(await textOf(page, '#facts')).toMatch(/Memory.*MiB on the GPU.*Adapter\S+/);
+  });
+
+  it('can be used by keyboard alone', async () => {
+    const page = await ready();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the picture');
+    await page.keyboard.press('Enter');
+    const tabTo = async (selector: string) => {
+      for (let presses = 0; presses < 30; presses++) {
+        await page.keyboard.press('Tab');
+        if (await page.$eval(selector, (element) => element === document.activeElement)) return;
+      }
+      throw new Error(`30 presses of Tab do not lead to ${selector}`);
+    };
+    await tabTo('#heat');
+    await tabTo('#samples li:nth-child(6) button');
+    await page.keyboard.press('Enter');
+    await answered(page, 'bird');
+    await tabTo('#answer li:nth-child(2) button');
+    await page.keyboard.press('Space');
+    await page.waitForSelector('#answer li:nth-child(2) button[aria-pressed="true"]:focus');
+    expect(await page.$eval('#view', (view) => view.getAttribute('aria-label'))).toMatch(/evidence for airplane/);
+    await tabTo('#step');
+    const before = await textOf(page, '#step-text');
+    await page.keyboard.press('ArrowRight');
+    expect(await textOf(page, '#step-text')).not.toBe(before);
+  });
+
+  it('shows the evidence for the class that is pressed, and takes it away again', async () => {
+    const page = await ready();
+    const pixels = () => page.$eval('#view', (view) => (view instanceof HTMLCanvasElement ? view.toDataURL() : ''));
+    const bare = await pixels();
+    await page.click('#answer li:first-child button');
+    await page.waitForSelector('#answer li:first-child button[aria-pressed="true"]');
+    expect(await page.$eval('#heat', (box) => box instanceof HTMLInputElement && box.checked)).toBe(true);
+    expect(await pixels()).not.toBe(bare);
+    await page.click('#answer li:first-child button');
+    await page.waitForSelector('#answer li:first-child button[aria-pressed="false"]');
+    expect(await pixels()).toBe(bare);
+  });
+
+  it('takes a picture that is pasted or dropped', async () => {
+    const page = await ready();
+    await bring(page, 'paste', '/samples/ship.png', 'pasted.png', 'image/png');
+    await answered(page, 'ship');
+    await bring(page, 'drop', '/samples/frog.png', 'dropped.png', 'image/png');
+    await answered(page, 'frog');
+    expect(await textOf(page, '#caption')).toBe('dropped.png.');
+  });
+
+  it('of several pictures in a row answers for the last', async () => {
+    const page = await ready();
+    await page.evaluate(() => {
+      for (const button of document.querySelectorAll<HTMLElement>('#samples button')) button.click();
+    });
+    await answered(page, SAMPLES.at(-1)?.title.split(' ').at(-1) ?? '');
+    await page.waitForFunction("/Nagasaki/.test(document.getElementById('caption').textContent)");
+    expect(await page.$$eval('#samples button[aria-pressed="true"]', (pressed) => pressed.length)).toBe(1);
+  });
+
+  it('runs a PyTorch checkpoint and a safetensors model that are dropped on it', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
+    await said(page, /mine\.pth is ready/);
+    await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
+    expect(await textOf(page, '#facts')).toMatch(/prepared as for cifar10/);
+    await bring(page, 'drop', '/weights/default.safetensors', 'again.safetensors');
+    await said(page, /again\.safetensors is ready/);
+    await answered(page, 'airplane');
+    expect(await textOf(page, '#facts')).not.toMatch(/prepared as/);
+  });
+
+  it('says what is wrong with a bad picture and a bad model, and keeps what it had', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/broken', 'bad.png', 'image/png');
+    expect(await said(page, /bad\.png/)).toMatch(/no picture that this browser can decode: try a JPEG, PNG or WebP/);
+    await bring(page, 'drop', '/test/broken', 'bad.safetensors');
+    expect(await said(page, /bad\.safetensors" is/)).toMatch(/none of the checkpoint formats/);
+    expect(await page.$eval('#status', (status) => status.classList.contains('error'))).toBe(true);
+    expect(await page.$eval('#progress', (progress) => progress.hasAttribute('hidden'))).toBe(true);
+    await page.click('#samples li:nth-child(2) button');
+    await answered(page, 'ship');
+    await said(page, /The default model is ready/);
+  });
+
+  it('names what the camera films, until it is stopped', async () => {
+    const page = await ready(CAMERA);
+    await page.click('#camera');
+    await answered(page, 'frog');
+    expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('true');
+    await page.click('#camera');
+    await page.waitForSelector('#camera[aria-pressed="false"]');
+    await page.click('#samples li:nth-child(2) button');
+    await answered(page, 'ship');
+  });
+
+  it('says why there is no camera', async () => {
+    const refuse = `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }`;
+    const page = await ready(refuse);
+    await page.click('#camera');
+    await said(page, /the camera was refused: allow it/);
+  });
+
+  it('draws the arena and the time of every step', async () => {
+    const page = await ready();
+    const steps = await page.$eval('#step', (step) => Number(step.getAttribute('max')) + 1);
+    expect(await page.$$eval('#arena rect', (boxes) => boxes.length)).toBeGreaterThan(2 * steps);
+    expect(await page.$$eval('#regions tbody tr', (rows) => rows.length)).toBeGreaterThan(5);
+    await page.click('#measure');
+    await page.waitForFunction("/One whole call/.test(document.getElementById('measure-note').textContent)");
+    const isTimed = !/no GPU timestamps/.test(await textOf(page, '#measure-note'));
+    expect(await page.$$eval('#times svg', (charts) => charts.length)).toBe(isTimed ? 1 : 0);
+  });
+});
