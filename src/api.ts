@@ -45,6 +45,8 @@ export interface Prediction {
   readonly label: string;
   /** Softmax over the classes, or the class's own sigmoid for multi-label models. */
   readonly probability: number;
+  /** Whether `probability` reaches the class's threshold, where the model file has one. */
+  readonly present?: boolean;
 }
 
 /** NCHW, row-major; or the same on the GPU (usage `COPY_SRC`). */

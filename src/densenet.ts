@@ -115,7 +115,7 @@ export class DenseNet {
       passes: [pass('network', 'scores')],
       outputs: (made) => (count <= made.plan.top ? ['best'] : ['best', 'scores']),
     });
-    const predictions = predictionsOf(executable.plan, bytesOf(results, 0), results[1] ?? EMPTY, count, this.labels);
+    const predictions = predictionsOf(executable.plan, bytesOf(results, 0), results[1] ?? EMPTY, count, this.metadata);
     return Array.isArray(images) ? predictions : (predictions[0] ?? []);
   }
 
@@ -155,7 +155,7 @@ export class DenseNet {
       outputs: () => ['best', 'heat'],
     });
     const { plan } = executable;
-    const [best] = predictionsOf(plan, bytesOf(results, 0), EMPTY, 1, this.labels)[0] ?? [];
+    const [best] = predictionsOf(plan, bytesOf(results, 0), EMPTY, 1, this.metadata)[0] ?? [];
     const index = classIndex ?? best?.index ?? 0;
     const [height, width] = plan.finalSize;
     const heat = bytesOf(results, 1);

@@ -2,6 +2,7 @@
 import type { Prediction, TapResult } from './api.js';
 import { PrecisionOverflowError } from './errors.js';
 import { type ChannelLayout, channelSlots } from './model/channels.js';
+import type { ModelMetadata } from './model/model.js';
 import type { NetworkPlan, Tap } from './plan/network.js';
 import { toFloat32 } from './weights/tensor.js';
 
@@ -75,18 +76,20 @@ export function predictionsOf(
   best: Uint8Array,
   scores: Uint8Array,
   count: number,
-  labels: readonly string[] | null,
+  { labels, thresholds }: ModelMetadata,
 ): Prediction[][] {
   const ranked = count <= plan.top ? rankedByGpu(plan, best) : rankedHere(plan, scores);
   return ranked.map((row) =>
     row.slice(0, count).map(({ index, probability }) => {
       if (index >= plan.config.classes || !Number.isFinite(probability)) throw overflow(plan);
-      return { index, label: labels?.[index] ?? `class ${index}`, probability };
+      const threshold = thresholds?.[index];
+      const present = typeof threshold === 'number' ? { present: probability >= threshold } : {};
+      return { index, label: labels?.[index] ?? `class ${index}`, probability, ...present };
     }),
   );
 }
 
-type Ranked = Omit<Prediction, 'label'>;
+type Ranked = Pick<Prediction, 'index' | 'probability'>;
 
 function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
   const view = new DataView(best.buffer, best.byteOffset, best.byteLength);

@@ -62,9 +62,9 @@ function report(outcomes: readonly Outcome[], runner: Runner, model: string, jso
   for (const outcome of outcomes) {
     if ('error' in outcome) continue;
     print(`\n${basename(outcome.image)}  (${outcome.milliseconds.toFixed(1)} ms)`);
-    for (const { label, probability } of outcome.top) {
+    for (const { label, probability, present } of outcome.top) {
       const bar = '█'.repeat(Math.round(probability * 30)).padEnd(30, '·');
-      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}`);
+      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}${present ? '  (present)' : ''}`);
     }
   }
   print(

@@ -4,17 +4,18 @@ import { ModelFormatError } from '../errors.js';
 import { parsePreprocess } from '../image/parse.js';
 import { PRESETS, presetOf } from '../image/presets.js';
 import type { PreprocessSpec } from '../image/spec.js';
-import { importCheckpoint } from '../import/index.js';
+import { type ImportedCheckpoint, importCheckpoint } from '../import/index.js';
 import type { ModelMetadata } from '../model/model.js';
 import { writeModel } from '../weights/model-file.js';
 import { type Command, kilobytes, note, oneOf, parse, print, printJson, UsageError } from './command.js';
 import { readModelBytes } from './files.js';
 
 const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
-       [--dtype f32|f16] [--concat old-first|new-first] [--epsilon X] [--key NAME] [--name TEXT] [--provenance TEXT] [--licence TEXT]
+       [--thresholds P|P,P,…] [--dtype f32|f16] [--concat old-first|new-first] [--epsilon X] [--key NAME] [--name TEXT] [--provenance TEXT] [--licence TEXT]
 
 --labels      a text file with one class name per line, or a JSON array
 --preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
+--thresholds  multi-label: the probability from which on a class is present, one for all or one for each
 --concat      new-first for nets that put new features in front of the old
 --key         which dict of a file that holds several networks`;
 
@@ -24,6 +25,7 @@ const OPTIONS = {
   labels: TEXT,
   preprocess: TEXT,
   activation: TEXT,
+  thresholds: TEXT,
   dtype: TEXT,
   concat: TEXT,
   epsilon: TEXT,
@@ -49,12 +51,10 @@ export const importCommand: Command = {
       ...(concat === undefined ? {} : { concat }),
       ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
     });
-    const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid']);
     const metadata: ModelMetadata = {
-      ...imported.metadata,
+      ...scoring(imported, values.activation, values.thresholds),
       ...(values.labels === undefined ? {} : { labels: labelsFrom(values.labels) }),
       ...(values.preprocess === undefined ? {} : { preprocess: preprocessFrom(values.preprocess) }),
-      ...(activation === undefined ? {} : { activation }),
       ...(values.name === undefined ? {} : { name: values.name }),
       ...(values.provenance === undefined ? {} : { provenance: values.provenance }),
       ...(values.licence === undefined ? {} : { licence: values.licence }),
@@ -69,7 +69,7 @@ export const importCommand: Command = {
 function report(
   output: string,
   bytes: number,
-  { config, source }: Awaited<ReturnType<typeof importCheckpoint>>,
+  { config, source }: ImportedCheckpoint,
   metadata: ModelMetadata,
   json: boolean,
 ): void {
@@ -83,6 +83,26 @@ function report(
   );
   if (!metadata.preprocess) note('No preprocessing is known, so it takes tensors only: add --preprocess for pictures.');
   if (!metadata.labels) note('No class names are known: add --labels FILE.');
+}
+
+/** The imported metadata with what the options say of the scores. Thresholds are those of a multi-label network. */
+function scoring({ metadata, config }: ImportedCheckpoint, activation?: string, list?: string): ModelMetadata {
+  const chosen = oneOf('activation', activation, ['softmax', 'sigmoid']);
+  if (list !== undefined) {
+    if (chosen === 'softmax') throw new UsageError('--thresholds goes with --activation sigmoid');
+    return { ...metadata, activation: 'sigmoid', thresholds: thresholdsFrom(list, config.classes) };
+  }
+  const { thresholds, ...rest } = metadata;
+  if (chosen === 'softmax') return { ...rest, activation: chosen };
+  return { ...metadata, ...(chosen === undefined ? {} : { activation: chosen }) };
+}
+
+function thresholdsFrom(list: string, classes: number): number[] {
+  const values = list.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const isRight = values.every((value) => value >= 0 && value <= 1);
+  if (isRight && values.length === 1) return Array<number>(classes).fill(values[0] ?? 0);
+  if (isRight && values.length === classes) return values;
+  throw new UsageError(`--thresholds is ${list}; it must be one number from 0 to 1, or ${classes} with commas between`);
 }
 
 function positive(option: string, text: string): number {

@@ -1,5 +1,7 @@
 /** `verify`: a model's every stage against the numbers of the framework it comes from. */
 import { ModelFormatError } from '../errors.js';
+import { tapsOldFirst } from '../import/concat-order.js';
+import { readModel } from '../weights/model-file.js';
 import { readSafetensors } from '../weights/safetensors.js';
 import { type TensorMap, toFloat32 } from '../weights/tensor.js';
 import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
@@ -34,9 +36,9 @@ export const verify: Command = {
     if (!values.reference) throw new UsageError('verify needs --reference REF.safetensors');
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
-    const reference = readSafetensors(await readModelBytes(values.reference)).tensors;
-    const { data, shape } = inputOf(reference, values.reference);
     const model = await readModelBytes(path);
+    const reference = referenceFor(model, readSafetensors(await readModelBytes(values.reference)).tensors);
+    const { data, shape } = inputOf(reference, values.reference);
     note(`Starting WebGPU (${backend}) …`);
     const runner = await openRunner(backend, model, { precision });
     try {
@@ -60,6 +62,12 @@ export const verify: Command = {
     }
   },
 };
+
+/** The reference in the model's order of channels. @throws what `readModel` throws, before a GPU is asked for */
+function referenceFor(model: Uint8Array, reference: TensorMap): TensorMap {
+  const { folded, metadata } = readModel(model);
+  return metadata.concat === 'new-first' ? tapsOldFirst(reference, folded.config) : reference;
+}
 
 function inputOf(reference: TensorMap, path: string) {
   const input = reference.get('input');

@@ -1,6 +1,7 @@
 /**
  * Some code bases concatenate a layer's *new* features in front of the old ones. Shapes do not show it; the user says
- * it, and the weights are permuted here so that the runtime knows one order only: old first.
+ * it, and the weights are permuted here so that the runtime knows one order only: old first. What the source framework
+ * computed is permuted likewise when it is compared.
  */
 import type { DenseNetConfig } from '../model/config.js';
 import { blockInputs, names } from '../model/tensors.js';
@@ -12,16 +13,14 @@ import { DTYPE_BYTES, elementCount, type Tensor, type TensorMap } from '../weigh
  */
 export function oldFeaturesFirst(tensors: TensorMap, config: DenseNetConfig): TensorMap {
   const out = new Map(tensors);
-  const inputs = blockInputs(config);
   for (const [index, layers] of config.blocks.entries()) {
     const b = index + 1;
-    const channels = inputs[index] ?? 0;
     for (let i = 1; i <= layers; i++) {
-      const order = positions(channels, config.growthRate, i - 1);
+      const order = positions(config, index, i - 1);
       permuteNorm(out, names.layer(b, i, 'norm1'), order);
       permuteInputs(out, names.layer(b, i, 'conv1'), order);
     }
-    const order = positions(channels, config.growthRate, layers);
+    const order = positions(config, index, layers);
     const isLast = b === config.blocks.length;
     permuteNorm(out, isLast ? names.finalNorm : names.transition(b, 'norm'), order);
     permuteInputs(out, isLast ? names.classifier : names.transition(b, 'conv'), order);
@@ -29,8 +28,30 @@ export function oldFeaturesFirst(tensors: TensorMap, config: DenseNetConfig): Te
   return out;
 }
 
-/** For each channel in old-first order, where it stands in new-first order: layer `l`'s of `layers` from the end. */
-function positions(channels: number, growth: number, layers: number): number[] {
+/**
+ * @param taps what a net that concatenates new features first computed: `block1`…, `final`, `pooled` and others
+ * @returns the same with their channels in the order that the permuted network computes them
+ */
+export function tapsOldFirst(taps: TensorMap, config: DenseNetConfig): TensorMap {
+  const out = new Map(taps);
+  for (const [index, layers] of config.blocks.entries()) {
+    const isLast = index === config.blocks.length - 1;
+    const order = positions(config, index, layers);
+    for (const name of [`block${index + 1}`, ...(isLast ? ['final', 'pooled'] : [])]) {
+      const tap = taps.get(name);
+      if (tap?.shape[1] === order.length) out.set(name, permute(tap, 1, order));
+    }
+  }
+  return out;
+}
+
+/**
+ * For each channel behind `layers` layers of a block in old-first order, where it stands in new-first order: what
+ * layer `l` added stands `layers - 1 - l` additions from the front, and what entered the block behind them all.
+ */
+function positions(config: DenseNetConfig, index: number, layers: number): number[] {
+  const growth = config.growthRate;
+  const channels = blockInputs(config)[index] ?? 0;
   const old = Array.from({ length: channels }, (_, c) => layers * growth + c);
   const grown = Array.from({ length: layers }, (_, l) =>
     Array.from({ length: growth }, (_, c) => (layers - 1 - l) * growth + c),

@@ -2,14 +2,16 @@
  * Any checkpoint → canonical tensors and what the file says about them. Never part of the runtime bundle; works in
  * Node and in a browser's worker. The decoders are loaded when a file needs them.
  */
-import { ModelFormatError } from '../errors.js';
+import { ModelFormatError, ModelShapeError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
 import { decodeMetadata } from '../weights/metadata.js';
-import { interpretTensors } from '../weights/model-file.js';
+import { type Interpretation, interpretTensors } from '../weights/model-file.js';
 import { readSafetensors } from '../weights/safetensors.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { oldFeaturesFirst } from './concat-order.js';
+import { explainMisfit } from './misfit.js';
+import { operatingPoints } from './operating-points.js';
 
 export interface ImportOptions {
   /** Which dict to take, where a PyTorch file holds several networks. */
@@ -49,10 +51,25 @@ export async function importCheckpoint(
   const format = sniff(bytes, fileName);
   const decoded = await decode(format, bytes, options);
   const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
-  const metadata = { ...decoded.metadata, ...(bnEpsilon === undefined ? {} : { bnEpsilon }) };
-  const { canonical, config, scheme } = interpretTensors(decoded.tensors, metadata);
-  const tensors = options.concat === 'new-first' ? oldFeaturesFirst(canonical, config) : canonical;
+  // A model file that says new-first has been through here: its weights are permuted already.
+  const isNewFirst = options.concat === 'new-first' && decoded.metadata.concat === undefined;
+  const metadata: ModelMetadata = {
+    ...operatingPoints(decoded.tensors),
+    ...decoded.metadata,
+    ...(bnEpsilon === undefined ? {} : { bnEpsilon }),
+    ...(isNewFirst ? { concat: 'new-first' } : {}),
+  };
+  const { canonical, config, scheme } = interpret(decoded.tensors, metadata);
+  const tensors = isNewFirst ? oldFeaturesFirst(canonical, config) : canonical;
   return { tensors, config, metadata, source: { format, scheme, fileName } };
+}
+
+function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
+  try {
+    return interpretTensors(tensors, metadata);
+  } catch (error) {
+    throw error instanceof ModelShapeError ? explainMisfit(error, tensors) : error;
+  }
 }
 
 async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {

@@ -28,24 +28,36 @@ export function deriveConfig(shapes: ShapeMap, options: DeriveOptions = {}): Den
   return config;
 }
 
-/** The config that the tensors point to; where they are missing, the paper's value, for the check to complain about. */
+/** The config that most tensors point to; where they are missing, the paper's value, for the check to complain about. */
 function guessConfig(shapes: ShapeMap, bnEpsilon: number): DenseNetConfig {
   const blocks = layersPerBlock(shapes);
-  const dimension = (name: string, axis: number) => shapes.get(`${name}.weight`)?.[axis];
-  const kernel = dimension(names.stemConv, 2) ?? 7;
-  if (kernel !== 7 && kernel !== 3) throw unknownStem(shapes.get(`${names.stemConv}.weight`) ?? []);
-  const stem = kernel === 7 ? 'imagenet' : 'cifar';
-  const width = dimension(names.layer(1, 1, 'conv1'), 0) ?? 128;
-  const isPlain = dimension(names.layer(1, 1, 'conv1'), 2) === 3;
-  const growthRate = isPlain ? width : (dimension(names.layer(1, 1, 'conv2'), 0) ?? Math.ceil(width / 4));
-  const initFeatures = dimension(names.stemConv, 0) ?? dimension(names.layer(1, 1, 'norm1'), 0) ?? 2 * growthRate;
+  const dimension = (module: string, axis: number, leaf = 'weight') => shapes.get(`${module}.${leaf}`)?.[axis];
+  /** An axis of the same convolution in every layer. */
+  const inLayers = (part: 'conv1' | 'conv2', axis: number) =>
+    blocks.flatMap((layers, b) =>
+      Array.from({ length: layers }, (_, i) => dimension(names.layer(b + 1, i + 1, part), axis)),
+    );
+  const width = majority(inLayers('conv1', 0)) ?? 128;
+  const isPlain = majority(inLayers('conv1', 2)) === 3;
+  const growthRate = isPlain ? width : (majority(inLayers('conv2', 0)) ?? Math.ceil(width / 4));
+  /** What enters a block: what the convolution before puts out, and what each layer's first norm says. */
+  const entering = (b: number, before: string) =>
+    majority([
+      dimension(before, 0),
+      ...Array.from({ length: blocks[b] ?? 0 }, (_, i) => {
+        const channels = dimension(names.layer(b + 1, i + 1, 'norm1'), 0, 'running_mean');
+        return channels && channels - i * growthRate;
+      }),
+    ]);
+  const initFeatures = entering(0, names.stemConv) ?? 2 * growthRate;
   const transitions: number[] = [];
   let channels = initFeatures;
   for (const [index, layers] of blocks.slice(0, -1).entries()) {
     channels += layers * growthRate;
-    channels = dimension(names.transition(index + 1, 'conv'), 0) ?? Math.floor(channels / 2);
+    channels = entering(index + 1, names.transition(index + 1, 'conv')) ?? Math.floor(channels / 2);
     transitions.push(channels);
   }
+  const stem = dimension(names.stemConv, 2) === 3 ? 'cifar' : 'imagenet';
   return {
     stem,
     stemNorm: stem === 'imagenet' || shapes.has(`${names.stemNorm}.running_mean`),
@@ -60,16 +72,27 @@ function guessConfig(shapes: ShapeMap, bnEpsilon: number): DenseNetConfig {
   };
 }
 
+/** The value found most often, the first of equals: one odd tensor is then blamed alone, not all that follow from it. */
+function majority(values: readonly (number | undefined)[]): number | undefined {
+  const counts = new Map<number, number>();
+  for (const value of values) if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0];
+}
+
 /** Layers per block from the largest indices seen; holes are for the check to find. */
 function layersPerBlock(shapes: ShapeMap): number[] {
   const counts: number[] = [];
+  let layers = 0;
   for (const name of shapes.keys()) {
     const match = /^features\.denseblock(\d+)\.denselayer(\d+)\./.exec(name);
     if (!match) continue;
     const [b, i] = [Number(match[1]), Number(match[2])];
-    if (b < 1 || i < 1 || b > shapes.size || i > shapes.size) throw badIndex(name, shapes.size);
-    for (let filled = counts.length; filled < b; filled++) counts.push(0);
-    counts[b - 1] = Math.max(counts[b - 1] ?? 0, i);
+    for (let filled = counts.length; filled < Math.min(b, shapes.size); filled++) counts.push(0);
+    const more = Math.max(0, i - (counts[b - 1] ?? 0));
+    layers += more;
+    // No file holds more layers than tensors; so bounded, absurd numbers lead to no long work.
+    if (b < 1 || i < 1 || b > shapes.size || layers > shapes.size) throw badIndex(name, shapes.size);
+    counts[b - 1] = (counts[b - 1] ?? 0) + more;
   }
   return counts;
 }
@@ -79,13 +102,4 @@ function badIndex(name: string, tensors: number): ModelShapeError {
     `not a DenseNet: tensor "${name}" has a block or layer number that cannot be right in a file of ${tensors} tensors`,
     { missing: [], extra: [name], misshaped: [] },
   );
-}
-
-function unknownStem(shape: Shape): ModelShapeError {
-  const expected = '[features, channels, 7, 7] (ImageNet stem) or [features, channels, 3, 3] (CIFAR stem)';
-  return new ModelShapeError(`not a DenseNet: ${names.stemConv}.weight is [${shape}], expected ${expected}`, {
-    missing: [],
-    extra: [],
-    misshaped: [{ name: `${names.stemConv}.weight`, expected, found: `[${shape}]` }],
-  });
 }

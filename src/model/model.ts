@@ -54,6 +54,13 @@ export interface ModelMetadata {
   readonly labels?: readonly string[];
   readonly preprocess?: PreprocessSpec;
   readonly activation?: Activation;
+  /** For `sigmoid`, one per class: the probability from which on it counts as present; null where none is known. */
+  readonly thresholds?: readonly (number | null)[];
+  /**
+   * Where the source concatenates new features in front of the old. The weights here are permuted for the other order,
+   * so the channels of our blocks, final map and pooled vector stand in another order than the source's.
+   */
+  readonly concat?: 'new-first';
   readonly bnEpsilon?: number;
   /** Free text: where the weights come from, how they were trained, under which licence. */
   readonly provenance?: string;

@@ -3,7 +3,7 @@
  * way in. A file without the key is a bare checkpoint and gives empty metadata.
  */
 import { ModelFormatError, OptionError } from '../errors.js';
-import { type Check, Fields, fail, listOf, oneOf, positive } from '../image/json.js';
+import { type Check, Fields, fail, listOf, nullable, number, oneOf, positive } from '../image/json.js';
 import { parsePreprocess } from '../image/parse.js';
 import type { ModelMetadata } from '../model/model.js';
 
@@ -40,6 +40,8 @@ function parseMetadata(value: unknown): ModelMetadata {
   read('labels', listOf(text), (labels) => (metadata.labels = labels));
   read('preprocess', parsePreprocess, (preprocess) => (metadata.preprocess = preprocess));
   read('activation', oneOf('softmax', 'sigmoid'), (activation) => (metadata.activation = activation));
+  read('thresholds', listOf(nullable(number)), (thresholds) => (metadata.thresholds = thresholds));
+  read('concat', oneOf('new-first'), (concat) => (metadata.concat = concat));
   read('bnEpsilon', positive, (epsilon) => (metadata.bnEpsilon = epsilon));
   for (const name of ['provenance', 'licence', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
   return metadata;

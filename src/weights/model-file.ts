@@ -52,9 +52,10 @@ export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): I
   const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
   const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
   const config = deriveConfig(shapes, { scheme, sources, ...epsilon });
-  const labels = metadata.labels?.length ?? config.classes;
-  if (labels !== config.classes) {
-    const message = `bad model metadata: ${labels} labels for a network of ${config.classes} classes`;
+  for (const what of ['labels', 'thresholds'] as const) {
+    const count = metadata[what]?.length ?? config.classes;
+    if (count === config.classes) continue;
+    const message = `bad model metadata: ${count} ${what} for a network of ${config.classes} classes`;
     throw new ModelFormatError(message, { format: 'safetensors' });
   }
   return { canonical, config, scheme };

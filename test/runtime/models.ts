@@ -6,11 +6,11 @@ import { importCheckpoint } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { random, randoms } from '../kernels/harness.js';
-import { FIXTURES, readBytes, readReference } from '../reference/fixtures.js';
+import { FIXTURES, readBytes, readReference, SAID } from '../reference/fixtures.js';
 
 /** @param preset how pictures are prepared; without one the model takes tensors only */
 export async function modelOf(name: string, preset?: string): Promise<Uint8Array> {
-  const { tensors, metadata } = await importCheckpoint(readBytes(`${FIXTURES}${name}.pth`), name);
+  const { tensors, metadata } = await importCheckpoint(readBytes(`${FIXTURES}${name}.pth`), name, SAID[name]);
   return writeModel(tensors, preset === undefined ? metadata : { ...metadata, preprocess: presetOf(preset) });
 }
 

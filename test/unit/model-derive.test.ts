@@ -66,7 +66,7 @@ describe('deriveConfig', () => {
     expect(error.message).toBe(
       'the tensors do not make a DenseNet (its names read best as "densenet3"): ' +
         '2 missing: features.denseblock2.denselayer3.norm1.running_mean, ' +
-        'features.norm5.bias (nearest in the file: features.norm6.bias); ' +
+        'features.norm5.bias; ' +
         '1 left over: features.norm6.bias; ' +
         '1 mis-shaped: trans1.conv1.weight is [108,215,1,1], expected [108,216,1,1]',
     );

@@ -117,6 +117,8 @@ describe('metadata', () => {
     name: 'a net',
     labels: ['cat', 'dog'],
     activation: 'sigmoid',
+    thresholds: [0.25, null],
+    concat: 'new-first',
     bnEpsilon: 1.001e-5,
     provenance: 'trained here',
     licence: 'MIT',
@@ -143,6 +145,8 @@ describe('metadata', () => {
     ['another version', '{"version":2}', /version must be one of 1/],
     ['labels of numbers', '{"labels":["a",1]}', /labels\[1\] must be a text/],
     ['an unknown activation', '{"activation":"relu"}', /activation must be one of softmax, sigmoid/],
+    ['thresholds of texts', '{"thresholds":[0.5,"a"]}', /thresholds\[1\] must be a number/],
+    ['an order without meaning', '{"concat":"last"}', /concat must be one of new-first/],
     ['epsilon zero', '{"bnEpsilon":0}', /bnEpsilon must be above zero/],
     ['half a preprocess', '{"preprocess":{}}', /preprocess.resize must be an object/],
   ];

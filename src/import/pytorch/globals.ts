@@ -150,9 +150,13 @@ export function instantiate(type: PickleValue, args: readonly PickleValue[]): Pi
   return CONSTRUCTORS.get(type.path)?.(args, type) ?? new Instance(type, args);
 }
 
-/** A persistent id: torch's pickles use one kind, ('storage', type, key, device, count[, view]). */
+/**
+ * A persistent id: a tensor's bytes, ('storage', type, key, device, count[, view]); or, in legacy files of whole modules,
+ * a class with its source text, ('module', class, file, source), which stays the name that it is.
+ */
 export function persistentLoad(id: PickleValue): PickleValue {
   const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
+  if (kind === 'module' && type instanceof GlobalName) return type;
   if (kind !== 'storage' || !(type instanceof GlobalName) || typeof count !== 'number')
     throw wrong('a persistent id is not a storage');
   const [, offset, length] = Array.isArray(view) ? view : [null, 0, count];

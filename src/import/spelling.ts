@@ -1,0 +1,64 @@
+/** Canonical names in a file's own words: what a tensor that is missing would be called there. */
+import { CANONICAL, type Role, SCHEMES } from '../weights/schemes.js';
+
+/** A canonical name taken apart: `features.denseblock2.denselayer3.norm1.bias` is role norm1, b 2, i 3, leaf bias. */
+interface Place {
+  readonly role: Role;
+  readonly b: number;
+  readonly i: number;
+  readonly leaf: string;
+}
+
+/**
+ * @param scheme the name of the row that the file's names read best under
+ * @param sources canonical name → name in the file, as far as there are any
+ * @returns canonical name → the name that the file would use, prefix included; heads and strangers stay as they are
+ */
+export function spelling(scheme: string, sources: ReadonlyMap<string, string>): (canonical: string) => string {
+  const modules = SCHEMES.find(({ name }) => name === scheme)?.modules;
+  const spell = (canonical: string): readonly string[] => {
+    const place = placeOf(canonical);
+    if (!modules || !place || place.role === 'classifier') return [];
+    return modules[place.role].map((template) => `${fill(template, place)}.${place.leaf}`);
+  };
+  const prefix = commonPrefix(sources, spell);
+  const inUse = new Set(sources.values());
+  return (canonical) => {
+    const spelt = spell(canonical).map((name) => `${prefix}${name}`);
+    // Forks differ (norm5, norm_final): the one whose module the file has.
+    return spelt.find((name) => [...inUse].some((used) => moduleOf(used) === moduleOf(name))) ?? spelt[0] ?? canonical;
+  };
+}
+
+/** What stands before a name of the file that the scheme spells: `module.features.` */
+function commonPrefix(sources: ReadonlyMap<string, string>, spell: (canonical: string) => readonly string[]): string {
+  for (const [canonical, source] of sources) {
+    const spelt = spell(canonical).find((name) => source.endsWith(name));
+    if (spelt !== undefined) return source.slice(0, -spelt.length);
+  }
+  return '';
+}
+
+export const moduleOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('.')));
+
+const PLACES = Object.keys(CANONICAL)
+  .filter((key): key is Role => Object.hasOwn(CANONICAL, key))
+  .map((role) => {
+    const pattern = CANONICAL[role].replaceAll('.', '\\.').replace(/\{([bi])\}/g, '(?<$1>\\d+)');
+    return { role, expression: new RegExp(`^${pattern}\\.(?<leaf>\\w+)$`) };
+  });
+
+function placeOf(canonical: string): Place | null {
+  for (const { role, expression } of PLACES) {
+    const groups = expression.exec(canonical)?.groups;
+    if (groups) return { role, b: Number(groups.b ?? 0), i: Number(groups.i ?? 0), leaf: groups.leaf ?? '' };
+  }
+  return null;
+}
+
+/** `conv{b+1}_block{i}` with its numbers. */
+function fill(template: string, { b, i }: Place): string {
+  return template.replace(/\{([bi])([+-]\d)?\}/g, (_, variable, offset) =>
+    String((variable === 'b' ? b : i) + Number(offset ?? 0)),
+  );
+}

@@ -1,0 +1,75 @@
+/** `import` and `verify` of networks of which the file does not say all: the order of concatenation, thresholds. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readModel } from '../../src/weights/model-file.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const OUT = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
+const model = join(OUT, 'model.safetensors');
+afterAll(() => rmSync(OUT, { recursive: true, force: true }));
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    encoding: 'utf8',
+    timeout: 110_000,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('--concat new-first', () => {
+  it('is kept in the metadata, and verify agrees at every tap with what the source computed', () => {
+    expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model, '--concat', 'new-first').status).toBe(
+      0,
+    );
+    expect(readModel(readBytes(model)).metadata).toEqual({ concat: 'new-first' });
+    const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
+    const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node', '--json');
+    const { taps, passed } = JSON.parse(stdout);
+    expect([status, passed]).toEqual([0, true]);
+    expect(taps.map(({ name }: { name: string }) => name).sort()).toEqual([
+      'block1',
+      'block2',
+      'block3',
+      'final',
+      'logits',
+      'pooled',
+      'stem',
+    ]);
+    for (const { maxRelError } of taps) expect(maxRelError).toBeLessThan(1e-4);
+  });
+
+  it('unsaid, verify fails', () => {
+    expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model).status).toBe(0);
+    const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
+    expect(cli('verify', model, '--reference', reference, '--backend', 'node').status).toBe(1);
+  });
+});
+
+describe('--thresholds', () => {
+  const scores = (...options: string[]) => {
+    const result = cli('import', join(FIXTURES, 'torchxrayvision.pth'), '-o', model, ...options);
+    if (result.status !== 0) return result.stderr;
+    const { activation, thresholds } = readModel(readBytes(model)).metadata;
+    return { activation, thresholds };
+  };
+  const all = (value: number) => Array<number>(18).fill(value);
+
+  it('come from the file, from the option for all or for each, and go with a softmax', () => {
+    expect(scores()).toEqual({ activation: 'sigmoid', thresholds: all(0.5) });
+    expect(scores('--thresholds', '0.25')).toEqual({ activation: 'sigmoid', thresholds: all(0.25) });
+    expect(scores('--thresholds', all(0.125).join())).toEqual({ activation: 'sigmoid', thresholds: all(0.125) });
+    expect(scores('--activation', 'softmax')).toEqual({ activation: 'softmax', thresholds: undefined });
+  });
+
+  it('that make no sense are wrong usage', () => {
+    expect(scores('--thresholds', '0.5,0.5')).toMatch(/it must be one number from 0 to 1, or 18 with commas between/);
+    expect(scores('--thresholds', '')).toMatch(/--thresholds is ; it must be/);
+    expect(scores('--thresholds', '7')).toMatch(/--thresholds is 7; it must be/);
+    expect(scores('--thresholds', '0.5', '--activation', 'softmax')).toMatch(/goes with --activation sigmoid/);
+  });
+});
