@@ -2,7 +2,7 @@
  * Everything between a fresh clone and a command, with Node's own modules only: packages, system packages for the
  * tests, the build. Quick when nothing is missing.
  *
- *   node src/cli/setup.mjs classify|test|serve|bench|… [arguments]
+ *   node src/cli/setup.mjs classify|test|fuzz|serve|bench|… [arguments]
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -83,6 +83,7 @@ const [command = 'help', ...args] = process.argv.slice(2);
 checkNode();
 installPackages();
 build();
+if (command === 'fuzz') process.exit(node(['test/fuzz/run.mjs', ...args], 'inherit'));
 if (command === 'test') {
   prepareTestSystem(say);
   process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...args], 'inherit'));

@@ -1,0 +1,139 @@
+/** The readers under test: what each is fed with, and how it reads. */
+import { randomModel } from '../../src/cli/bench/random-model.js';
+import { fromPreprocessorConfig, fromTimmConfig } from '../../src/image/hub.js';
+import { parsePreprocess } from '../../src/image/parse.js';
+import { PRESETS } from '../../src/image/presets.js';
+import { importCheckpoint } from '../../src/import/index.js';
+import type { DenseNetConfig } from '../../src/model/config.js';
+import { modelFromTensors, readModel } from '../../src/weights/model-file.js';
+import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
+import { mutateBytes } from './bytes.js';
+import { copyTree, mutateTree, toTree, writeJson } from './json.js';
+import { legacyMaker, zipMaker } from './pytorch.js';
+import type { Random } from './random.js';
+import { safetensorsMaker } from './safetensors.js';
+import { checkTensors, useModel } from './use.js';
+
+/** File name → bytes; the first is the one that a person would name. */
+export type Input = ReadonlyMap<string, Uint8Array>;
+
+export interface Reader {
+  /** A variation of a valid input. */
+  readonly make: (random: Random) => Input;
+  /** Bytes → tensors, whose memory is measured; then whatever a model goes through before it meets a GPU. */
+  readonly read: (input: Input) => Promise<() => void>;
+}
+
+type Maker = (random: Random) => Uint8Array;
+
+/** Every reader, opened when it is wanted: the corpora take time to read. */
+export const READERS: ReadonlyMap<string, () => Reader> = new Map([
+  ['safetensors', safetensors],
+  ['metadata', metadata],
+  ['pytorch', pytorch],
+  ['pytorch-legacy', pytorchLegacy],
+]);
+
+const TINY: DenseNetConfig = {
+  ...{ stem: 'imagenet', stemNorm: true, inChannels: 1, initFeatures: 2, growthRate: 1 },
+  ...{ blocks: [1, 2], bottleneck: 2, transitions: [2], classes: 3, bnEpsilon: 1e-5 },
+};
+const PLAIN: DenseNetConfig = { ...TINY, stem: 'cifar', stemNorm: false, bottleneck: null };
+
+/** A model file with everything that metadata can hold. */
+function withMetadata(file: Uint8Array): Uint8Array {
+  const document = {
+    ...{ version: 1, labels: ['cat', 'dog', 'ship'], preprocess: PRESETS.torchxrayvision, activation: 'sigmoid' },
+    ...{ bnEpsilon: 1e-5, provenance: 'somewhere', licence: 'MIT', name: 'tiny' },
+  };
+  const metadata = [['densenet-webgpu', JSON.stringify(document)] as const];
+  return writeSafetensors(readSafetensors(file).tensors.values(), metadata);
+}
+
+/** Small files nearly always, since they are quick; one of megabytes now and then, where memory would show. */
+function oneOf(name: string, small: readonly Maker[], large: Maker): Reader['make'] {
+  return (random) => {
+    const make = random.once(1000) ? large : random.pick(small);
+    return new Map([[name, make(random)]]);
+  };
+}
+
+function first(input: Input): readonly [name: string, bytes: Uint8Array] {
+  for (const entry of input) return entry;
+  throw new RangeError('an input has at least one file');
+}
+
+/** The way of `DenseNet.load`. */
+function safetensors(): Reader {
+  const small = [TINY, PLAIN].map((config) => safetensorsMaker(withMetadata(randomModel(config, 1))));
+  return {
+    make: oneOf('model.safetensors', small, safetensorsMaker(readBytes(DEFAULT_MODEL))),
+    read: async (input) => {
+      const [, bytes] = first(input);
+      const { tensors } = readSafetensors(bytes);
+      checkTensors(tensors);
+      return () => useModel(readModel(bytes));
+    },
+  };
+}
+
+const DEFAULT_MODEL = `${FIXTURES}../../weights/default.safetensors`;
+
+/** Every JSON document from outside. */
+function metadata(): Reader {
+  const documents = [
+    { parse: parsePreprocess, tree: toTree(PRESETS.torchvision) },
+    { parse: parsePreprocess, tree: toTree(PRESETS.cifar10) },
+    { parse: fromTimmConfig, tree: toTree({ pretrained_cfg: TIMM }) },
+    { parse: fromPreprocessorConfig, tree: toTree(PREPROCESSOR) },
+  ];
+  return {
+    make: (random) => {
+      const index = random.below(documents.length);
+      let tree = copyTree(documents[index]?.tree ?? null);
+      for (let changes = 1 + random.below(4); changes > 0; changes--) tree = mutateTree(tree, random);
+      const text = new TextEncoder().encode(writeJson(tree));
+      return new Map([[`${index}.json`, random.once(8) ? mutateBytes(text, random) : text]]);
+    },
+    read: async (input) => {
+      const [name, bytes] = first(input);
+      let value: unknown = null;
+      try {
+        value = JSON.parse(new TextDecoder().decode(bytes));
+      } catch {} // whoever calls these parsers has parsed the text
+      documents[Number.parseInt(name, 10)]?.parse(value);
+      return () => undefined;
+    },
+  };
+}
+
+const TIMM = {
+  ...{ input_size: [3, 224, 224], test_input_size: [3, 288, 288], crop_pct: 0.875, test_crop_pct: 0.95 },
+  ...{ interpolation: 'bicubic', crop_mode: 'center', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+};
+const PREPROCESSOR = {
+  ...{ do_resize: true, size: { shortest_edge: 256 }, resample: 2, do_center_crop: true },
+  ...{ crop_size: { height: 224, width: 224 }, do_rescale: true, rescale_factor: 1 / 255, do_normalize: true },
+  ...{ image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] },
+};
+
+function pytorch(): Reader {
+  const small = ['torchvision-mixed', 'torchvision-module', 'efficient-densenet-norm0', 'densenet3-new-first'];
+  const large = zipMaker(readBytes(`${FIXTURES}densenet3-plain.pth`));
+  const makers = small.map((name) => zipMaker(readBytes(`${FIXTURES}${name}.pth`)));
+  return { make: oneOf('model.pth', makers, large), read: readCheckpoint };
+}
+
+function pytorchLegacy(): Reader {
+  const make = legacyMaker(readBytes(`${FIXTURES}torchvision-download.pth`));
+  return { make: oneOf('model.pth', [make], make), read: readCheckpoint };
+}
+
+/** The way of the importers. */
+async function readCheckpoint(input: Input): Promise<() => void> {
+  const [name, bytes] = first(input);
+  const { tensors, metadata: found } = await importCheckpoint(bytes, name);
+  checkTensors(tensors);
+  return () => useModel(modelFromTensors(tensors, found));
+}

@@ -1,0 +1,25 @@
+/** What an accepted file must be good for: everything that happens to a model before it meets a GPU. */
+import { inputSizeOf } from '../../src/image/spec.js';
+import { planNetwork } from '../../src/plan/network.js';
+import type { Model } from '../../src/weights/model-file.js';
+import { layoutWeights, packWeights } from '../../src/weights/pack.js';
+import { DTYPE_BYTES, elementCount, type TensorMap } from '../../src/weights/tensor.js';
+
+/** @throws Error for a tensor whose bytes are not its shape's: then the reader is at fault, not the file */
+export function checkTensors(tensors: TensorMap): void {
+  for (const { name, shape, dtype, bytes } of tensors.values()) {
+    const needed = elementCount(shape) * DTYPE_BYTES[dtype];
+    if (bytes.length !== needed) throw new Error(`tensor "${name}" has ${bytes.length} bytes, its shape ${needed}`);
+  }
+}
+
+/** Packs and plans it as `DenseNet.load` does. @throws DenseNetError where it cannot be run */
+export function useModel({ folded, metadata }: Model): void {
+  const { config } = folded;
+  const packed = packWeights(folded, 'f32');
+  const { bytes } = layoutWeights(config, 'f32');
+  if (packed.byteLength !== bytes) throw new Error(`${packed.byteLength} bytes of weights for a layout of ${bytes}`);
+  const inputSize = (metadata.preprocess && inputSizeOf(metadata.preprocess)) ?? [32, 32];
+  const plan = planNetwork(config, { batch: 1, inputSize, activations: 'f32', traits: { subgroup: null } });
+  if (!(plan.arena.bytes > 0)) throw new Error(`an arena of ${plan.arena.bytes} bytes`);
+}
