@@ -5,6 +5,7 @@ import { ModelFormatError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { deriveConfig } from '../model/derive.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
+import { expectedTensors } from '../model/tensors.js';
 import { canonicalise } from './canonicalise.js';
 import { foldModel } from './fold.js';
 import { decodeMetadata, encodeMetadata } from './metadata.js';
@@ -65,7 +66,7 @@ export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): I
 export type StorageType = 'f32' | 'f16';
 
 /**
- * A model file with canonical names.
+ * A model file with canonical names, in the network's order: the same network gives the same bytes.
  *
  * @param tensors under any known scheme; they must make a DenseNet
  * @throws ModelShapeError when they do not, ModelFormatError when a value is bad or a weight is beyond f16
@@ -77,7 +78,8 @@ export function writeModel(
 ): Uint8Array<ArrayBuffer> {
   const { canonical, config } = interpretTensors(tensors, metadata);
   foldModel(canonical, config);
-  const stored = [...canonical.values()].map((tensor) => store(tensor, storage));
+  const ordered = [...expectedTensors(config).keys()].flatMap((name) => canonical.get(name) ?? []);
+  const stored = ordered.map((tensor) => store(tensor, storage));
   return writeSafetensors(stored, encodeMetadata(metadata));
 }
 
