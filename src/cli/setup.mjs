@@ -13,7 +13,16 @@ import { prepareTestSystem } from './system-packages.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STAMP = join(ROOT, 'node_modules', '.densenet-webgpu');
-const SOURCES = ['src', 'shaders', 'demo', 'build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'src',
+  'shaders',
+  'demo',
+  'build',
+  'build.mjs',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 
 /** As `engines` in package.json says; older ones fail later, and with worse words. */
 const OLDEST_NODE = [20, 19];

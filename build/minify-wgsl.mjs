@@ -1,0 +1,88 @@
+/**
+ * WGSL made small for the bundles: comments out, short names, no space that the language does not need.
+ *
+ * Names change one for one and alike in all kernels, so that no scope has to be known, and what kernels have in common
+ * stays a repetition that gzip finds. Lines that src/plan reads as text (the expander's marked lines and its constants,
+ * bindings) keep their form and a line of their own.
+ */
+
+const MARKER = /\/\/ (?:tile|unroll|subgroup)$/;
+const KEEPS_FORM = new RegExp(`^(?:const |enable |@group)|${MARKER.source}`);
+
+/** Comments out, but for the markers that the expander reads; one statement or brace a line, as written. */
+export function stripWgsl(source) {
+  return source
+    .split('\n')
+    .map((line) => (MARKER.test(line) ? line : line.replace(/\s*\/\/.*$/, '')).trim())
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+const TOKEN = /\/\/.*|\w+|\s+|./g;
+const NAME = /^[A-Za-z_]/;
+/** `let x`, `var<workgroup> x`, `fn x`, `struct X`, `alias X`; and what has a type: bindings, parameters, fields. */
+const DECLARATION = /\b(?:let|var(?:<[^>]*>)?|fn|struct|alias) (\w+)|\b(\w+): /g;
+/** A component of a vector, which is no name; so no field of a struct may be called so. */
+const SWIZZLE = /^(?:[xyzw]{1,4}|[rgba]{1,4})$/;
+/** The letters that are frequent in minified JavaScript first: they cost gzip the fewest bits. */
+const LETTERS = 'etnraisoulfchdpmgwbyvxkjqzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+/** Looked up from outside the text, or a built-in that a kernel declares where it is missing. */
+const FIXED = new Set(['main', 'src', 'subgroupBroadcast']);
+
+/**
+ * @param {readonly string[]} sources everything that may be part of one module, stripped
+ * @returns {(source: string) => string} the minifier for each of them
+ */
+export function wgslMinifier(sources) {
+  const names = shortNames(sources);
+  return (source) => source.split('\n').reduce((text, line) => joined(text, minifyLine(line, names)), '');
+}
+
+/** Constants and overrides (in capitals) are set by name, and keep theirs. */
+function shortNames(sources) {
+  const text = sources.join('\n');
+  const declared = new Set();
+  for (const [, statement, typed] of text.matchAll(DECLARATION)) declared.add(statement ?? typed);
+  const counts = new Map();
+  for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const renamed = [...declared].filter((name) => !FIXED.has(name) && /[a-z]/.test(name));
+  renamed.sort((a, b) => counts.get(b) - counts.get(a));
+  const taken = new Set([...counts.keys(), 'do', 'if', 'as', 'is', 'of']);
+  for (const name of renamed) taken.delete(name);
+  const free = candidates();
+  const names = new Map();
+  for (const name of renamed) {
+    let short = free.next().value;
+    while (taken.has(short)) short = free.next().value;
+    names.set(name, short);
+  }
+  return names;
+}
+
+function* candidates() {
+  yield* LETTERS;
+  for (const first of LETTERS) for (const second of LETTERS) yield first + second;
+}
+
+function minifyLine(line, names) {
+  const keepsForm = KEEPS_FORM.test(line);
+  const tokens = line.match(TOKEN) ?? [];
+  let out = '';
+  for (const [t, token] of tokens.entries()) {
+    if (/^\s/.test(token)) out += keepsForm || touch(out, tokens[t + 1] ?? '') ? ' ' : '';
+    else out += isName(token, out) ? (names.get(token) ?? token) : token;
+  }
+  return out;
+}
+
+/** Not names: attributes, built-in values, and the components of a vector. */
+const isName = (token, before) =>
+  NAME.test(token) && !/@(?:builtin\()?$/.test(before) && !(before.endsWith('.') && SWIZZLE.test(token));
+
+const touch = (before, after) => /\w$/.test(before) && /^\w/.test(after);
+
+function joined(text, line) {
+  const last = text.slice(text.lastIndexOf('\n') + 1);
+  const apart = text !== '' && (KEEPS_FORM.test(last) || KEEPS_FORM.test(line) || touch(text, line));
+  return `${text}${apart ? '\n' : ''}${line}`;
+}

@@ -1,0 +1,109 @@
+/** The minified kernels: the same programs under shorter names, and the same text operations apply to them. */
+import { describe, expect, it, vi } from 'vitest';
+import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { describeKernel, manifest, minifiedManifest, preambleOf } from '../../build/kernels.mjs';
+import { stripWgsl, wgslMinifier } from '../../build/minify-wgsl.mjs';
+import { tileConstants } from '../../src/plan/expand.js';
+import * as readableSource from '../../src/plan/source.js';
+import type { KernelName, Variant } from '../../src/plan/variants.js';
+
+const readable = manifest();
+const minified = minifiedManifest();
+const names = Object.keys(readable.kernels).filter((name): name is KernelName => name in readable.kernels);
+
+/** `kernelSource` as it runs in the bundles: over the minified texts. */
+const minifiedSource = await (async () => {
+  vi.resetModules();
+  vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: minified.parts, KERNELS: minified.kernels }));
+  return await import('../../src/plan/source.js');
+})();
+
+const words = (source: string): string[] => source.match(/\w+|[^\s\w]/g) ?? [];
+
+/** The names that changed, when that is all that changed: one for one, everywhere alike. */
+function renaming(before: string, after: string): Map<string, string> {
+  const [from, to] = [words(before), words(after)];
+  const there = new Map<string, string>();
+  const back = new Map<string, string>();
+  const differences = from.filter((word, w) => {
+    const short = to[w] ?? '';
+    // An attribute and a component of a vector are no names: they stay, whatever is called so.
+    const component = from[w - 1] === '.' && /^([xyzw]{1,4}|[rgba]{1,4})$/.test(word);
+    if (component || from[w - 1] === '@') return short !== word;
+    const [known, original] = [there.get(word) ?? short, back.get(short) ?? word];
+    there.set(word, short);
+    back.set(short, word);
+    return known !== short || original !== word;
+  });
+  expect(differences).toEqual([]);
+  expect(to.length).toBe(from.length);
+  return there;
+}
+
+describe('every minified kernel', () => {
+  it.each(names)('%s: has the same bindings, offsets, entry point and constants', (name) => {
+    const [before, after] = [readable.kernels[name], minified.kernels[name]];
+    const found = describeKernel(after.source, preambleOf(minified.parts));
+    expect(found.bindings.map(({ binding, kind }) => ({ binding, kind }))).toEqual(
+      before.bindings.map(({ binding, kind }: { binding: number; kind: string }) => ({ binding, kind })),
+    );
+    const layout = (params: object) => Object.values(params).map(({ offset, type }) => ({ offset, type }));
+    expect(layout(found.params)).toEqual(layout(before.params));
+    expect(found.paramsBytes).toBe(before.paramsBytes);
+    expect(tileConstants(after.source)).toEqual(tileConstants(before.source));
+    const reflected = new WgslReflect(`${preambleOf(minified.parts)}\n${after.source}`);
+    const original = new WgslReflect(`${preambleOf(readable.parts)}\n${before.source}`);
+    expect(reflected.entry.compute.map((entry) => entry.name)).toEqual(['main']);
+    expect(reflected.overrides.map((o) => o.name)).toEqual(original.overrides.map((o) => o.name));
+  });
+
+  it.each(names)('%s: gives for every variant the readable text’s program under other names', (name) => {
+    const tiled = readable.kernels[name].source.includes('SUBGROUP');
+    const tiles = tiled ? [1, 4].map((SUBGROUP) => ({ TILE_QUADS: 1, SUBGROUP })) : [{}];
+    for (const tile of tiles) {
+      for (const inPlace of [false, true]) {
+        for (const storage of ['f32', 'f16'] as const) {
+          const variant: Variant = { tile, overrides: {}, ...(inPlace ? { inPlace } : {}) };
+          const precision = { activations: storage, weights: storage };
+          const [before, after] = [readableSource, minifiedSource].map((m) => m.kernelSource(name, variant, precision));
+          renaming(before ?? '', after ?? '');
+        }
+      }
+    }
+  });
+});
+
+describe('wgslMinifier', () => {
+  const minify = (source: string): string => {
+    const stripped = stripWgsl(source);
+    return wgslMinifier([stripped])(stripped);
+  };
+
+  it('keeps the lines that the expander reads, and what is looked up by name', () => {
+    const text = minify(
+      'const TILE = 2u; // tile\nfn main() { // why\n  for (var m = 0u; m < TILE; m++) { // unroll\n  }\n}',
+    );
+    expect(text.split('\n')).toEqual([
+      'const TILE = 2u; // tile',
+      'fn main(){',
+      expect.stringMatching(/^for \(var (\w) = 0u; \1 < TILE; \1\+\+\) \{ \/\/ unroll$/),
+      '}}',
+    ]);
+  });
+
+  it('tells a component from a variable of that name, and keeps built-in values', () => {
+    const source =
+      'fn f(@builtin(workgroup_id) workgroup_id: vec3u, x: vec2f) -> f32 {\nlet y = x.y * x.x;\nreturn y;\n}';
+    const changed = renaming(source.replace('(workgroup_id)', '()'), minify(source).replace('(workgroup_id)', '()'));
+    expect(minify(source)).toContain('@builtin(workgroup_id)');
+    expect([...changed].filter(([from, to]) => from === to).map(([from]) => from)).toContain('vec3u');
+  });
+
+  it('never takes a name that the text has already, or a word of the language', () => {
+    const locals = Array.from({ length: 400 }, (_, i) => `let local${i} = e + t;`).join('\n');
+    const text = minify(`fn main() {\n${locals}\n}`);
+    const taken = [...text.matchAll(/let (\w+)=/g)].map(([, name]) => name);
+    expect(new Set(taken).size).toBe(400);
+    for (const word of ['e', 't', 'if', 'do', 'fn', 'as']) expect(taken).not.toContain(word);
+  });
+});
