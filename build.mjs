@@ -24,7 +24,6 @@ const CLI_EXTERNAL = [
   'sharp',
   'webgpu',
   'h5wasm',
-  'protobufjs',
   'onnxruntime-node',
   'onnxruntime-web',
   '@tensorflow/*',

@@ -2,7 +2,7 @@
  * Any checkpoint → canonical tensors and what the file says about them. Never part of the runtime bundle; works in
  * Node and in a browser's worker. The decoders are loaded when a file needs them.
  */
-import { ModelFormatError, ModelShapeError } from '../errors.js';
+import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
 import { decodeMetadata } from '../weights/metadata.js';
@@ -11,6 +11,7 @@ import { readSafetensors } from '../weights/safetensors.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { oldFeaturesFirst } from './concat-order.js';
 import { explainMisfit } from './misfit.js';
+import { looksLikeOnnx } from './onnx/sniff.js';
 import { operatingPoints } from './operating-points.js';
 
 export interface ImportOptions {
@@ -22,7 +23,7 @@ export interface ImportOptions {
   readonly bnEpsilon?: number;
 }
 
-export type CheckpointFormat = 'safetensors' | 'pytorch';
+export type CheckpointFormat = 'safetensors' | 'pytorch' | 'onnx';
 
 export interface ImportedCheckpoint {
   /** Under canonical names, checked against `config`; ready for `writeModel`. */
@@ -36,6 +37,8 @@ export interface ImportedCheckpoint {
 interface Decoded {
   readonly tensors: TensorMap;
   readonly metadata: ModelMetadata;
+  /** What a graph shows of the network beyond its tensors; the options must not say otherwise. */
+  readonly shown?: { readonly concat: 'old-first' | 'new-first'; readonly bnEpsilon: number };
 }
 
 /**
@@ -50,9 +53,10 @@ export async function importCheckpoint(
 ): Promise<ImportedCheckpoint> {
   const format = sniff(bytes, fileName);
   const decoded = await decode(format, bytes, options);
+  if (decoded.shown) checkOptions(options, decoded.shown, fileName);
   const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
   // A model file that says new-first has been through here: its weights are permuted already.
-  const isNewFirst = options.concat === 'new-first' && decoded.metadata.concat === undefined;
+  const isNewFirst = (decoded.shown ?? options).concat === 'new-first' && decoded.metadata.concat === undefined;
   const metadata: ModelMetadata = {
     ...operatingPoints(decoded.tensors),
     ...decoded.metadata,
@@ -61,7 +65,18 @@ export async function importCheckpoint(
   };
   const { canonical, config, scheme } = interpret(decoded.tensors, metadata);
   const tensors = isNewFirst ? oldFeaturesFirst(canonical, config) : canonical;
-  return { tensors, config, metadata, source: { format, scheme, fileName } };
+  return { tensors, config, metadata, source: { format, scheme: decoded.shown ? 'by topology' : scheme, fileName } };
+}
+
+/** @throws OptionError when an option contradicts what the file's graph shows */
+function checkOptions(options: ImportOptions, shown: Required<Decoded>['shown'], fileName: string): void {
+  for (const key of ['concat', 'bnEpsilon'] as const) {
+    if (options[key] === undefined || options[key] === shown[key]) continue;
+    throw new OptionError(
+      key,
+      `${key} is ${options[key]}, but the graph in "${fileName}" has ${shown[key]}: leave it out`,
+    );
+  }
 }
 
 function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
@@ -82,6 +97,10 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       const { readPyTorch } = await import('./pytorch/index.js');
       return { tensors: readPyTorch(bytes, options.key), metadata: {} };
     }
+    case 'onnx': {
+      const { readOnnx } = await import('./onnx/index.js');
+      return readOnnx(bytes);
+    }
   }
 }
 
@@ -91,9 +110,10 @@ function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
   if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return 'pytorch';
   if (a === 0x80 && b !== undefined && b <= 5) return 'pytorch';
   if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
+  if (looksLikeOnnx(bytes)) return 'onnx';
   const start = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   throw new ModelFormatError(
-    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch): it begins with ${start || 'nothing'}`,
+    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX): it begins with ${start || 'nothing'}`,
     { format: 'unknown', offset: 0 },
   );
 }

@@ -39,28 +39,35 @@ async function inputs(folder: string): Promise<Float32Array> {
   return data;
 }
 
+/** As it was published, and exported to ONNX with and without folding norms into convolutions. */
+const FILES = [
+  'checkpoint_100.pth.tar',
+  'export_torch1.13_opset13_folded.onnx',
+  'export_torch1.13_opset13_unfolded.onnx',
+];
+
 describe.each(CHECKPOINTS)('$folder', ({ folder, images, classes }) => {
-  const checkpoint = join(SHARED, 'weights', folder, 'checkpoint_100.pth.tar');
+  const weights = join(SHARED, 'weights', folder);
   const out = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
+  const [model, reference] = [join(out, 'model.safetensors'), join(out, 'reference.safetensors')];
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 110_000 });
   afterAll(() => rmSync(out, { recursive: true, force: true }));
 
-  it.skipIf(!existsSync(checkpoint))('gives PyTorch’s logits for real pictures', async () => {
-    const { logits_f64: rows } = json(join(SHARED, 'weights', folder, 'expected_logits.json'));
+  it.skipIf(!existsSync(weights)).each(FILES)('%s gives PyTorch’s logits for real pictures', async (file) => {
+    const { logits_f64: rows } = json(join(weights, 'expected_logits.json'));
     const logits = Float32Array.from(rows.slice(0, PICTURES).flat());
-    const [model, reference] = [join(out, 'model.safetensors'), join(out, 'reference.safetensors')];
     const data = await inputs(join(SHARED, 'images', images));
     const tensors = [
       floatTensor('input', [PICTURES, 3, SIDE, SIDE], data),
       floatTensor('logits', [PICTURES, classes], logits),
     ];
     writeFileSync(reference, writeSafetensors(tensors, new Map()));
-    expect(run('import', checkpoint, '-o', model).status).toBe(0);
+    expect(run('import', join(weights, file), '-o', model).status).toBe(0);
     const { status, stdout, stderr } = run('verify', model, '--reference', reference, '--backend', 'node', '--json');
     expect(stdout, stderr).not.toBe('');
     const { taps, top1Agrees, passed } = JSON.parse(stdout);
-    console.log(`${folder}: logits within ${taps[0].maxRelError.toExponential(2)} of the largest`);
+    console.log(`${folder}/${file}: logits within ${taps[0].maxRelError.toExponential(2)} of the largest`);
     expect(taps.map(({ name }: { name: string }) => name)).toEqual(['logits']);
     expect([status, top1Agrees, passed]).toEqual([0, true, true]);
     expect(taps[0].maxRelError).toBeLessThan(1e-4);

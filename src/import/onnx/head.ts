@@ -1,0 +1,146 @@
+/** The rules of the head: pooled features → vector → logits → scores. */
+import { elementCount, floatTensor, type Tensor, toFloats } from '../../weights/tensor.js';
+import { channelsOf } from './block.js';
+import { readyNorm } from './body.js';
+import { misfit, type Node } from './node.js';
+import { type Operands, tensorOf } from './operands.js';
+import { FOLLOWERS, type Logits, type Place, type Pooled, type Scores, unexpected } from './places.js';
+import { transpose } from './rearrange.js';
+
+/** `GlobalAveragePool`, or `ReduceMean` over height and width. */
+export function globalAverage(node: Node, place: Place, axes: readonly number[] | null): Pooled {
+  if (place.at !== 'activated') throw unexpected(node, place);
+  const norm = readyNorm(node, place);
+  const { from } = place;
+  if (node.op === 'GlobalAveragePool') return { at: 'pooled', from, norm, rank: 4 };
+  const over = (axes ?? []).map((axis) => (axis < 0 ? axis + 4 : axis)).sort();
+  if (over.join() !== '2,3') throw misfit(node, `expected the mean over axes 2 and 3, found ${axes ?? 'all'}`);
+  return { at: 'pooled', from, norm, rank: node.int('keepdims', 1) === 1 ? 4 : 2 };
+}
+
+/**
+ * `Flatten`, `Squeeze` and `Reshape` behind the pool: [N, C, 1, 1] ⇄ [N, C].
+ *
+ * @param target of `Reshape`, dimensions that are computed from the picture's size as `null`; else `null`
+ * @param axes of `Squeeze`; `null` for all
+ */
+export function flatten(
+  node: Node,
+  place: Place,
+  target: readonly (number | null)[] | null,
+  axes: readonly number[] | null,
+): Place {
+  const vector = pooled(node, place);
+  const channels = vector.at === 'logits' ? classesOf(vector) : channelsOf(vector.from);
+  if (node.op === 'Flatten' && node.int('axis', 1) !== 1)
+    throw misfit(node, `expected axis 1, found ${node.int('axis', 1)}`);
+  const dropped = axes?.map((axis) => (axis < 0 ? axis + 4 : axis)).sort() ?? [2, 3];
+  if (node.op === 'Squeeze' && dropped.join() !== '2,3') throw misfit(node, `expected axes 2 and 3, found ${axes}`);
+  if (!target) return { ...vector, rank: 2 };
+  const [, wanted = 1, ...ones] = target;
+  const isMap = ones.length === 2;
+  const fits = wanted === null || wanted === -1 || wanted === channels || (wanted === 0 && target.length > 1);
+  if (!fits || target.length < 2 || !(isMap || ones.length === 0) || ones.some((one) => one !== 1))
+    throw misfit(
+      node,
+      `expected [N, ${channels}], the pooled features of a picture, found [${target.map((d) => d ?? '?')}]`,
+    );
+  return { ...vector, rank: isMap ? 4 : 2 };
+}
+
+function pooled(node: Node, place: Place): Pooled | Logits {
+  switch (place.at) {
+    case 'pooled':
+    case 'logits':
+      return place;
+    case 'averaged': {
+      const { from, norm, size } = place;
+      if (size.every((side) => side === 1 || side === null)) return { at: 'pooled', from, norm, rank: 4 };
+      throw misfit(node, `the head flattens a map of ${size.join('×')}; expected an average over the whole map`);
+    }
+    case 'features':
+    case 'normed':
+    case 'activated':
+    case 'reduced':
+      throw misfit(node, 'the head flattens the map; expected an average over the whole map (global average pooling)');
+    default:
+      throw unexpected(node, place);
+  }
+}
+
+/** A 1×1 convolution of the pooled map. */
+export function convHead(node: Node, { from, norm }: Pooled, [weight, bias]: Operands): Logits {
+  const matrix = tensorOf(node, weight);
+  const [classes = 0, , height, width] = matrix.shape;
+  if (matrix.shape.length !== 4 || height !== 1 || width !== 1)
+    throw misfit(node, `expected a 1×1 convolution as the head, found weights [${matrix.shape}]`);
+  const pads = node.ints('pads') ?? [];
+  if (node.int('group', 1) !== 1 || pads.some((pad) => pad !== 0))
+    throw misfit(node, 'expected no groups and no padding');
+  const flat = { ...matrix, shape: [classes, matrix.shape[1] ?? 0] };
+  return logits(node, { at: 'logits', from, norm, weight: flat, bias: bias ? tensorOf(node, bias) : null, rank: 4 });
+}
+
+export function gemm(node: Node, place: Place, [weight, bias]: Operands): Logits {
+  const vector = flatVector(node, place);
+  if (node.int('transA', 0) !== 0) throw misfit(node, 'it transposes the features');
+  if (node.float('alpha', 1) !== 1 || (bias && node.float('beta', 1) !== 1))
+    throw misfit(node, 'its alpha or beta is not 1');
+  const given = tensorOf(node, weight);
+  const matrix = node.int('transB', 0) === 1 ? given : turned(node, given);
+  return logits(node, { ...vector, at: 'logits', weight: matrix, bias: bias ? tensorOf(node, bias) : null, rank: 2 });
+}
+
+export function matMul(node: Node, place: Place, [weight]: Operands): Logits {
+  const vector = flatVector(node, place);
+  return logits(node, { ...vector, at: 'logits', weight: turned(node, tensorOf(node, weight)), bias: null, rank: 2 });
+}
+
+function flatVector(node: Node, place: Place): Pooled {
+  if (place.at === 'pooled' && place.rank === 2) return place;
+  if (place.at === 'pooled') throw misfit(node, 'expected Flatten, Reshape or Squeeze of the pooled map before it');
+  throw unexpected(node, place);
+}
+
+/** [C, classes] → [classes, C]. */
+function turned(node: Node, tensor: Tensor): Tensor {
+  const out = transpose({ kind: 'floats', tensor }, [1, 0]);
+  if (tensor.shape.length === 2 && out.kind === 'floats') return out.tensor;
+  throw misfit(node, `expected a matrix, found weights [${tensor.shape}]`);
+}
+
+function logits(node: Node, made: Logits): Logits {
+  const channels = channelsOf(made.from);
+  const { weight, bias } = made;
+  const [classes = 0, into] = weight.shape;
+  if (weight.shape.length !== 2 || into !== channels || classes === 0)
+    throw misfit(
+      node,
+      `expected weights for ${channels} features, the channels of the last block, found [${weight.shape}]`,
+    );
+  if (bias && elementCount(bias.shape) !== classes)
+    throw misfit(node, `expected ${classes} biases, found [${bias.shape}]`);
+  return { ...made, bias: bias && { ...bias, shape: [classes] } };
+}
+
+const classesOf = ({ weight }: Logits): number => weight.shape[0] ?? 0;
+
+/** `Add` behind `MatMul` or a convolution. */
+export function addBias(node: Node, place: Logits, [operand]: Operands): Logits {
+  const term = tensorOf(node, operand);
+  const classes = classesOf(place);
+  if (node.op !== 'Add' || elementCount(term.shape) !== classes) throw unexpected(node, place);
+  if (!place.bias) return { ...place, bias: { ...term, shape: [classes] } };
+  const [a, b] = [toFloats(place.bias), toFloats(term)];
+  const sum = Float32Array.from(a, (value, c) => value + (b[c] ?? Number.NaN));
+  return { ...place, bias: floatTensor(term.name, [classes], sum) };
+}
+
+export function activation(node: Node, place: Place): Scores {
+  if (place.at !== 'logits') throw unexpected(node, place);
+  const axis = node.int('axis', node.opset < 13 ? 1 : -1);
+  if (node.op === 'Sigmoid') return { at: 'scores', logits: place, activation: 'sigmoid' };
+  if (axis !== 1 && !(axis === -1 && place.rank === 2))
+    throw misfit(node, `expected ${FOLLOWERS.logits} over axis 1, found axis ${axis}`);
+  return { at: 'scores', logits: place, activation: 'softmax' };
+}

@@ -1,0 +1,24 @@
+/** ONNX files → tensors under canonical names, whatever the graph's own names. */
+import type { ModelMetadata } from '../../model/model.js';
+import type { TensorMap } from '../../weights/tensor.js';
+import { assemble } from './assemble.js';
+import type { Order } from './block.js';
+import { readModelProto } from './proto.js';
+import { recognise } from './recognise.js';
+
+export interface OnnxDenseNet {
+  /** Canonical names; channels in the order in which the graph joins them. */
+  readonly tensors: TensorMap;
+  readonly metadata: ModelMetadata;
+  readonly shown: { readonly concat: Order; readonly bnEpsilon: number };
+}
+
+/**
+ * @param bytes the whole file; weights may be views into it
+ * @throws ModelFormatError when it cannot be read; ModelShapeError naming the first node that does not fit
+ */
+export function readOnnx(bytes: Uint8Array): OnnxDenseNet {
+  const { logits, activation, order } = recognise(readModelProto(bytes));
+  const { tensors, bnEpsilon } = assemble(logits);
+  return { tensors, metadata: { bnEpsilon, ...(activation && { activation }) }, shown: { concat: order, bnEpsilon } };
+}

@@ -1,0 +1,62 @@
+/** ONNX files as exporters write them → the numbers that the source framework computed. */
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { importCheckpoint } from '../../src/import/index.js';
+import { readModel, writeModel } from '../../src/weights/model-file.js';
+import { forward } from '../reference/cpu-densenet.js';
+import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
+
+/** One row per fixture of `make_onnx.py`: whose taps it must give, and what else the graph shows. */
+interface Expected {
+  readonly reference: string;
+  readonly activation?: 'softmax' | 'sigmoid';
+  readonly concat?: 'new-first';
+}
+
+const EXPECTED: Readonly<Record<string, Expected>> = {
+  'torchvision-folded': { reference: 'torchvision-module' },
+  'torchvision-unfolded': { reference: 'torchvision-grey' },
+  'torchvision-dynamo': { reference: 'torchvision-module' },
+  'torchvision-dynamo-raw': { reference: 'torchvision-module' },
+  'torchvision-fp16': { reference: 'onnx/torchvision-fp16' },
+  'timm-opset9': { reference: 'timm' },
+  'plain-opset7': { reference: 'densenet3-plain' },
+  'new-first': { reference: 'densenet3-new-first', concat: 'new-first' },
+  'pool-first': { reference: 'densenet3-bias', activation: 'sigmoid' },
+  'stem-norm-folded': { reference: 'efficient-densenet-norm0' },
+  'caffe2-opset6': { reference: 'torchvision-module' },
+  'caffe2-opset9': { reference: 'torchvision-module' },
+  converted: { reference: 'torchvision-module', activation: 'softmax' },
+};
+
+const importFixture = (name: string) => importCheckpoint(readBytes(`${FIXTURES}onnx/${name}.onnx`), `${name}.onnx`);
+
+describe('an ONNX file gives what the network it was exported from computes', () => {
+  it('has a row here for every fixture', () => {
+    const files = readdirSync(`${FIXTURES}onnx`).filter((file) => file.endsWith('.onnx'));
+    expect(files.sort()).toEqual(
+      Object.keys(EXPECTED)
+        .map((name) => `${name}.onnx`)
+        .sort(),
+    );
+  });
+
+  for (const [name, { reference: of, ...shown }] of Object.entries(EXPECTED)) {
+    it(`${name}: imports, is written, read back and computes every tap`, async () => {
+      const { tensors, metadata, source } = await importFixture(name);
+      expect(source).toEqual({ format: 'onnx', scheme: 'by topology', fileName: `${name}.onnx` });
+      expect(metadata).toEqual({ bnEpsilon: 1e-5, ...shown });
+      const { folded } = readModel(writeModel(tensors, metadata));
+      const reference = readReferenceFor(of, { config: folded.config, metadata });
+      const { shape: [n = 0, c = 0, h = 0, w = 0] = [], values: input } = reference.get('input') ?? { values: [] };
+      const taps = forward(folded, input, [n, c, h, w]);
+      expect([...taps.keys(), 'input'].sort()).toEqual([...reference.keys()].sort());
+      const errors = [...taps].map(([tap, { values, shape }]) => {
+        expect(shape, tap).toEqual(reference.get(tap)?.shape);
+        return { tap, error: relativeError(values, reference.get(tap)?.values ?? []) };
+      });
+      const worst = errors.reduce((a, b) => (a.error >= b.error ? a : b));
+      expect(worst.error, `worst tap ${JSON.stringify(worst)}`).toBeLessThan(1e-5);
+    });
+  }
+});
