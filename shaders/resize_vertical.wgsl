@@ -1,7 +1,7 @@
-// Second pass of preprocessing: vertical resampling in integers, equal to Pillow's 8-bit path, and normalisation.
+// Second pass of preprocessing: resampling along y in integers, equal to Pillow's 8-bit path, and normalisation.
 //
 //   byte[y, x] = clip8((2²¹ + Σ_i weight[y, i] · src[start[y] + i, x]) >> 22)
-//   dst[image, y, x] = byte · gain + offset
+//   dst[image, y, x] = byte · gain + offset; dst[image, x, y] where the first pass read the picture transposed
 //
 // The crop is part of the taps, as in resize_horizontal.wgsl; padding is normalised like any black pixel.
 //
@@ -17,6 +17,7 @@ struct Params {
   width: u32,
   height: u32,
   first: u32, // pixels before this image in dst
+  transposed: u32, // 1 or 0
 }
 
 override WORKGROUP: u32 = 32u;
@@ -41,5 +42,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum += taps[(2u + i) * params.height + y] * bytes;
   }
   let byte = clamp(sum >> vec3u(22u), vec3i(0), vec3i(255));
-  dst[params.first + y * params.width + x] = Quad(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
+  let at = select(y * params.width + x, x * params.height + y, params.transposed == 1u);
+  dst[params.first + at] = Quad(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
 }

@@ -7,12 +7,17 @@ import type { PreprocessSpec } from '../image/spec.js';
 import { type ImportedCheckpoint, importCheckpoint } from '../import/index.js';
 import type { ModelMetadata } from '../model/model.js';
 import { writeModel } from '../weights/model-file.js';
-import { type Command, kilobytes, note, oneOf, parse, print, printJson, UsageError } from './command.js';
-import { readModelBytes } from './files.js';
+import { readCatalog } from './catalog.js';
+import { type Command, kilobytes, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import { checkConfig, namesFile, obtainCheckpoint } from './obtain-checkpoint.js';
 
 const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
        [--thresholds P|P,P,…] [--dtype f32|f16] [--concat old-first|new-first] [--epsilon X] [--key NAME] [--name TEXT] [--provenance TEXT] [--licence TEXT]
+       CATALOGUE-ID [-o OUT.safetensors] [--mirror URL]
+       --list [--json]
 
+--list        the catalogue of public checkpoints: download, check and convert one by its id
+--mirror      a site that serves the catalogue's files under the same paths
 --labels      a text file with one class name per line, or a JSON array
 --preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
 --thresholds  multi-label: the probability from which on a class is present, one for all or one for each
@@ -22,6 +27,8 @@ const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESE
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {
   output: { type: 'string', short: 'o' },
+  list: { type: 'boolean' },
+  mirror: TEXT,
   labels: TEXT,
   preprocess: TEXT,
   activation: TEXT,
@@ -39,20 +46,25 @@ export const importCommand: Command = {
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
-    const [checkpoint, ...rest] = positionals;
-    if (!checkpoint || rest.length > 0) throw new UsageError('import takes one checkpoint; see import --help');
-    const { output } = values;
-    if (!output) throw new UsageError('import needs -o OUT.safetensors');
+    const [source, ...rest] = positionals;
+    if (values.list && !source) return list(values.json ?? false);
+    if (!source || rest.length > 0) throw new UsageError('import takes one checkpoint; see import --help');
+    if (!values.output && namesFile(source)) throw new UsageError('import needs -o OUT.safetensors');
     const dtype = oneOf('dtype', values.dtype, ['f32', 'f16']) ?? 'f32';
     const concat = oneOf('concat', values.concat, ['old-first', 'new-first']);
     const epsilon = values.epsilon === undefined ? undefined : positive('epsilon', values.epsilon);
-    const imported = await importCheckpoint(await readModelBytes(checkpoint), checkpoint, {
+    const checkpoint = await obtainCheckpoint(source, values.mirror);
+    const imported = await importCheckpoint(checkpoint.bytes, checkpoint.name, {
+      ...(checkpoint.metadata.bnEpsilon === undefined ? {} : { bnEpsilon: checkpoint.metadata.bnEpsilon }),
       ...(values.key === undefined ? {} : { key: values.key }),
       ...(concat === undefined ? {} : { concat }),
       ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
     });
+    if (checkpoint.row) checkConfig(checkpoint.row, imported);
+    const output = values.output ?? `${checkpoint.name}.safetensors`;
+    const known = { ...imported, metadata: { ...checkpoint.metadata, ...imported.metadata } };
     const metadata: ModelMetadata = {
-      ...scoring(imported, values.activation, values.thresholds),
+      ...scoring(known, values.activation, values.thresholds),
       ...(values.labels === undefined ? {} : { labels: labelsFrom(values.labels) }),
       ...(values.preprocess === undefined ? {} : { preprocess: preprocessFrom(values.preprocess) }),
       ...(values.name === undefined ? {} : { name: values.name }),
@@ -65,6 +77,21 @@ export const importCommand: Command = {
     return 0;
   },
 };
+
+/** The catalogue as a table, or its rows as they are. */
+function list(json: boolean): number {
+  const rows = readCatalog();
+  if (json) printJson(rows);
+  else {
+    const heading = ['id', 'parameters', 'input', 'classes', 'top 1', 'licence'];
+    const cells = rows.map(({ id, parameters, inChannels, inputSize, classes, accuracy, licence }) => {
+      const size = `${inChannels}×${inputSize.join('×')}`;
+      return [id, parameters, size, classes, accuracy ? `${accuracy.top1.toFixed(1)} %` : '', licence];
+    });
+    for (const line of table([heading, ...cells])) print(line);
+  }
+  return 0;
+}
 
 function report(
   output: string,

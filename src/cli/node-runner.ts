@@ -1,9 +1,8 @@
 /** WebGPU in this process (npm `webgpu`): the system's GPU, else a software Vulkan driver. */
-import sharp from 'sharp';
 import { DenseNet } from '../densenet.js';
-import { ImageError, WebGPUUnavailableError } from '../errors.js';
-import type { PixelData } from '../image/source.js';
+import { WebGPUUnavailableError } from '../errors.js';
 import { dawnGpu } from './dawn.js';
+import { decodePicture } from './decode-picture.js';
 import type { Runner, RunnerOptions } from './runner.js';
 
 /** Tried in order; `null` is the system's own driver. */
@@ -15,7 +14,7 @@ export async function openNodeRunner(model: Uint8Array, options: RunnerOptions):
     backend: 'node',
     adapter: net.adapter,
     async classify(path, topK) {
-      const pixels = await decode(path);
+      const pixels = await decodePicture(path);
       const start = performance.now();
       const top = await net.classify(pixels, { topK });
       return { top, milliseconds: performance.now() - start };
@@ -23,20 +22,6 @@ export async function openNodeRunner(model: Uint8Array, options: RunnerOptions):
     taps: (data, shape) => net.taps({ data, shape }),
     close: async () => net.dispose(),
   };
-}
-
-/** Straight RGBA at the orientation the picture is seen at. */
-async function decode(path: string): Promise<PixelData> {
-  try {
-    const image = sharp(path, { failOn: 'error' }).rotate().toColourspace('srgb').ensureAlpha();
-    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    return { data: new Uint8Array(data), width: info.width, height: info.height };
-  } catch (cause) {
-    throw new ImageError(
-      `${path} is no picture that can be decoded: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
 }
 
 /** @throws WebGPUUnavailableError */

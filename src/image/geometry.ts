@@ -1,30 +1,42 @@
 /**
  * The geometry of preprocessing as plain data: what a picture of a given size needs to become the network's input.
  *
- * Resize and crop are one step: taps are made only for the output pixels that the crop keeps, and the horizontal pass
- * covers only the source rows that the vertical pass reads.
+ * Resize and crop are one step: taps are made only for the output pixels that the crop keeps, and the first pass
+ * covers only the source rows that the second reads.
  */
 import { ImageError } from '../errors.js';
 import { packTaps, type Taps, tapsOf } from './coefficients.js';
-import type { PreprocessSpec } from './spec.js';
+import type { CropRounding, PreprocessSpec } from './spec.js';
+
+/** One axis of a picture: source pixels [from, from + span) become `resized` ones, of which [first, first + count) stay. */
+interface Axis {
+  readonly from: number;
+  readonly span: number;
+  readonly resized: number;
+  /** Negative where the crop pads. */
+  readonly first: number;
+  readonly count: number;
+}
 
 export interface PreprocessPlan {
   readonly sourceWidth: number;
   readonly sourceHeight: number;
-  readonly resizedWidth: number;
-  readonly resizedHeight: number;
-  /** Where the crop begins in the resized picture; negative where it pads. */
-  readonly left: number;
-  readonly top: number;
-  /** The network's input. */
+  readonly horizontal: Axis;
+  readonly vertical: Axis;
+  /**
+   * Whether the first pass resamples along y and the second along x. The fields below are then those of the picture
+   * mirrored in its diagonal: rows are columns.
+   */
+  readonly transposed: boolean;
+  /** Pixels of a row, and rows, that come out of the second pass. */
   readonly width: number;
   readonly height: number;
-  /** Source rows [firstRow, firstRow + rows) go through the horizontal pass. */
+  /** Source rows [firstRow, firstRow + rows) go through the first pass. */
   readonly firstRow: number;
   readonly rows: number;
-  /** Taps of the horizontal pass, one column per output x; starts count source columns. */
+  /** Taps of the first pass, one column per output x; starts count source columns. */
   readonly columnTaps: Int32Array<ArrayBuffer>;
-  /** Taps of the vertical pass, one column per output y; starts count rows of the horizontal pass. */
+  /** Taps of the second pass, one column per output y; starts count rows of the first pass. */
   readonly rowTaps: Int32Array<ArrayBuffer>;
 }
 
@@ -40,33 +52,29 @@ export function planPreprocess(
   networkInput: readonly [height: number, width: number],
 ): PreprocessPlan {
   if (!(sourceWidth > 0 && sourceHeight > 0)) throw new ImageError('the picture has no pixels');
-  const [resizedHeight, resizedWidth] = resizedSize(spec, sourceWidth, sourceHeight);
-  const [height, width] = spec.crop ?? [resizedHeight, resizedWidth];
+  const [height, width] = spec.crop ?? resizedSize(spec, sourceWidth, sourceHeight);
   if (height !== networkInput[0] || width !== networkInput[1]) {
     throw new ImageError(
       `a picture of ${sourceWidth}×${sourceHeight} pixels comes to ${width}×${height} by the model's preprocessing, but ` +
         `the network takes ${networkInput[1]}×${networkInput[0]}: give the preprocessing a crop or an exact resize`,
     );
   }
-  const left = cropOffset(resizedWidth, width, spec.cropRounding);
-  const top = cropOffset(resizedHeight, height, spec.cropRounding);
-  const { filter, antialias } =
-    spec.resize.kind === 'none' ? { filter: 'nearest' as const, antialias: false } : spec.resize;
-  const columns = tapsOf({ source: sourceWidth, resized: resizedWidth, first: left, count: width }, filter, antialias);
-  const lines = tapsOf({ source: sourceHeight, resized: resizedHeight, first: top, count: height }, filter, antialias);
+  const [vertical, horizontal] = axesOf(spec, sourceWidth, sourceHeight);
+  const transposed = rowsFirst(horizontal, vertical);
+  const [across, along] = transposed ? [vertical, horizontal] : [horizontal, vertical];
+  const lines = tapsAlong(along, spec);
   const [firstRow, rows] = extent(lines);
   return {
     sourceWidth,
     sourceHeight,
-    resizedWidth,
-    resizedHeight,
-    left,
-    top,
-    width,
-    height,
+    horizontal,
+    vertical,
+    transposed,
+    width: across.count,
+    height: along.count,
     firstRow,
     rows,
-    columnTaps: packTaps(columns, 0),
+    columnTaps: packTaps(tapsAlong(across, spec), 0),
     rowTaps: packTaps(lines, firstRow),
   };
 }
@@ -74,16 +82,55 @@ export function planPreprocess(
 /** The shorter side exactly, the longer one rounded down, as torchvision's Resize does. */
 function resizedSize({ resize }: PreprocessSpec, width: number, height: number): readonly [number, number] {
   if (resize.kind === 'none') return [height, width];
-  if (resize.kind === 'exact') return resize.size;
+  if (resize.kind !== 'shorterSide') return resize.size;
   const longer = Math.trunc((resize.size * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? [longer, resize.size] : [resize.size, longer];
 }
 
+function axesOf(spec: PreprocessSpec, width: number, height: number): readonly [vertical: Axis, horizontal: Axis] {
+  const source = [height, width] as const;
+  const resized = resizedSize(spec, width, height);
+  const kept = spec.resize.kind === 'cover' ? largestOf(spec.resize.size, source) : source;
+  const axis = (side: 0 | 1): Axis => {
+    const count = spec.crop?.[side] ?? resized[side];
+    return {
+      from: cropOffset(source[side], kept[side], spec.cropRounding),
+      span: kept[side],
+      resized: resized[side],
+      first: cropOffset(resized[side], count, spec.cropRounding),
+      count,
+    };
+  };
+  return [axis(0), axis(1)];
+}
+
+/** The largest part of a picture that has the aspect ratio of `size`, rounded down. */
+function largestOf([h, w]: readonly [number, number], [height, width]: readonly [number, number]) {
+  return [
+    Math.min(height, Math.max(1, Math.trunc((width * h) / w))),
+    Math.min(width, Math.max(1, Math.trunc((height * w) / h))),
+  ] as const;
+}
+
+/** Pillow 13's order (src/libImaging/Resample.c): rows first where they shrink by more than twice what columns do. */
+function rowsFirst(horizontal: Axis, vertical: Axis): boolean {
+  const [columns, rows] = [horizontal.span - horizontal.resized, vertical.span - vertical.resized];
+  return rows > 0 && rows > 2 * columns;
+}
+
+function tapsAlong({ from, span, resized, first, count }: Axis, { resize }: PreprocessSpec): Taps[] {
+  const { filter, antialias } = resize.kind === 'none' ? { filter: 'nearest' as const, antialias: false } : resize;
+  const taps = tapsOf({ source: span, resized, first, count }, filter, antialias);
+  return taps.map(({ start, weights }) => ({ start: start + from, weights }));
+}
+
 /**
  * torchvision (and timm) crop at `int(round((size − crop) / 2))`, where Python rounds half to even, and pad by
- * `(crop − size) // 2` before the picture; Hugging Face crops at `(size − crop) // 2` and pads by what mirrors it.
+ * `(crop − size) // 2` before the picture; Hugging Face crops at `(size − crop) // 2` and pads by what mirrors it;
+ * torchxrayvision crops at `size // 2 − crop // 2`.
  */
-function cropOffset(size: number, crop: number, rounding: PreprocessSpec['cropRounding'] = 'even'): number {
+function cropOffset(size: number, crop: number, rounding: CropRounding = 'even'): number {
+  if (rounding === 'middle') return Math.floor(size / 2) - Math.floor(crop / 2);
   const half = (size - crop) / 2;
   if (rounding === 'down') return Math.floor(half);
   if (half < 0) return 0 - Math.floor(-half);

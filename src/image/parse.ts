@@ -10,7 +10,7 @@ import { channelsOf, type PreprocessSpec } from './spec.js';
  */
 export function parsePreprocess(value: unknown, path = 'preprocess'): PreprocessSpec {
   const fields = new Fields(value, path);
-  const cropRounding = fields.optional('cropRounding', oneOf('even', 'down'), undefined);
+  const cropRounding = fields.optional('cropRounding', oneOf('even', 'down', 'middle'), undefined);
   return checkChannels(
     {
       resize: fields.required('resize', resize),
@@ -19,7 +19,7 @@ export function parsePreprocess(value: unknown, path = 'preprocess'): Preprocess
       scale: fields.required('scale', number),
       mean: fields.required('mean', listOf(number)),
       std: fields.required('std', listOf(positive)),
-      channelOrder: fields.required('channelOrder', oneOf('rgb', 'bgr', 'grey')),
+      channelOrder: fields.required('channelOrder', oneOf('rgb', 'bgr', 'grey', 'grey-mean')),
     },
     path,
   );
@@ -27,12 +27,12 @@ export function parsePreprocess(value: unknown, path = 'preprocess'): Preprocess
 
 const resize: Check<PreprocessSpec['resize']> = (value, path) => {
   const fields = new Fields(value, path);
-  const kind = fields.required('kind', oneOf('shorterSide', 'exact', 'none'));
+  const kind = fields.required('kind', oneOf('shorterSide', 'exact', 'cover', 'none'));
   if (kind === 'none') return { kind };
   const filter = fields.required('filter', oneOf('nearest', 'bilinear', 'bicubic'));
   const antialias = fields.required('antialias', flag);
-  if (kind === 'exact') return { kind, size: fields.required('size', size), filter, antialias };
-  return { kind, size: fields.required('size', pixels), filter, antialias };
+  if (kind === 'shorterSide') return { kind, size: fields.required('size', pixels), filter, antialias };
+  return { kind, size: fields.required('size', size), filter, antialias };
 };
 
 /** @throws OptionError unless mean and std have one value per channel */

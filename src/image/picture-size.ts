@@ -56,11 +56,12 @@ export class PictureSize {
     private readonly plan: PreprocessPlan,
   ) {
     const { width, rows, firstRow, columnTaps, rowTaps } = plan;
+    const transposed = Number(plan.transposed);
     const allocation = this.allocation(() => ({
       columnTaps: this.buffer('columns', USAGE.STORAGE, columnTaps),
       rowTaps: this.buffer('rows', USAGE.STORAGE, rowTaps),
       scratch: this.buffer('resized rows', USAGE.STORAGE, rows * width * 4),
-      params: this.buffer('horizontal', USAGE.UNIFORM, uniform('resize_horizontal', { width, firstRow })),
+      params: this.buffer('horizontal', USAGE.UNIFORM, uniform('resize_horizontal', { width, firstRow, transposed })),
     }));
     ({
       columnTaps: this.columnTaps,
@@ -122,6 +123,7 @@ export class PictureSize {
       width,
       height,
       first: image * width * height,
+      transposed: Number(this.plan.transposed),
     });
     const params = this.buffer(`vertical ${image}`, USAGE.UNIFORM, values);
     const sources = new BindGroups<GPUTexture>(

@@ -11,12 +11,8 @@ const shorterSide = (size: number, filter: ResizeFilter): PreprocessSpec['resize
   filter,
   antialias: true,
 });
-const exact = (side: number, filter: ResizeFilter): PreprocessSpec['resize'] => ({
-  kind: 'exact',
-  size: square(side),
-  filter,
-  antialias: true,
-});
+const exact = (side: number, filter: ResizeFilter) =>
+  ({ kind: 'exact', size: square(side), filter, antialias: true }) as const;
 
 /** torchvision's and timm's constants (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD). */
 const IMAGENET = {
@@ -49,16 +45,17 @@ export const PRESETS = {
     channelOrder: 'bgr',
   },
   /**
-   * torchxrayvision: 8-bit grey to −1024…1024, (2x / 255 − 1) · 1024. Its own XRayResizer blurs with scikit-image in
-   * floating point; this resizes as Pillow does.
+   * torchxrayvision: the mean of the channels, XRayCenterCrop to the middle square, 224×224, (2x / 255 − 1) · 1024. Its
+   * own XRayResizer blurs with scikit-image in floating point; this resizes as Pillow does.
    */
   torchxrayvision: {
-    resize: shorterSide(224, 'bilinear'),
-    crop: square(224),
+    resize: { ...exact(224, 'bilinear'), kind: 'cover' },
+    crop: null,
+    cropRounding: 'middle',
     scale: 1 / 255,
     mean: [0.5],
     std: [1 / 2048],
-    channelOrder: 'grey',
+    channelOrder: 'grey-mean',
   },
   /** CIFAR-10 with the standard deviation over all pixels of the training set. */
   cifar10: { ...CIFAR, mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },

@@ -218,5 +218,5 @@ function refusal(cause: unknown): string {
   if (cause instanceof Error && cause.name === 'SecurityError') {
     return "the picture comes from another origin without leave: load it with crossorigin='anonymous' from a server that sends CORS headers";
   }
-  return 'the browser does not give out the pixels of this picture (closed, or not decoded yet)';
+  return 'the pixels of this picture cannot be had here (closed, or not decoded yet): pass { data, width, height } in RGBA';
 }

@@ -1,7 +1,8 @@
 /**
  * How a picture becomes the network's input, as plain data that travels inside the model file.
  *
- * Order of the steps: orient, channel order, resize, crop, value × `scale`, − mean, ÷ std.
+ * Order of the steps: orient, channel order, resize, crop, value × `scale`, − mean, ÷ std. docs/preprocessing.md says
+ * which framework each rule comes from.
  */
 
 /**
@@ -10,8 +11,13 @@
  */
 export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic';
 
+export type CropRounding = 'even' | 'down' | 'middle';
+
 export interface PreprocessSpec {
-  /** `shorterSide`: keep the aspect ratio; `exact`: [height, width]; `none`: the picture must already fit. */
+  /**
+   * `shorterSide`: keep the aspect ratio; `exact`: to [height, width]; `cover`: the same after a centre crop to that
+   * aspect ratio; `none`: the picture must already fit.
+   */
   readonly resize:
     | {
         readonly kind: 'shorterSide';
@@ -20,7 +26,7 @@ export interface PreprocessSpec {
         readonly antialias: boolean;
       }
     | {
-        readonly kind: 'exact';
+        readonly kind: 'exact' | 'cover';
         readonly size: readonly [height: number, width: number];
         readonly filter: ResizeFilter;
         readonly antialias: boolean;
@@ -29,27 +35,31 @@ export interface PreprocessSpec {
   /** Centre crop to [height, width] after the resize; pads with zeros (black) where the picture is smaller. */
   readonly crop: readonly [height: number, width: number] | null;
   /**
-   * Where an odd remainder puts the crop: `even` (the default) rounds half to even as torchvision and timm do, `down`
-   * rounds towards the top left as Hugging Face's image processors do.
+   * Where an odd remainder puts a crop: `even` (the default) rounds half to even as torchvision and timm do, `down`
+   * rounds towards the top left as Hugging Face's image processors do, `middle` puts pixel ⌊crop / 2⌋ of the crop on
+   * pixel ⌊size / 2⌋ of the picture as torchxrayvision does.
    */
-  readonly cropRounding?: 'even' | 'down';
+  readonly cropRounding?: CropRounding;
   /** Multiplies the 0…255 pixel value; 1/255 for the usual 0…1 range. */
   readonly scale: number;
   /** Subtracted after `scale`, one per channel, in the network's channel order. */
   readonly mean: readonly number[];
   /** Divides after the mean, one per channel. */
   readonly std: readonly number[];
-  /** `grey`: one channel, ITU-R 601-2 luma as Pillow's convert('L'). */
-  readonly channelOrder: 'rgb' | 'bgr' | 'grey';
+  /**
+   * `grey`: one channel, ITU-R 601-2 luma as Pillow's convert('L'); `grey-mean`: one channel, the mean of the three as
+   * torchxrayvision's examples take it.
+   */
+  readonly channelOrder: 'rgb' | 'bgr' | 'grey' | 'grey-mean';
 }
 
 /** Channels that the specification puts out: 1 for grey, else 3. */
-export function channelsOf(spec: PreprocessSpec): 1 | 3 {
-  return spec.channelOrder === 'grey' ? 1 : 3;
+export function channelsOf({ channelOrder }: PreprocessSpec): 1 | 3 {
+  return channelOrder === 'rgb' || channelOrder === 'bgr' ? 3 : 1;
 }
 
 /** The [height, width] that every picture comes out as, or `null` when it depends on the picture. */
 export function inputSizeOf(spec: PreprocessSpec): readonly [height: number, width: number] | null {
-  if (spec.crop) return spec.crop;
-  return spec.resize.kind === 'exact' ? spec.resize.size : null;
+  const { crop, resize } = spec;
+  return crop ?? (resize.kind === 'exact' || resize.kind === 'cover' ? resize.size : null);
 }

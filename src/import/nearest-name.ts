@@ -17,7 +17,7 @@ export function nearestName(name: string, candidates: readonly string[]): string
 }
 
 /** Levenshtein's distance, one row at a time. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

@@ -19,6 +19,10 @@ describe('the part of a picture that the network sees', () => {
     expect(seenBy(spec, 16, 32)).toEqual({ x: -8, y: 0, width: 32, height: 32 });
   });
 
+  it('is the middle square where the resize covers one', () => {
+    expect(seenBy(PRESETS.torchxrayvision, 600, 448)).toEqual({ x: 76, y: 0, width: 448, height: 448 });
+  });
+
   it('follows an exact resize, which squeezes', () => {
     const spec = { ...PRESETS.keras, crop: [112, 56] } as const;
     expect(seenBy(spec, 448, 224)).toEqual({ x: 168, y: 56, width: 112, height: 112 });

@@ -8,6 +8,8 @@ import type { ModelMetadata } from '../../src/model/model.js';
 import { readSafetensors } from '../../src/weights/safetensors.js';
 import { type TensorMap, toFloat32 } from '../../src/weights/tensor.js';
 
+export { relativeError } from './relative-error.js';
+
 export const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
 export interface Reference {
@@ -47,16 +49,4 @@ function referencesOf(tensors: TensorMap): Map<string, Reference> {
   return new Map(
     [...tensors.values()].map((tensor) => [tensor.name, { shape: tensor.shape, values: toFloat32(tensor) }]),
   );
-}
-
-/** The largest absolute difference over the largest expected magnitude; NaN where anything is NaN or lengths differ. */
-export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (found.length !== expected.length) return Number.NaN;
-  let error = 0;
-  let largest = 0;
-  for (let i = 0; i < expected.length; i++) {
-    error = Math.max(error, Math.abs((found[i] ?? Number.NaN) - (expected[i] ?? Number.NaN)));
-    largest = Math.max(largest, Math.abs(expected[i] ?? Number.NaN));
-  }
-  return error / largest;
 }

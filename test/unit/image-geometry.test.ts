@@ -72,12 +72,14 @@ describe('the taps of an axis', () => {
   });
 });
 
+const EXACT = { kind: 'exact', size: [4, 4], filter: 'bilinear', antialias: true } as const;
+
 describe('the geometry of a picture', () => {
   const spec = (change: Partial<PreprocessSpec>): PreprocessSpec => ({ ...presetOf('torchvision'), ...change });
 
   it('keeps the shorter side exact and rounds the longer one down, as torchvision does', () => {
-    const { resizedWidth, resizedHeight } = planPreprocess(presetOf('torchvision'), 500, 333, [224, 224]);
-    expect([resizedWidth, resizedHeight]).toEqual([384, 256]);
+    const { horizontal, vertical } = planPreprocess(presetOf('torchvision'), 500, 333, [224, 224]);
+    expect([horizontal.resized, vertical.resized]).toEqual([384, 256]);
   });
 
   it.each([
@@ -87,25 +89,44 @@ describe('the geometry of a picture', () => {
     [7, 4, 'down', 1],
     [3, 4, 'even', 0], // one pixel of padding goes to the right
     [3, 4, 'down', -1], // … or to the left
+    [6, 3, 'middle', 2], // pixel 1 of the crop on pixel 3
+    [7, 4, 'middle', 1],
     [1, 4, 'even', -1],
   ] as const)('crops %i pixels to %i, rounding %s, at %i', (side, crop, cropRounding, offset) => {
     const plan = planPreprocess(spec({ resize: { kind: 'none' }, crop: [crop, crop], cropRounding }), side, side, [
       crop,
       crop,
     ]);
-    expect([plan.left, plan.top]).toEqual([offset, offset]);
+    expect([plan.horizontal.first, plan.vertical.first]).toEqual([offset, offset]);
   });
 
   it('reads only the rows that the crop needs', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 1, max: 600 }), (width, height) => {
         const plan = planPreprocess(spec({}), width, height, [224, 224]);
+        const { span, resized } = plan.transposed ? plan.horizontal : plan.vertical;
         expect(plan.firstRow).toBeGreaterThanOrEqual(0);
-        expect(plan.firstRow + plan.rows).toBeLessThanOrEqual(height);
-        const margin = Math.ceil(2 * Math.max(1, height / plan.resizedHeight));
-        expect(plan.rows).toBeLessThanOrEqual(Math.ceil((224 * height) / plan.resizedHeight) + 2 * margin);
+        expect(plan.firstRow + plan.rows).toBeLessThanOrEqual(span);
+        const margin = Math.ceil(2 * Math.max(1, span / resized));
+        expect(plan.rows).toBeLessThanOrEqual(Math.ceil((224 * span) / resized) + 2 * margin);
       }),
     );
+  });
+
+  it('takes the rows first where they shrink by more than twice what the columns do, as Pillow 13 does', () => {
+    const transposed = (width: number, height: number) =>
+      planPreprocess(spec({}), width, height, [224, 224]).transposed;
+    expect([transposed(300, 500), transposed(300, 600), transposed(300, 610)]).toEqual([false, false, true]);
+    expect(transposed(200, 900)).toBe(false); // both sides grow
+  });
+
+  it('crops to the aspect ratio before it resizes where it covers', () => {
+    const cover = spec({ resize: { ...EXACT, kind: 'cover', size: [40, 20] }, crop: null, cropRounding: 'down' });
+    const { horizontal, vertical } = planPreprocess(cover, 101, 60, [40, 20]);
+    expect([horizontal, vertical]).toEqual([
+      { from: 35, span: 30, resized: 20, first: 0, count: 20 },
+      { from: 0, span: 60, resized: 40, first: 0, count: 40 },
+    ]);
   });
 
   it('refuses a picture that does not come out at the size of the network, and says what would help', () => {
@@ -165,7 +186,7 @@ describe('the integer path, in plain loops', () => {
 
 /** What the two kernels compute before normalisation: [row][column][channel] of bytes. */
 function resample(image: PixelData, spec: PreprocessSpec, plan: PreprocessPlan): Uint8Array {
-  const { width, height, rows, firstRow } = plan;
+  const { width, height, rows, firstRow, transposed } = plan;
   const channels = spec.std.length;
   const apply = (taps: Int32Array, outputs: number, output: number, at: (i: number) => number) => {
     let sum = ONE / 2;
@@ -174,8 +195,9 @@ function resample(image: PixelData, spec: PreprocessSpec, plan: PreprocessPlan):
     return Math.min(255, Math.max(0, Math.floor(sum / ONE)));
   };
   const source = (x: number, y: number, c: number): number => {
-    const [r = 0, g = 0, b = 0] = image.data.subarray((y * image.width + x) * 4);
+    const [r = 0, g = 0, b = 0] = image.data.subarray((transposed ? x * image.width + y : y * image.width + x) * 4);
     if (spec.channelOrder === 'grey') return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    if (spec.channelOrder === 'grey-mean') return Math.round((r + g + b) / 3);
     return (spec.channelOrder === 'rgb' ? [r, g, b] : [b, g, r])[c] ?? 0;
   };
   const scratch = new Uint8Array(rows * width * channels);
@@ -188,7 +210,7 @@ function resample(image: PixelData, spec: PreprocessSpec, plan: PreprocessPlan):
       }
       for (let y = 0; y < height; y++) {
         const value = apply(plan.rowTaps, height, y, (i) => scratch[(i * width + x) * channels + c] ?? 0);
-        result[(y * width + x) * channels + c] = value;
+        result[(transposed ? x * height + y : y * width + x) * channels + c] = value;
       }
     }
   }

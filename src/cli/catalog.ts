@@ -1,0 +1,159 @@
+/** The catalogue of public checkpoints, weights/catalog.json: one row each, with everything that importing it takes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OptionError } from '../errors.js';
+import { type Check, Fields, fail, listOf, nullable, number, oneOf, positive, size } from '../image/json.js';
+import { PRESETS, presetOf } from '../image/presets.js';
+import { editDistance } from '../import/nearest-name.js';
+import type { Activation } from '../model/config.js';
+import type { ModelMetadata } from '../model/model.js';
+import { PACKAGE } from './files.js';
+
+export interface CatalogRow {
+  readonly id: string;
+  readonly url: string;
+  readonly format: 'pytorch' | 'safetensors' | 'keras';
+  /** Of the repository that publishes it. */
+  readonly licence: string;
+  /** Where these facts were read. */
+  readonly source: string;
+  /** A key of `FAMILY`; with the two after it, the config. */
+  readonly arch: string;
+  readonly inChannels: number;
+  readonly classes: number;
+  readonly parameters: number;
+  /** A key of `PRESETS`, and the [height, width] that it makes. */
+  readonly preset: string;
+  readonly inputSize: readonly [height: number, width: number];
+  readonly labels: readonly string[];
+  readonly activation: Activation;
+  readonly bnEpsilon: number;
+  /** Multi-label: the published operating points; null for a class that the checkpoint was not trained for. */
+  readonly thresholds: readonly (number | null)[] | null;
+  /** 2²⁰ bytes, to three decimals; null where only a rounder figure is published. */
+  readonly mebibytes: number | null;
+  /** As published: in whole, or the first digits, which PyTorch puts in its files' names. */
+  readonly hash: { readonly algorithm: 'sha256' | 'md5'; readonly digits: string } | null;
+  /** In percent. */
+  readonly accuracy: {
+    readonly dataset: string;
+    readonly top1: number;
+    readonly top5: number;
+    readonly source: string;
+  } | null;
+}
+
+const WEIGHTS = join(PACKAGE, 'weights');
+
+/** @throws OptionError naming the field when weights/catalog.json is not what it must be */
+export function readCatalog(file = join(WEIGHTS, 'catalog.json')): readonly CatalogRow[] {
+  const fields = new Fields(JSON.parse(readFileSync(file, 'utf8')), 'catalog');
+  fields.required('version', oneOf(1));
+  const names = fields.required('labels', labelLists);
+  return fields.required('checkpoints', listOf(rowWith(names)));
+}
+
+type LabelLists = ReadonlyMap<string, readonly string[]>;
+
+/** A list of labels stands in the catalogue, or in a file beside it with one on each line. */
+const labelLists: Check<LabelLists> = (value, path) => {
+  const lists = new Fields(value, path);
+  return new Map(Object.keys(Object(value)).map((name) => [name, lists.required(name, labelList)]));
+};
+
+const labelList: Check<readonly string[]> = (value, path) => {
+  const fields = new Fields(value, path);
+  if (fields.has('names')) return fields.required('names', listOf(text));
+  return readFileSync(join(WEIGHTS, fields.required('file', text)), 'utf8')
+    .trimEnd()
+    .split('\n');
+};
+
+const text: Check<string> = (value, path) => (typeof value === 'string' && value ? value : fail(path, 'a text'));
+const count: Check<number> = (value, path) =>
+  Number.isSafeInteger(value) ? positive(value, path) : fail(path, 'a whole number');
+
+function rowWith(lists: LabelLists): Check<CatalogRow> {
+  return (value, path) => {
+    const row = new Fields(value, path);
+    const list =
+      lists.get(row.required('labels', text)) ?? fail(`${path}.labels`, `one of ${[...lists.keys()].join(', ')}`);
+    const thresholds = row.optional('thresholds', listOf(nullable(number)), null);
+    return {
+      id: row.required('id', text),
+      url: row.required('url', text),
+      format: row.required('format', oneOf('pytorch', 'safetensors', 'keras')),
+      licence: row.required('licence', text),
+      source: row.required('source', text),
+      arch: row.required('arch', text),
+      inChannels: row.required('inChannels', count),
+      classes: row.required('classes', count),
+      parameters: row.required('parameters', count),
+      preset: row.required('preset', oneOf(...Object.keys(PRESETS))),
+      inputSize: row.required('inputSize', size),
+      labels: list.map((label, i) => (thresholds?.[i] === null ? `${label} (not trained)` : label)),
+      activation: row.required('activation', oneOf('softmax', 'sigmoid')),
+      bnEpsilon: row.required('bnEpsilon', positive),
+      thresholds,
+      mebibytes: row.optional('mebibytes', positive, null),
+      hash: row.optional('hash', hash, null),
+      accuracy: row.optional('accuracy', accuracy, null),
+    };
+  };
+}
+
+const hash: Check<CatalogRow['hash']> = (value, path) => {
+  const fields = new Fields(value, path);
+  const digits = (name: string) => fields.optional(name, text, null);
+  const [sha256, prefix, md5] = [digits('sha256'), digits('sha256Prefix'), digits('md5')];
+  if (sha256 && /^[0-9a-f]{64}$/.test(sha256)) return { algorithm: 'sha256', digits: sha256 };
+  if (prefix && /^[0-9a-f]{8,63}$/.test(prefix)) return { algorithm: 'sha256', digits: prefix };
+  if (md5 && /^[0-9a-f]{32}$/.test(md5)) return { algorithm: 'md5', digits: md5 };
+  return fail(path, 'a sha256, a sha256Prefix or an md5 in lower-case hexadecimal digits');
+};
+
+const accuracy: Check<CatalogRow['accuracy']> = (value, path) => {
+  const fields = new Fields(value, path);
+  return {
+    dataset: fields.required('dataset', text),
+    top1: fields.required('top1', positive),
+    top5: fields.required('top5', positive),
+    source: fields.required('source', text),
+  };
+};
+
+/** @throws OptionError naming the nearest ids when there is no such row */
+export function catalogRow(id: string, rows: readonly CatalogRow[]): CatalogRow {
+  const row = rows.find((candidate) => candidate.id === id);
+  if (row) return row;
+  const near = nearest(
+    id,
+    rows.map((candidate) => candidate.id),
+  );
+  throw new OptionError(
+    'checkpoint',
+    `there is no file and no catalogue entry "${id}"; the nearest entries are ${near.join(', ')} (import --list shows all)`,
+  );
+}
+
+const NEAREST = 4;
+
+/** Ids that hold the name come first, then those that take the fewest edits. */
+function nearest(name: string, ids: readonly string[]): string[] {
+  const cost = (id: string) => editDistance(name, id) - (id.includes(name) ? 1000 : 0);
+  return [...ids].sort((a, b) => cost(a) - cost(b)).slice(0, NEAREST);
+}
+
+/** What a model file made from the row says of itself. */
+export function metadataOf(row: CatalogRow): ModelMetadata {
+  return {
+    name: row.id,
+    licence: row.licence,
+    provenance: row.url,
+    labels: row.labels,
+    preprocess: presetOf(row.preset),
+    activation: row.activation,
+    bnEpsilon: row.bnEpsilon,
+    ...(row.thresholds ? { thresholds: row.thresholds } : {}),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The built package everywhere that WebGPU can be had: every check of the suite passes, or the feature it is of is absent.
+ *
+ * The short form asks one context of each platform for everything and the others for the core. CONFORMANCE=all asks all
+ * for everything, and one for what takes long; CONFORMANCE=write also puts what came out into the README.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningServer } from '../../src/cli/server.js';
+import type { Extent } from './lab.js';
+import { type OpenPlatform, PLATFORMS, type Platform, SUITE_MS, serveSuite } from './platforms.js';
+import { checksOf, type Report } from './suite.js';
+import { NO_WEBGPU, readTable, rowOf, type TableRow, writeTable } from './table.js';
+
+const MODE = process.env.CONFORMANCE;
+const rows: TableRow[] = [];
+let server: RunningServer;
+
+beforeAll(async () => {
+  server = await serveSuite(MODE !== undefined);
+});
+afterAll(async () => {
+  await server?.close();
+  if (MODE === 'write') writeTable({ checks: checksOf('all').length, rows });
+});
+
+function extentOf({ contexts, isQuickest }: Platform, context: string): Extent {
+  if (MODE !== undefined) return isQuickest ? 'all and long' : 'all';
+  return context === contexts[0] ? 'all' : 'core';
+}
+
+describe.each(PLATFORMS)('$name on $driver conforms', (platform) => {
+  const missing = platform.missing();
+  const reports = new Map<string, Report>();
+  let open: OpenPlatform;
+  beforeAll(async () => {
+    if (missing === null) open = await platform.open(server);
+  });
+  afterAll(async () => {
+    await open?.close();
+    if (open) rows.push(rowOf({ platform, version: open.version, reports }));
+  });
+
+  it.skipIf(missing).each([...platform.contexts])(
+    'in a %s',
+    async (context) => {
+      const report = await open.run(context, extentOf(platform, context));
+      reports.set(context, report);
+      if (MODE !== undefined) print(`${platform.name}, ${platform.driver}, ${context}`, report);
+      expect(report.outcomes.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
+      // Only some service workers have no WebGPU.
+      if (context !== 'service worker') expect(report.adapter).not.toBeNull();
+    },
+    SUITE_MS,
+  );
+});
+
+describe('the table of the README', () => {
+  const withoutVersion = ({ platform, adapter }: TableRow) => `${platform.replace(/ [\d.]+/, '')} on ${adapter}`;
+
+  it.skipIf(MODE === 'write')('was made with these checks, for each platform and context, and none had failed', () => {
+    const table = readTable();
+    expect(table.checks).toBe(checksOf('all').length);
+    expect(table.rows.map(withoutVersion)).toEqual(PLATFORMS.map(({ name, driver }) => `${name} on ${driver}`));
+    for (const [r, { contexts, absent, passed, checks }] of table.rows.entries()) {
+      const without = absent
+        .filter((feature) => feature.startsWith(NO_WEBGPU))
+        .map((in_) => in_.slice(NO_WEBGPU.length));
+      expect([...contexts, ...without]).toEqual(PLATFORMS[r]?.contexts);
+      expect(passed).toBe(checks);
+    }
+  });
+});
+
+function print(where: string, { adapter, outcomes }: Report): void {
+  const lines = outcomes.map(
+    ({ check, outcome, detail, milliseconds }) =>
+      `  ${outcome} ${String(milliseconds).padStart(6)} ms  ${check}: ${detail}`,
+  );
+  console.log([`${where}: ${adapter ? adapter.features.join(', ') : 'no WebGPU'}`, ...lines].join('\n'));
+}
