@@ -22,7 +22,7 @@ export function repeatedKey(text: string): string | null {
       i = end;
     } else if (code === COLON) {
       const keys = open.at(-1);
-      const key: unknown = JSON.parse(last);
+      const key: unknown = last.includes('\\') ? JSON.parse(last) : last.slice(1, -1);
       if (typeof key !== 'string' || keys?.has(key)) return String(key);
       keys?.add(key);
     } else if (text[i] === '{') {

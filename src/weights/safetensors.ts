@@ -9,8 +9,8 @@ import { ModelFormatError } from '../errors.js';
 import { repeatedKey } from './json-keys.js';
 import { DTYPE_BYTES, type Dtype, isDtype, type Tensor, type TensorMap } from './tensor.js';
 
-/** DenseNet-264 with 22,000 class names needs less than a twentieth of this. */
-export const MAX_HEADER_BYTES = 16 * 2 ** 20;
+/** DenseNet-264 with 22,000 class names needs half of this; parsed, hostile JSON takes forty times its length. */
+export const MAX_HEADER_BYTES = 2 * 2 ** 20;
 const MAX_DIMENSIONS = 8;
 
 /** Where one tensor lies: bytes [begin, end) of the body. */
@@ -184,5 +184,6 @@ function wrong(message: string, offset?: number, tensor?: string, cause?: unknow
     ...(tensor === undefined ? {} : { tensor }),
   };
   const subject = tensor === undefined ? '' : `tensor "${tensor}": `;
-  return new ModelFormatError(`bad safetensors file: ${subject}${message}`, context, { cause });
+  // A name may be as long as the header; what is shown of it may not.
+  return new ModelFormatError(`bad safetensors file: ${subject}${message}`.slice(0, 999), context, { cause });
 }

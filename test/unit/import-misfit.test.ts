@@ -193,7 +193,7 @@ describe('a net that only resembles a DenseNet is refused by the tensor that doe
 describe('names and shapes made to exhaust', () => {
   const anyName = (index: number) => `features.denseblock${index}.denselayer9999.norm1.running_mean`;
   const cases: [what: string, shapes: () => Shapes][] = [
-    ['blocks of thousands of layers', () => new Map(Array.from({ length: 20_000 }, (_, i) => [anyName(i + 1), [1]]))],
+    ['blocks of thousands of layers', () => new Map(Array.from({ length: 15_000 }, (_, i) => [anyName(i + 1), [1]]))],
     [
       'ten thousand tensors left over',
       () => {
@@ -203,9 +203,9 @@ describe('names and shapes made to exhaust', () => {
       },
     ],
     [
-      'names of a hundred thousand letters',
+      'names of twenty thousand letters, a header of nearly the 2 MiB that one may have',
       () => {
-        const long = 'a'.repeat(100_000);
+        const long = 'a'.repeat(20_000);
         return without(
           shapesOf(IMAGENET, (name) => `${long}.${name}`),
           `${long}.features.norm5.bias`,

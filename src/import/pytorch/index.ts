@@ -4,8 +4,8 @@ import { openLegacy, openZip } from './containers.js';
 import { findStateDict } from './state-dict.js';
 import { TensorMaker } from './tensors.js';
 
-/** Bytes that rearranging non-contiguous tensors may take, per byte of the file. */
-const COPY_RATIO = 4;
+/** Bytes that rearranging non-contiguous tensors may take, per byte of the file: each of its bytes once. */
+const COPY_RATIO = 1;
 
 /**
  * @param bytes the whole file; tensors may be views into it

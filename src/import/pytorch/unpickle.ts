@@ -1,6 +1,6 @@
 /**
  * A data-only reader of Python pickles, protocols 0 to 5: the opcodes of `pickletools`, with `globals.ts` deciding what
- * names may stand for. Time and memory are linear in the pickle's length; nothing in it is executed.
+ * names may stand for. Time and memory are linear in the pickle's length and bounded; nothing in it is executed.
  */
 import type { ByteCursor } from './cursor.js';
 import { call, instantiate, persistentLoad, resolveGlobal } from './globals.js';
@@ -8,6 +8,10 @@ import { Instance, type PickleValue } from './values.js';
 
 /** Ten bytes hold torch's magic number; longer integers are nothing that a checkpoint needs. */
 const MAX_INTEGER_BYTES = 16;
+/** DenseNet-264 saved as a whole module with its optimiser takes about half (a module's tensor 104, a dict's 35). */
+const MAX_INSTRUCTIONS = 500_000;
+/** Dicts and records, of which one byte makes 200 in memory. A whole module has 14 to a tensor, a state dict 3. */
+const MAX_OBJECTS = 100_000;
 
 /**
  * Reads one pickle and leaves the cursor behind its STOP.
@@ -16,13 +20,14 @@ const MAX_INTEGER_BYTES = 16;
  */
 export function unpickle(cursor: ByteCursor): PickleValue {
   const machine = new Machine(cursor);
-  for (;;) {
+  for (let count = 0; count < MAX_INSTRUCTIONS; count++) {
     const code = cursor.u8();
     if (code === STOP) return machine.pop();
     const operation = OPERATIONS.get(code);
     if (!operation) throw cursor.fail(`opcode 0x${code.toString(16)} is unknown or not allowed`);
     operation(machine, cursor);
   }
+  throw cursor.fail(`more than ${MAX_INSTRUCTIONS} instructions`);
 }
 
 class Machine {
@@ -30,6 +35,7 @@ class Machine {
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue>();
   readonly #cursor: ByteCursor;
+  #objects = 0;
 
   constructor(cursor: ByteCursor) {
     this.#cursor = cursor;
@@ -37,6 +43,12 @@ class Machine {
 
   push(value: PickleValue): void {
     this.#stack.push(value);
+  }
+
+  /** Pushes an object that has just been made. */
+  make(value: PickleValue): void {
+    if (++this.#objects > MAX_OBJECTS) throw this.#cursor.fail(`more than ${MAX_OBJECTS} objects`);
+    this.push(value);
   }
 
   pop(): PickleValue {
@@ -129,7 +141,7 @@ const tuple =
 
 const dict: Operation = (machine) => {
   const pairs = machine.popMark();
-  machine.push(new Map());
+  machine.make(new Map());
   machine.setItems(pairs);
 };
 
@@ -145,12 +157,12 @@ const stackGlobal: Operation = (machine) => {
 
 const reduce: Operation = (machine) => {
   const args = machine.popList();
-  machine.push(call(machine.pop(), args));
+  machine.make(call(machine.pop(), args));
 };
 
 const newObject: Operation = (machine) => {
   const args = machine.popList();
-  machine.push(instantiate(machine.pop(), args));
+  machine.make(instantiate(machine.pop(), args));
 };
 
 const newObjectWithKeywords: Operation = (machine, cursor) => {
@@ -160,12 +172,12 @@ const newObjectWithKeywords: Operation = (machine, cursor) => {
 
 const inst: Operation = (machine, cursor) => {
   const type = resolveGlobal(cursor.line(), cursor.line());
-  machine.push(instantiate(type, machine.popMark()));
+  machine.make(instantiate(type, machine.popMark()));
 };
 
 const object: Operation = (machine) => {
   const [type = null, ...args] = machine.popMark();
-  machine.push(instantiate(type, args));
+  machine.make(instantiate(type, args));
 };
 
 const bytes =
@@ -249,7 +261,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   // Containers
   [0x29, (machine) => machine.push([])],
   [0x5d, (machine) => machine.push([])],
-  [0x7d, (machine) => machine.push(new Map())],
+  [0x7d, (machine) => machine.make(new Map())],
   [0x8f, (machine) => machine.push([])],
   [0x6c, (machine) => machine.push(machine.popMark())],
   [0x74, (machine) => machine.push(machine.popMark())],
