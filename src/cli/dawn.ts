@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WebGPUUnavailableError } from '../errors.js';
+import { pauseBetweenPolls } from './dawn-polling.js';
 import { browserFolder } from './installed-browsers.js';
 
 /** SwiftShader comes with Chrome and Chromium (f32 only); lavapipe with Mesa (f16, subgroups of 8 from Mesa 25). */
@@ -55,6 +56,7 @@ export async function dawnGpu(kind: VulkanDriver | null = null): Promise<GPU> {
   const { create, globals } = await loadDawn();
   // GPUBufferUsage and the like, which every caller of WebGPU expects as globals.
   Object.assign(globalThis, globals);
+  if (instances.size === 0) pauseBetweenPolls();
   const gpu = create([]);
   instances.set(driver ?? 'system', gpu);
   // The Vulkan instance is made on first use; it must be made while the environment names this driver.
