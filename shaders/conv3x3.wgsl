@@ -10,7 +10,8 @@
 //   weights   [output quad][input quad][tap 9][input channel 4] of WeightQuad
 //   norm      [input quad]{scale, shift}, read with NORM only
 //
-// One invocation computes TILE_X × TILE_Y pixels × TILE_QUADS output quads; SUBGROUP as in conv1x1.wgsl.
+// One invocation computes TILE_X × TILE_Y pixels × TILE_QUADS output quads, TAP_ROWS (3 or 1) rows of the filter at a
+// time: 3 loads each input once, 1 is a third of the text to compile. SUBGROUP as in conv1x1.wgsl.
 // Dispatch: (⌈tiles / WORKGROUP⌉, output tiles), the tiles counted over the whole batch.
 enable subgroups; // subgroup
 
@@ -29,9 +30,11 @@ struct Params {
 const TILE_X = 2u; // tile
 const TILE_Y = 2u; // tile
 const TILE_QUADS = 2u; // tile
+const TAP_ROWS = 3u; // tile
 const SUBGROUP = 4u; // tile
 const COLUMNS = TILE_X + 2u;
-const ROWS = TILE_Y + 2u;
+const ROWS = TILE_Y + TAP_ROWS - 1u;
+const BANDS = 3u / TAP_ROWS;
 const LOADS = 4u * TILE_QUADS / SUBGROUP;
 override WORKGROUP: u32 = 64u;
 override NORM: bool = false;
@@ -59,18 +62,12 @@ fn main(
   let image = tile / (params.tilesX * params.tilesY);
   let origin = image * params.height * params.width;
 
-  // The column and row of every input, one to the left and above first; outside the map they are masked and clamped.
+  // The column of every input, the one to the left first; outside the map columns and rows are masked and clamped.
   var columnAt: array<u32, COLUMNS>;
   var columnIn: array<bool, COLUMNS>;
   for (var i = 0u; i < COLUMNS; i++) { // unroll
     columnIn[i] = x0 + i >= 1u && x0 + i <= params.width;
     columnAt[i] = max(min(x0 + i, params.width), 1u) - 1u;
-  }
-  var rowAt: array<u32, ROWS>;
-  var rowIn: array<bool, ROWS>;
-  for (var j = 0u; j < ROWS; j++) { // unroll
-    rowIn[j] = y0 + j >= 1u && y0 + j <= params.height;
-    rowAt[j] = origin + (max(min(y0 + j, params.height), 1u) - 1u) * params.width;
   }
 
   var sum: array<array<array<vec4f, TILE_QUADS>, TILE_X>, TILE_Y>;
@@ -85,37 +82,50 @@ fn main(
 
   let weightRow = 36u * params.inQuads;
   var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u;
-  for (var q = 0u; q < params.inQuads; q++) {
-    let plane = q * params.srcPlane;
+  for (var step = 0u; step < params.inQuads * BANDS; step++) {
+    let q = step / BANDS;
+    let firstRow = y0 + step % BANDS * TAP_ROWS; // one too far down, so that it cannot be negative
+    var scale = vec4f();
+    var shift = vec4f();
+    if (NORM) {
+      scale = normOf(2u * q, slot);
+      shift = normOf(2u * q + 1u, slot);
+    }
     var input: array<array<vec4f, COLUMNS>, ROWS>;
     for (var j = 0u; j < ROWS; j++) { // unroll
+      let row = firstRow + j;
+      let rowIn = row >= 1u && row <= params.height;
+      let rowAt = q * params.srcPlane + origin + (max(min(row, params.height), 1u) - 1u) * params.width;
       for (var i = 0u; i < COLUMNS; i++) { // unroll
-        var value = vec4f(src[plane + rowAt[j] + columnAt[i]]);
+        var value = vec4f(src[rowAt + columnAt[i]]);
         if (NORM) {
-          value = relu(fma(value, norm[2u * q], norm[2u * q + 1u]));
+          value = relu(fma(value, scale, shift));
         }
-        input[j][i] = select(vec4f(), value, rowIn[j] && columnIn[i]);
+        input[j][i] = select(vec4f(), value, rowIn && columnIn[i]);
       }
     }
-    for (var dy = 0u; dy < 3u; dy++) { // unroll
+    for (var dy = 0u; dy < TAP_ROWS; dy++) { // unroll
       for (var dx = 0u; dx < 3u; dx++) { // unroll
         var own: array<vec4f, LOADS>;
         for (var l = 0u; l < LOADS; l++) { // unroll
           own[l] = weightOf(weights[weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]);
         }
-        for (var c = 0u; c < 4u; c++) { // unroll
-          for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-            let weight = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
-            for (var y = 0u; y < TILE_Y; y++) { // unroll
-              for (var x = 0u; x < TILE_X; x++) { // unroll
-                sum[y][x][n] = fma(vec4f(input[y + dy][x + dx][c]), weight, sum[y][x][n]);
+        for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+          var weight: array<vec4f, 4>;
+          for (var c = 0u; c < 4u; c++) { // unroll
+            weight[c] = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
+          }
+          for (var y = 0u; y < TILE_Y; y++) { // unroll
+            for (var x = 0u; x < TILE_X; x++) { // unroll
+              for (var c = 0u; c < 4u; c++) { // unroll
+                sum[y][x][n] = fma(vec4f(input[y + dy][x + dx][c]), weight[c], sum[y][x][n]);
               }
             }
           }
         }
       }
     }
-    weightAt += 36u;
+    weightAt += 12u * TAP_ROWS;
   }
 
   for (var y = 0u; y < TILE_Y; y++) { // unroll

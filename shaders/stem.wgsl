@@ -8,8 +8,10 @@
 //   weights   [output quad][input quad][row KERNEL][column KERNEL][input channel CHANNELS] of WeightQuad
 //
 // CHANNELS is 4, or less where the picture's only quad is part filled (3 for RGB, 1 for grey).
-// One invocation computes TILE_X pixels of a row × TILE_QUADS output quads.
+// One invocation computes TILE_X pixels of a row × TILE_QUADS output quads. SUBGROUP lanes share their weights, each
+// holding those of every SUBGROUP-th output quad; it divides TILE_QUADS and is no more than the smallest subgroup.
 // Dispatch: (⌈tiles / WORKGROUP⌉, output tiles), the tiles counted over the whole batch.
+enable subgroups; // subgroup
 
 struct Params {
   width: u32, // of dst
@@ -30,6 +32,8 @@ const STRIDE = 2u; // tile
 const CHANNELS = 3u; // tile
 const TILE_X = 4u; // tile
 const TILE_QUADS = 4u; // tile
+const SUBGROUP = 4u; // tile
+const LOADS = CHANNELS * TILE_QUADS / SUBGROUP;
 const PADDING = KERNEL / 2u;
 const COLUMNS = TILE_X * STRIDE + KERNEL - STRIDE;
 override WORKGROUP: u32 = 64u;
@@ -41,9 +45,15 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
+) {
   let tile = group.x * WORKGROUP + lane;
   let firstQuad = group.y * TILE_QUADS;
+  var slot = 0u;
+  slot = subgroupLane % SUBGROUP; // subgroup
   let x0 = tile % params.tilesX * TILE_X;
   let row = tile / params.tilesX; // of the whole batch
   let y = row % params.height;
@@ -58,32 +68,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   let weightRow = params.inQuads * (KERNEL * KERNEL * CHANNELS);
-  var weightAt = firstQuad * weightRow;
-  for (var q = 0u; q < params.inQuads; q++) {
-    for (var dy = 0u; dy < KERNEL; dy++) {
-      let srcY = y * STRIDE + dy; // one padding too far down, so that it cannot be negative
-      let rowIn = srcY >= PADDING && srcY < params.srcHeight + PADDING;
-      let rowAt = q * params.srcPlane
-        + (image * params.srcHeight + clamp(srcY, PADDING, params.srcHeight + PADDING - 1u) - PADDING) * params.srcWidth;
-      var input: array<vec4f, COLUMNS>;
-      for (var i = 0u; i < COLUMNS; i++) { // unroll
-        let srcX = x0 * STRIDE + i;
-        let columnIn = srcX >= PADDING && srcX < params.srcWidth + PADDING;
-        let at = rowAt + clamp(srcX, PADDING, params.srcWidth + PADDING - 1u) - PADDING;
-        input[i] = select(vec4f(), vec4f(src[at]), rowIn && columnIn);
+  var weightAt = (firstQuad + slot) * weightRow;
+  for (var step = 0u; step < params.inQuads * KERNEL; step++) {
+    let q = step / KERNEL;
+    let dy = step % KERNEL;
+    let srcY = y * STRIDE + dy; // one padding too far down, so that it cannot be negative
+    let rowIn = srcY >= PADDING && srcY < params.srcHeight + PADDING;
+    let rowAt = q * params.srcPlane
+      + (image * params.srcHeight + clamp(srcY, PADDING, params.srcHeight + PADDING - 1u) - PADDING) * params.srcWidth;
+    var input: array<vec4f, COLUMNS>;
+    for (var i = 0u; i < COLUMNS; i++) { // unroll
+      let srcX = x0 * STRIDE + i;
+      let columnIn = srcX >= PADDING && srcX < params.srcWidth + PADDING;
+      let at = rowAt + clamp(srcX, PADDING, params.srcWidth + PADDING - 1u) - PADDING;
+      input[i] = select(vec4f(), vec4f(src[at]), rowIn && columnIn);
+    }
+    for (var dx = 0u; dx < KERNEL; dx++) { // unroll
+      var own: array<vec4f, LOADS>;
+      for (var l = 0u; l < LOADS; l++) { // unroll
+        own[l] = weightOf(weights[weightAt + l / CHANNELS * SUBGROUP * weightRow + dx * CHANNELS + l % CHANNELS]);
       }
-      for (var dx = 0u; dx < KERNEL; dx++) { // unroll
+      for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+        var weight: array<vec4f, CHANNELS>;
         for (var c = 0u; c < CHANNELS; c++) { // unroll
-          for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-            let weight = weightOf(weights[weightAt + n * weightRow + dx * CHANNELS + c]);
-            for (var x = 0u; x < TILE_X; x++) { // unroll
-              sum[x][n] = fma(vec4f(input[x * STRIDE + dx][c]), weight, sum[x][n]);
-            }
+          weight[c] = subgroupBroadcast(own[n / SUBGROUP * CHANNELS + c], n % SUBGROUP);
+        }
+        for (var x = 0u; x < TILE_X; x++) { // unroll
+          for (var c = 0u; c < CHANNELS; c++) { // unroll
+            sum[x][n] = fma(vec4f(input[x * STRIDE + dx][c]), weight[c], sum[x][n]);
           }
         }
       }
-      weightAt += KERNEL * CHANNELS;
     }
+    weightAt += KERNEL * CHANNELS;
   }
 
   for (var x = 0u; x < TILE_X; x++) { // unroll

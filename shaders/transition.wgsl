@@ -73,8 +73,8 @@ fn main(
   let weightRow = 4u * params.inQuads;
   var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u;
   for (var q = 0u; q < params.inQuads; q++) {
-    let scale = norm[2u * q];
-    let shift = norm[2u * q + 1u];
+    let scale = normOf(2u * q, slot);
+    let shift = normOf(2u * q + 1u, slot);
     let plane = q * params.srcPlane;
     var x: array<vec4f, TILE_PIXELS>;
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
@@ -87,11 +87,14 @@ fn main(
     for (var l = 0u; l < LOADS; l++) { // unroll
       own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]);
     }
-    for (var c = 0u; c < 4u; c++) { // unroll
-      for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-        let weight = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
-        for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
-          sum[m][n] = fma(vec4f(x[m][c]), weight, sum[m][n]);
+    for (var n = 0u; n < TILE_QUADS; n++) { // unroll
+      var weight: array<vec4f, 4>;
+      for (var c = 0u; c < 4u; c++) { // unroll
+        weight[c] = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
+      }
+      for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
+        for (var c = 0u; c < 4u; c++) { // unroll
+          sum[m][n] = fma(vec4f(x[m][c]), weight[c], sum[m][n]);
         }
       }
     }

@@ -72,7 +72,13 @@ export class Session {
     const key = [options.batch, ...options.inputSize, options.taps].join('x');
     const known = this.executables.get(key);
     if (known) return known;
-    const plan = planNetwork(this.options.config, options);
+    const made = await this.bind(planNetwork(this.options.config, options));
+    this.executables.set(key, made);
+    return made;
+  }
+
+  /** A plan over this session's buffers. It is the caller's to dispose of. @throws as {@link executable} */
+  async bind(plan: NetworkPlan): Promise<Executable> {
     const banks = await this.banksFor(plan);
     const { weightLayout } = this.options;
     const made = await Executable.create(
@@ -81,12 +87,9 @@ export class Session {
       { banks, weights: this.weights, weightLayout },
       this.pipelines,
     );
-    if (this.disposed) {
-      made.dispose();
-      throw new DisposedError('a call');
-    }
-    this.executables.set(key, made);
-    return made;
+    if (!this.disposed) return made;
+    made.dispose();
+    throw new DisposedError('a call');
   }
 
   /** Hands a part over: counted in `memory`, disposed of with the session. */

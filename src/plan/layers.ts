@@ -7,12 +7,13 @@ import type { DenseNetConfig } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
 import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
 import { region, type StepOf, weights } from './step.js';
-import { gemmVariant, plainVariant, spatialVariant, stemVariant, type Traits, type Variant } from './variants.js';
+import { type ConvShape, plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from './variants.js';
 
 /** What every layer's step depends on besides its maps. */
 export interface LayerContext {
   readonly batch: number;
   readonly traits: Traits;
+  readonly tuned?: TunedVariants | undefined;
   readonly config: DenseNetConfig;
 }
 
@@ -23,6 +24,14 @@ type Workgroups = readonly [number, number, number];
 
 const tileOf = ({ tile }: Variant, name: string): number => tile[name] ?? 1;
 const workgroupOf = ({ overrides }: Variant): number => overrides.WORKGROUP ?? 1;
+
+/** What a convolution's variant depends on, of its output. */
+const outputOf = ({ size: [height, width] }: FeatureMap, { quads }: { readonly quads: number }, batch: number) => ({
+  batch,
+  width,
+  height,
+  outQuads: quads,
+});
 
 /** One invocation per `items`, in rows of output tiles. */
 function workgroups(items: number, outQuads: number, variant: Variant): Workgroups {
@@ -46,10 +55,12 @@ export function packStep(dst: FeatureMap, { batch }: LayerContext): StepOf<'pack
 
 /** @param out the channels that it writes, the first of `dst` */
 export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, context: LayerContext): StepOf<'stem'> {
-  const { batch, config, traits } = context;
-  const [kernel, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
-  const variant = stemVariant(kernel, stride, stemLanes(config.inChannels), out.quads, traits);
+  const { batch, config, traits, tuned } = context;
+  const [size, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
   const [height, width] = dst.size;
+  const channels = stemLanes(config.inChannels);
+  const shape: ConvShape = { kernel: 'stem', ...outputOf(dst, out, batch), size, stride, channels };
+  const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
   const tiles = batch * height * tilesX;
   return {
@@ -57,6 +68,7 @@ export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, c
     stage: 'network',
     kernel: 'stem',
     variant,
+    shape,
     bindings: {
       src: region(src.name),
       weights: weights('stem.weight'),
@@ -77,7 +89,7 @@ export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, c
       floor: config.stemNorm ? 0 : NO_FLOOR,
     },
     workgroups: workgroups(tiles, out.quads, variant),
-    macs: batch * area(dst.size) * kernel * kernel * src.layout.channels * out.channels,
+    macs: batch * area(dst.size) * size * size * src.layout.channels * out.channels,
   };
 }
 
@@ -101,16 +113,19 @@ export function reduceStep(
   block: FeatureMap,
   read: ChannelLayout,
   scratch: FeatureMap,
-  { batch, traits }: LayerContext,
+  context: LayerContext,
 ): StepOf<'conv1x1'> {
+  const { batch, traits, tuned } = context;
   const pixels = batch * area(block.size);
   const { quads: outQuads, channels } = scratch.layout;
-  const variant = gemmVariant({ pixels, outQuads }, traits);
+  const shape: ConvShape = { kernel: 'conv1x1', ...outputOf(block, scratch.layout, batch) };
+  const variant = variantFor(shape, traits, tuned);
   return {
     name: `${name}.reduce`,
     stage: 'network',
     kernel: 'conv1x1',
     variant,
+    shape,
     bindings: {
       src: region(block.name, 0, read.quads * block.quadBytes),
       weights: weights(`${name}.reduce.weight`),
@@ -133,13 +148,16 @@ export function convStep(
   block: FeatureMap,
   read: ChannelLayout,
   scratch: FeatureMap | null,
-  { batch, config, traits }: LayerContext,
+  context: LayerContext,
 ): StepOf<'conv3x3'> {
+  const { batch, config, traits, tuned } = context;
   const [height, width] = block.size;
   const pixels = batch * area(block.size);
   const src = scratch ?? { ...block, layout: read };
   const outQuads = quadsFor(config.growthRate);
-  const variant = spatialVariant({ pixels, outQuads }, traits, scratch === null);
+  const output = outputOf(block, { quads: outQuads }, batch);
+  const shape: ConvShape = { kernel: 'conv3x3', ...output, normed: scratch === null };
+  const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
   const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
   const tiles = batch * tilesX * tilesY;
@@ -149,6 +167,7 @@ export function convStep(
     stage: 'network',
     kernel: 'conv3x3',
     variant,
+    shape,
     bindings: {
       src: scratch ? region(scratch.name) : region(block.name, 0, readBytes),
       weights: weights(`${name}.conv.weight`),
@@ -177,16 +196,19 @@ export function transitionStep(
   name: string,
   block: FeatureMap,
   next: FeatureMap,
-  { batch, traits }: LayerContext,
+  context: LayerContext,
 ): StepOf<'transition'> {
+  const { batch, traits, tuned } = context;
   const pixels = batch * area(next.size);
   const out = prefixOf(next.layout, 1);
-  const variant = gemmVariant({ pixels, outQuads: out.quads }, traits);
+  const shape: ConvShape = { kernel: 'transition', ...outputOf(next, out, batch) };
+  const variant = variantFor(shape, traits, tuned);
   return {
     name,
     stage: 'network',
     kernel: 'transition',
     variant,
+    shape,
     bindings: {
       src: region(block.name),
       weights: weights(`${name}.weight`),

@@ -16,7 +16,7 @@ import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
-import { plainVariant, type Traits } from './variants.js';
+import { plainVariant, type Traits, type TunedVariants } from './variants.js';
 
 export interface PlanOptions {
   readonly batch: number;
@@ -24,6 +24,8 @@ export interface PlanOptions {
   /** Storage of the feature maps; the arithmetic is f32 in both. */
   readonly activations: 'f32' | 'f16';
   readonly traits: Traits;
+  /** Measured choices, instead of the model's. */
+  readonly tuned?: TunedVariants | undefined;
   /** Keep every tap until the end, for `verify`; costs memory. */
   readonly taps?: boolean;
   readonly sigmoid?: boolean;
@@ -78,7 +80,7 @@ class Planner {
     private readonly config: DenseNetConfig,
     private readonly options: PlanOptions,
   ) {
-    this.context = { batch: options.batch, traits: options.traits, config };
+    this.context = { batch: options.batch, traits: options.traits, tuned: options.tuned, config };
   }
 
   plan(): NetworkPlan {

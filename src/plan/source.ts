@@ -14,11 +14,12 @@ export interface Precision {
 /** A complete WGSL module. Directives come first, as the language demands. */
 export function kernelSource(kernel: KernelName, variant: Variant, precision: Precision): string {
   const source: string = KERNELS[kernel].source;
-  const sharesWeights = (variant.tile.SUBGROUP ?? 1) > 1;
   const parts: string[] = [PARTS[`activations_${precision.activations}`], PARTS[`weights_${precision.weights}`]];
-  if ('SUBGROUP' in variant.tile && !sharesWeights) parts.push(PARTS.no_subgroup);
+  const lanes = variant.tile.SUBGROUP;
+  if (lanes === 1) parts.push(PARTS.no_subgroup);
+  if (source.includes('normOf(')) parts.push(lanes !== undefined && lanes >= 4 ? PARTS.norm_shared : PARTS.norm_alone);
   const access = variant.inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
-  parts.push(expand(sharesWeights ? access : withoutSubgroupLines(access), variant.tile));
+  parts.push(expand(sharing(access, lanes ?? 1), variant.tile));
   return directivesFirst(parts.join('\n'));
 }
 
@@ -31,7 +32,11 @@ export function variantKey(kernel: KernelName, variant: Variant): string {
   return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
 }
 
-const withoutSubgroupLines = (source: string): string => source.replace(/^.*\/\/ subgroup$\n?/gm, '');
+/** Within four lanes a broadcast is a shuffle on every adapter; SwiftShader's wider one is a search for the lane. */
+function sharing(source: string, lanes: number): string {
+  if (lanes === 1) return source.replace(/^.*\/\/ subgroup$\n?/gm, '');
+  return lanes <= 4 ? source.replaceAll('subgroupBroadcast(', 'quadBroadcast(') : source;
+}
 
 function directivesFirst(source: string): string {
   const directives = source.match(/^enable .*$/gm) ?? [];

@@ -3,7 +3,7 @@
  * that does not fit its kernel does not compile.
  */
 import type { KERNELS } from './kernels.generated.js';
-import type { KernelName, Variant } from './variants.js';
+import type { ConvShape, KernelName, Variant } from './variants.js';
 
 /** What a binding points at. Offsets and sizes in bytes; a size of `undefined` means to the end of the region. */
 export type Source =
@@ -25,6 +25,8 @@ export interface StepOf<K extends KernelName> {
   readonly stage: Stage;
   readonly kernel: K;
   readonly variant: Variant;
+  /** What the variant was chosen for, where there was a choice. */
+  readonly shape?: ConvShape;
   readonly bindings: Readonly<Record<BindingOf<K>, Source>>;
   readonly params: Readonly<Record<ParamOf<K>, number>>;
   readonly workgroups: readonly [x: number, y: number, z: number];

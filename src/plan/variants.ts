@@ -1,8 +1,10 @@
 /**
  * Kernel variants: which tile of a kernel serves a shape, from the adapter's features and limits alone.
  *
- * Never from an adapter's name. Every variant computes the same; the choice is one of speed.
+ * Never from an adapter's name. Every variant computes the same; the choice is one of speed, made by a model of the
+ * cost. `tune.ts` measures what the model puts first.
  */
+
 import type { KERNELS } from './kernels.generated.js';
 
 export type KernelName = keyof typeof KERNELS;
@@ -21,81 +23,190 @@ export interface Traits {
   readonly subgroup: { readonly min: number; readonly max: number } | null;
 }
 
-/** The shape of one convolution's work. */
-export interface ConvShape {
-  /** Output pixels of the whole batch. */
-  readonly pixels: number;
+/** A convolution that has tiles: its output, and what else a tile's cost depends on. */
+export type ConvShape = {
+  readonly batch: number;
+  readonly width: number;
+  readonly height: number;
   readonly outQuads: number;
+} & (
+  | { readonly kernel: 'conv1x1' | 'transition' }
+  | { readonly kernel: 'conv3x3'; readonly normed: boolean }
+  | { readonly kernel: 'stem'; readonly size: number; readonly stride: number; readonly channels: number }
+);
+
+/** Variants that were measured to be the best, by {@link shapeKey}. */
+export type TunedVariants = ReadonlyMap<string, Variant>;
+
+/** Identifies what a measurement is good for: steps with equal keys are tuned together. */
+export function shapeKey({ kernel, batch, width, height, outQuads, ...rest }: ConvShape): string {
+  const special = Object.values(rest).map(Number).join('-');
+  return `${kernel} ${batch}×${height}×${width}→${outQuads}${special && ` ${special}`}`;
 }
 
-/**
- * An adapter whose subgroups never exceed 8 lanes runs them on a CPU's vector unit: it wants as much work per
- * invocation as fits in registers, and workgroups of one subgroup, since more lanes bring no parallelism.
- */
-const isNarrow = (traits: Traits): boolean => traits.subgroup !== null && traits.subgroup.max <= 8;
+/** Pixels × output quads of an invocation. */
+type GemmTile = readonly [pixels: number, quads: number];
+/** Columns × rows × output quads, and the rows of the filter that are computed at a time. */
+type SpatialTile = readonly [columns: number, rows: number, quads: number, tapRows: 1 | 3];
+type StemTile = readonly [columns: number, quads: number];
 
-/** Invocations that a wide adapter should have in flight before tiles grow. */
-const WIDE_INVOCATIONS = 8192;
+/** The tiles worth compiling on a kind of adapter; of two that cost about the same, the first. */
+export interface Tiles {
+  readonly conv1x1: readonly GemmTile[];
+  readonly transition: readonly GemmTile[];
+  readonly conv3x3: readonly SpatialTile[];
+  readonly stem: readonly StemTile[];
+}
+
+/** How an adapter is modelled. */
+interface Machine {
+  readonly workgroup: number;
+  /** Lanes that can share what they load. */
+  readonly lanes: number;
+  /** Workgroups that run at once, about. */
+  readonly parallel: number;
+  /** What loading one float into every lane costs, in multiply-adds of every lane. */
+  readonly load: number;
+  readonly tiles: Tiles;
+}
+
+/** A tile and what it makes of a shape, per input quad (stem: and row of the filter). */
+interface Candidate {
+  readonly tile: Readonly<Record<string, number>>;
+  readonly quads: number;
+  /** Invocations of the dispatch, per output tile. */
+  readonly invocations: number;
+  readonly loads: number;
+  readonly multiplies: number;
+}
 
 const WIDE_WORKGROUP = 64;
 
-/** Tiles of pixels × output quads, largest first. */
-const GEMM_TILES = [
-  [4, 4],
-  [4, 2],
-  [2, 4],
-  [2, 2],
-  [2, 1],
-  [1, 1],
-] as const;
+/** A GPU wants some thousands of invocations in flight, so tiles are small where the map is. */
+export const WIDE_TILES: Tiles = {
+  conv1x1: [
+    [4, 4],
+    [4, 2],
+    [2, 4],
+    [2, 2],
+    [2, 1],
+    [1, 1],
+  ],
+  transition: [
+    [4, 4],
+    [4, 2],
+    [2, 4],
+    [2, 2],
+    [2, 1],
+    [1, 1],
+  ],
+  conv3x3: [
+    [4, 2, 2, 3],
+    [2, 2, 2, 3],
+    [2, 2, 1, 3],
+    [2, 1, 1, 3],
+    [1, 1, 1, 3],
+  ],
+  stem: [
+    [4, 2],
+    [4, 1],
+  ],
+};
 
-/** Tiles of columns × rows × output quads, largest first. */
-const SPATIAL_TILES = [
-  [4, 2, 2],
-  [2, 2, 2],
-  [2, 2, 1],
-  [2, 1, 1],
-  [1, 1, 1],
-] as const;
+/**
+ * Subgroups that never exceed 4 or 8 lanes are a CPU's vectors. A load is a gather, lane by lane, so tiles are as large
+ * as compiles in reasonable time: few ones, since each that is used takes 0.2 to 2 s. The family's maps have sides of
+ * 7, 14, 28 and 56.
+ */
+export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
+  4: {
+    conv1x1: [
+      [7, 8],
+      [7, 4],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+    transition: [
+      [4, 8],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+    conv3x3: [
+      [7, 2, 4, 1],
+      [7, 2, 3, 1],
+      [7, 1, 4, 1],
+      [4, 2, 2, 1],
+      [4, 2, 1, 1],
+    ],
+    stem: [
+      [8, 4],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+  },
+  8: {
+    conv1x1: [
+      [7, 4],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+    transition: [
+      [4, 8],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+    conv3x3: [
+      [7, 1, 8, 1],
+      [7, 1, 4, 1],
+      [7, 1, 3, 1],
+      [4, 1, 2, 1],
+      [4, 1, 1, 1],
+    ],
+    stem: [
+      [4, 8],
+      [4, 4],
+      [4, 2],
+      [4, 1],
+    ],
+  },
+};
 
-export function gemmVariant(shape: ConvShape, traits: Traits): Variant {
-  const invocations = ([m, n]: readonly [number, number]) =>
-    Math.ceil(shape.pixels / m) * Math.ceil(shape.outQuads / n);
-  const tiles = GEMM_TILES.filter(([, n]) => n <= shape.outQuads);
-  const tile = isNarrow(traits) ? tiles[0] : tiles.find((t) => invocations(t) >= WIDE_INVOCATIONS);
-  const [pixels, quads] = tile ?? [1, 1];
-  const subgroup = sharing(4 * quads, traits);
-  return {
-    tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: subgroup },
-    overrides: { WORKGROUP: workgroup(traits) },
+/** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
+const PREFERENCE = 0.93;
+
+/**
+ * The variants of a convolution's kernel that an adapter can run well, best first by the model.
+ *
+ * At least one; all are valid on an adapter with these traits.
+ */
+export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
+  const machine = machineOf(traits);
+  const cost = ({ quads, invocations, loads, multiplies }: Candidate) => {
+    const groups = Math.ceil(invocations / machine.workgroup) * Math.ceil(shape.outQuads / quads);
+    return Math.ceil(groups / machine.parallel) * (machine.load * loads + multiplies);
   };
+  const normed = shape.kernel === 'conv3x3' && shape.normed;
+  const overrides = {
+    WORKGROUP: machine.workgroup,
+    ...(shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {}),
+  };
+  return candidatesOf(shape, machine)
+    .filter(({ quads }) => quads < 2 * shape.outQuads)
+    .map((candidate, place) => ({ candidate, cost: cost(candidate) * PREFERENCE ** -Math.min(place, 1) }))
+    .sort((a, b) => a.cost - b.cost)
+    .map(({ candidate: { tile } }) => ({ tile, overrides, ...(normed ? { inPlace: true } : {}) }));
 }
 
-export function spatialVariant(shape: ConvShape, traits: Traits, normed: boolean): Variant {
-  const invocations = ([x, y, n]: readonly [number, number, number]) =>
-    Math.ceil(shape.pixels / (x * y)) * Math.ceil(shape.outQuads / n);
-  const tiles = SPATIAL_TILES.filter(([, , n]) => n <= shape.outQuads);
-  const tile = isNarrow(traits) ? tiles[0] : tiles.find((t) => invocations(t) >= WIDE_INVOCATIONS);
-  const [x, y, quads] = tile ?? [1, 1, 1];
-  return {
-    tile: { TILE_X: x, TILE_Y: y, TILE_QUADS: quads, SUBGROUP: sharing(4 * quads, traits) },
-    overrides: { WORKGROUP: workgroup(traits), NORM: normed ? 1 : 0 },
-    ...(normed ? { inPlace: true } : {}),
-  };
-}
-
-export function stemVariant(
-  kernel: number,
-  stride: number,
-  channels: number,
-  outQuads: number,
-  traits: Traits,
-): Variant {
-  const quads = Math.min(isNarrow(traits) ? 4 : 2, outQuads);
-  return {
-    tile: { KERNEL: kernel, STRIDE: stride, CHANNELS: channels, TILE_X: 4, TILE_QUADS: quads },
-    overrides: { WORKGROUP: workgroup(traits) },
-  };
+/** What was measured to be best, else what the model puts first. */
+export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVariants): Variant {
+  const variant = tuned?.get(shapeKey(shape)) ?? candidates(shape, traits)[0];
+  if (!variant) throw new RangeError(`no tile of ${shape.kernel} fits`);
+  return variant;
 }
 
 /** Kernels without a tile: one invocation per output. */
@@ -103,12 +214,71 @@ export function plainVariant(): Variant {
   return { tile: {}, overrides: { WORKGROUP: WIDE_WORKGROUP } };
 }
 
-const workgroup = (traits: Traits): number => (isNarrow(traits) ? (traits.subgroup?.max ?? 1) : WIDE_WORKGROUP);
+function machineOf({ subgroup }: Traits): Machine {
+  if (subgroup !== null && subgroup.max <= 8) {
+    const tiles = NARROW_TILES[subgroup.max <= 4 ? 4 : 8];
+    return { workgroup: subgroup.max, lanes: subgroup.min, parallel: 2, load: 12, tiles };
+  }
+  const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
+  return { workgroup: WIDE_WORKGROUP, lanes, parallel: 128, load: 4, tiles: WIDE_TILES };
+}
 
-/** Lanes that share `loads` weight quads: the largest power of two that divides them and every subgroup covers. */
-function sharing(loads: number, traits: Traits): number {
-  if (traits.subgroup === null || workgroup(traits) % traits.subgroup.max !== 0) return 1;
-  let lanes = 1;
-  while (loads % (2 * lanes) === 0 && 2 * lanes <= traits.subgroup.min) lanes *= 2;
-  return lanes;
+function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] {
+  switch (shape.kernel) {
+    case 'conv1x1':
+    case 'transition':
+      return tiles[shape.kernel].map(([pixels, quads]) => {
+        const sharing = powerOfTwo(4 * quads, lanes);
+        const reads = shape.kernel === 'transition' ? 16 : 4;
+        return {
+          tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: sharing },
+          quads,
+          invocations: Math.ceil((shape.batch * shape.width * shape.height) / pixels),
+          loads: reads * pixels + (16 * quads) / sharing + normLoads(sharing),
+          multiplies: 16 * pixels * quads,
+        };
+      });
+    case 'conv3x3':
+      return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => {
+        const sharing = powerOfTwo(4 * quads, lanes);
+        const bands = 3 / tapRows;
+        const inputs = 4 * (columns + 2) * (rows + tapRows - 1) + (shape.normed ? normLoads(sharing) : 0);
+        return {
+          tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows, SUBGROUP: sharing },
+          quads,
+          invocations: shape.batch * Math.ceil(shape.width / columns) * Math.ceil(shape.height / rows),
+          loads: bands * inputs + (144 * quads) / sharing,
+          multiplies: 144 * columns * rows * quads,
+        };
+      });
+    case 'stem':
+      return tiles.stem.map(([columns, quads]) => {
+        const sharing = powerOfTwo(quads, lanes);
+        const { size, stride, channels } = shape;
+        return {
+          tile: {
+            KERNEL: size,
+            STRIDE: stride,
+            CHANNELS: channels,
+            TILE_X: columns,
+            TILE_QUADS: quads,
+            SUBGROUP: sharing,
+          },
+          quads,
+          invocations: shape.batch * shape.height * Math.ceil(shape.width / columns),
+          loads: channels * (columns * stride + size - stride + (4 * size * quads) / sharing),
+          multiplies: 4 * size * channels * columns * quads,
+        };
+      });
+  }
+}
+
+/** Two vectors of four floats, shared by four lanes where lanes share. */
+const normLoads = (sharing: number): number => (sharing >= 4 ? 2 : 8);
+
+/** The largest power of two that divides `value` and is no more than `limit`. */
+function powerOfTwo(value: number, limit: number): number {
+  let power = 1;
+  while (value % (2 * power) === 0 && 2 * power <= limit) power *= 2;
+  return power;
 }

@@ -2,7 +2,7 @@
 import { describe, it } from 'vitest';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition, type Work } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
-import { DRIVERS, GEMM_TILES, largestSharing, nameOf, PRECISIONS, SPATIAL_TILES, STEM_TILES } from './tiles.js';
+import { DRIVERS, largestSharing, nameOf, PRECISIONS, tilesOn } from './tiles.js';
 
 /** Multiples of nothing, single pixels, growth rates of 5 and 6, batches, many workgroups. */
 const SHAPES: readonly Work[] = [
@@ -19,13 +19,16 @@ const PICTURES: readonly Work[] = [3, 1, 6].map((channels, i) => ({
   ...{ height: 15 - i, width: 18 + i },
 }));
 
-for (const { driver, subgroup, features } of DRIVERS) {
+for (const each of DRIVERS) {
+  const { driver, subgroup, features } = each;
   describe.skipIf(!hasDriver(driver))(`on ${driver}`, () => {
     for (const [p, precision] of PRECISIONS[driver].entries()) {
-      /** Without sharing in the first precision only: what weights are stored as and who loads them are independent. */
-      const sharings = (quads: number): number[] => {
-        const largest = largestSharing(quads, subgroup);
-        return p === 0 && largest > 1 ? [1, largest] : [largest];
+      // What weights are stored as, which tile reads them and who loads them are independent.
+      const tiles = tilesOn(each, p > 0);
+      /** Without sharing the small tiles only. */
+      const sharings = (loads: number): number[] => {
+        const largest = largestSharing(loads, subgroup);
+        return p === 0 && largest > 1 && loads <= 8 ? [1, largest] : [largest];
       };
       const every = (
         works: readonly Work[],
@@ -46,26 +49,26 @@ for (const { driver, subgroup, features } of DRIVERS) {
           { features },
         );
 
-      it.each(GEMM_TILES)(`conv1x1 %i×%i pixels × quads, ${nameOf(precision)}`, (pixels, quads) =>
-        every(SHAPES, [pixels, quads], sharings(quads), conv1x1),
+      it.each(tiles.conv1x1)(`conv1x1 %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
+        every(SHAPES, tile, sharings(4 * tile[1]), conv1x1),
       );
 
-      it.each(GEMM_TILES)(`transition %i×%i pixels × quads, ${nameOf(precision)}`, (pixels, quads) =>
-        every(POOLED_SHAPES, [pixels, quads], sharings(quads), transition),
+      it.each(tiles.transition)(`transition %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
+        every(POOLED_SHAPES, tile, sharings(4 * tile[1]), transition),
       );
 
-      it.each(SPATIAL_TILES)(`conv3x3 %i×%i pixels × %i quads, ${nameOf(precision)}`, (columns, rows, quads) =>
-        every(SHAPES, [columns, rows, quads], sharings(quads), (device, dispatch) => conv3x3(device, dispatch)),
+      it.each(tiles.conv3x3)(`conv3x3 %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
+        every(SHAPES, tile, sharings(4 * tile[2]), (device, dispatch) => conv3x3(device, dispatch)),
       );
 
-      it.each(SPATIAL_TILES)(`conv3x3 in place %i×%i pixels × %i quads, ${nameOf(precision)}`, (columns, rows, quads) =>
-        every(SHAPES, [columns, rows, quads], [largestSharing(quads, subgroup)], (device, dispatch) =>
+      it.each(tiles.conv3x3)(`conv3x3 in place %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
+        every(SHAPES, tile, [largestSharing(4 * tile[2], subgroup)], (device, dispatch) =>
           conv3x3(device, dispatch, true),
         ),
       );
 
-      it.each(STEM_TILES)(`stem %i pixels × %i quads, ${nameOf(precision)}`, (columns, quads) =>
-        every([...PICTURES, ...PICTURES], [columns, quads], [1], (device, dispatch, index) =>
+      it.each(tiles.stem)(`stem %i pixels × %i quads, ${nameOf(precision)}`, (...tile) =>
+        every([...PICTURES, ...PICTURES], tile, sharings(tile[1]), (device, dispatch, index) =>
           stem(device, dispatch, index < PICTURES.length ? 7 : 3),
         ),
       );

@@ -20,7 +20,7 @@ export interface Work {
 export interface Dispatch {
   readonly work: Work;
   readonly precision: Precision;
-  /** As in tiles.ts: pixels × quads, columns × rows × quads, columns × quads. */
+  /** As in variants.ts: pixels × quads, columns × rows × quads × rows of the filter, columns × quads. */
   readonly tile: readonly number[];
   /** Lanes that share weights; 1 for none. */
   readonly share: number;
@@ -92,13 +92,13 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
   const data = operands(dispatch, 9);
   const input = inPlace ? ref.normRelu(data.x, data.shape, data.scale, data.shift) : data.x;
   const expected = ref.convolve(input, data.shape, convolution(work, 3, data));
-  const [columns = 1, rows = 1, quads = 1] = tile;
+  const [columns = 1, rows = 1, quads = 1, tapRows = 3] = tile;
   const [tilesX, tilesY] = [Math.ceil(work.width / columns), Math.ceil(work.height / rows)];
   const tiles = work.batch * tilesX * tilesY;
   return run(device, dispatch, data, expected, {
     kernel: 'conv3x3',
     variant: {
-      tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, SUBGROUP: dispatch.share },
+      tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows, SUBGROUP: dispatch.share },
       overrides: { NORM: inPlace ? 1 : 0 },
       inPlace,
     },
@@ -124,7 +124,10 @@ export async function stem(device: GPUDevice, dispatch: Dispatch, kernel: 3 | 7)
   return run(device, dispatch, data, expected, {
     kernel: 'stem',
     variant: {
-      tile: { KERNEL: kernel, STRIDE: stride, CHANNELS: lanes, TILE_X: columns, TILE_QUADS: quads },
+      tile: {
+        ...{ KERNEL: kernel, STRIDE: stride, CHANNELS: lanes },
+        ...{ TILE_X: columns, TILE_QUADS: quads, SUBGROUP: dispatch.share },
+      },
       overrides: {},
     },
     params: {

@@ -38,7 +38,7 @@ const forInterpreter = (source: string): string =>
 const DISPATCHES = {
   pack: { tile: {}, bindings: [floats(12), floats(16)], params: [4, 3, 4] },
   stem: {
-    tile: { KERNEL: 3, STRIDE: 1, CHANNELS: 3, TILE_X: 2, TILE_QUADS: 2 },
+    tile: { KERNEL: 3, STRIDE: 1, CHANNELS: 3, TILE_X: 2, TILE_QUADS: 2, SUBGROUP: 1 },
     bindings: [floats(64), floats(256), floats(8), floats(128)],
     params: [4, 4, 4, 4, 2, 8, 16, 16, 1, 2, 0],
   },

@@ -1,5 +1,6 @@
 /** What the kernel tests run on, and every tile they run: those that `src/plan/variants.ts` can choose, and odd ones. */
 import type { Precision } from '../../src/plan/source.js';
+import { NARROW_TILES, type Tiles, WIDE_TILES } from '../../src/plan/variants.js';
 
 /** `subgroup`: the driver's only subgroup size. lavapipe is the one with f16. */
 export const DRIVERS = [
@@ -18,38 +19,27 @@ export const PRECISIONS: Readonly<Record<Driver['driver'], readonly Precision[]>
   lavapipe: [F16, { activations: 'f16', weights: 'f32' }],
 };
 
-/** Pixels × output quads of `conv1x1` and `transition`. */
-export const GEMM_TILES = [
-  [4, 4],
-  [4, 2],
-  [2, 4],
-  [2, 2],
-  [2, 1],
-  [1, 1],
-  [3, 3],
-] as const;
+const ODD: Tiles = { conv1x1: [[3, 3]], transition: [[3, 3]], conv3x3: [[3, 2, 1, 1]], stem: [[3, 3]] };
 
-/** Columns × rows × output quads of `conv3x3`. */
-export const SPATIAL_TILES = [
-  [4, 2, 2],
-  [2, 2, 2],
-  [2, 2, 1],
-  [2, 1, 1],
-  [1, 1, 1],
-  [3, 2, 1],
-] as const;
+/**
+ * Every tile that a driver's adapter can be given, and odd ones; those of GPUs on SwiftShader alone, which compiles
+ * faster. With `few`, enough to tell storage apart: a pipeline takes up to 2 s to compile.
+ */
+export function tilesOn({ driver, subgroup }: Driver, few = false): Tiles {
+  const own = NARROW_TILES[subgroup];
+  const wide = driver === 'swiftshader' ? [WIDE_TILES] : [];
+  const lists = few ? [ODD] : [own, ...wide, ODD];
+  const all = <K extends keyof Tiles>(kernel: K) =>
+    distinct(lists.flatMap((tiles): readonly Tiles[K][number][] => tiles[kernel]));
+  return { conv1x1: all('conv1x1'), transition: all('transition'), conv3x3: all('conv3x3'), stem: all('stem') };
+}
 
-/** Columns × output quads of `stem`. */
-export const STEM_TILES = [
-  [4, 4],
-  [4, 3],
-  [4, 2],
-  [4, 1],
-  [3, 1],
-] as const;
+const distinct = <T extends readonly number[]>(tiles: readonly T[]): T[] => [
+  ...new Map(tiles.map((tile) => [tile.join(), tile])).values(),
+];
 
 export const nameOf = ({ activations, weights }: Precision): string => `${activations} maps, ${weights} weights`;
 
-/** Lanes that share weights: the most that divide the loads and that a subgroup has. */
-export const largestSharing = (quads: number, subgroup: number): number =>
-  [8, 4, 2].find((lanes) => (4 * quads) % lanes === 0 && lanes <= subgroup) ?? 1;
+/** Lanes that share `loads`: the most that divide them and that a subgroup has. */
+export const largestSharing = (loads: number, subgroup: number): number =>
+  [8, 4, 2].find((lanes) => loads % lanes === 0 && lanes <= subgroup) ?? 1;

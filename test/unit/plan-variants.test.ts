@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type ConvShape,
-  gemmVariant,
-  spatialVariant,
-  stemVariant,
+  candidates,
+  shapeKey,
   type Traits,
   type Variant,
+  variantFor,
 } from '../../src/plan/variants.js';
-import { GEMM_TILES, SPATIAL_TILES, STEM_TILES } from '../kernels/tiles.js';
+import { DRIVERS, tilesOn } from '../kernels/tiles.js';
 
 const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).map((exponent) => 2 ** exponent);
 
@@ -18,69 +18,99 @@ const traits: fc.Arbitrary<Traits> = fc
   .option(fc.tuple(powers(2, 7), powers(2, 7)))
   .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }));
 
-const shapes: fc.Arbitrary<ConvShape> = fc.record({
-  pixels: fc.integer({ min: 1, max: 200_000 }),
-  width: fc.integer({ min: 1, max: 224 }),
-  inQuads: fc.integer({ min: 1, max: 512 }),
+const side = fc.integer({ min: 1, max: 224 });
+const output = {
+  batch: fc.integer({ min: 1, max: 32 }),
+  width: side,
+  height: side,
   outQuads: fc.integer({ min: 1, max: 512 }),
-});
+};
+const shapes: fc.Arbitrary<ConvShape> = fc.oneof(
+  fc.record({ ...output, kernel: fc.constantFrom('conv1x1' as const, 'transition' as const) }),
+  fc.record({ ...output, kernel: fc.constant('conv3x3' as const), normed: fc.boolean() }),
+  fc.record({
+    ...{ ...output, kernel: fc.constant('stem' as const) },
+    ...{ size: fc.constant(7), stride: fc.constant(2), channels: fc.integer({ min: 1, max: 4 }) },
+  }),
+);
 
 /** WebGPU's default `maxComputeInvocationsPerWorkgroup`. */
 const MAX_INVOCATIONS = 256;
 
-function checkVariant({ tile, overrides }: Variant, { subgroup }: Traits, outQuads: number): void {
+/** Tile constants in the order of the lists of tiles. */
+const ORDER = {
+  conv1x1: ['TILE_PIXELS', 'TILE_QUADS'],
+  transition: ['TILE_PIXELS', 'TILE_QUADS'],
+  conv3x3: ['TILE_X', 'TILE_Y', 'TILE_QUADS', 'TAP_ROWS'],
+  stem: ['TILE_X', 'TILE_QUADS'],
+} as const;
+
+const TESTED = DRIVERS.map((driver) => tilesOn(driver));
+
+function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, { subgroup }: Traits): void {
   const { SUBGROUP: lanes = 1, TILE_QUADS: quads = 1 } = tile;
   const { WORKGROUP: workgroup = 0 } = overrides;
   expect(workgroup).toBeGreaterThan(0);
   expect(workgroup).toBeLessThanOrEqual(MAX_INVOCATIONS);
-  expect(quads).toBeLessThanOrEqual(outQuads);
+  expect(quads, 'no output tile lies outside').toBeLessThan(2 * shape.outQuads);
   expect(Number.isInteger(Math.log2(lanes)), 'sharing lanes are a power of two').toBe(true);
-  expect((4 * quads) % lanes, 'lanes divide the loads').toBe(0);
+  expect((shape.kernel === 'stem' ? quads : 4 * quads) % lanes, 'lanes divide the loads').toBe(0);
   expect(lanes, 'every subgroup covers the lanes').toBeLessThanOrEqual(subgroup?.min ?? 1);
   if (lanes > 1) expect(workgroup % (subgroup?.max ?? 0), 'no subgroup is part filled').toBe(0);
+  const numbers = ORDER[shape.kernel].map((name) => tile[name]);
+  expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[shape.kernel])).toContainEqual(numbers);
+  const normed = shape.kernel === 'conv3x3' && shape.normed;
+  expect([overrides.NORM ?? 0, inPlace ?? false]).toEqual([normed ? 1 : 0, normed]);
 }
 
-describe('the chosen variant', () => {
-  it('of a 1×1 convolution or a transition is valid and tested', () => {
+describe('the variants of a shape', () => {
+  it('are all valid on the adapter, and run by the kernel tests', () => {
     fc.assert(
       fc.property(shapes, traits, (shape, adapter) => {
-        const variant = gemmVariant(shape, adapter);
-        checkVariant(variant, adapter, shape.outQuads);
-        expect(GEMM_TILES).toContainEqual([variant.tile.TILE_PIXELS, variant.tile.TILE_QUADS]);
+        const variants = candidates(shape, adapter);
+        expect(variants.length).toBeGreaterThan(0);
+        for (const variant of variants) checkVariant(variant, shape, adapter);
       }),
       { numRuns: 500 },
     );
   });
 
-  it('of a 3×3 convolution is valid and tested, and in place where it normalises', () => {
-    fc.assert(
-      fc.property(shapes, traits, fc.boolean(), (shape, adapter, normed) => {
-        const variant = spatialVariant(shape, adapter, normed);
-        const { TILE_X, TILE_Y, TILE_QUADS } = variant.tile;
-        checkVariant(variant, adapter, shape.outQuads);
-        expect(SPATIAL_TILES).toContainEqual([TILE_X, TILE_Y, TILE_QUADS]);
-        expect([variant.overrides.NORM, variant.inPlace ?? false]).toEqual([normed ? 1 : 0, normed]);
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('of a stem is valid and tested', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 4 }), traits, (quads, lanes, adapter) => {
-        const variant = stemVariant(7, 2, lanes, quads, adapter);
-        checkVariant(variant, adapter, quads);
-        expect(STEM_TILES).toContainEqual([variant.tile.TILE_X, variant.tile.TILE_QUADS]);
-        expect(variant.tile).toMatchObject({ KERNEL: 7, STRIDE: 2, CHANNELS: lanes });
-      }),
-    );
-  });
-
-  it('depends on the shape and the traits alone', () => {
+  it('depend on the shape and the traits alone, and the first is chosen', () => {
     fc.assert(
       fc.property(shapes, traits, (shape, adapter) => {
-        expect(gemmVariant({ ...shape }, structuredClone(adapter))).toEqual(gemmVariant(shape, adapter));
+        const variants = candidates(shape, adapter);
+        expect(candidates({ ...shape }, structuredClone(adapter))).toEqual(variants);
+        expect(variantFor(shape, adapter)).toEqual(variants[0]);
       }),
     );
+  });
+
+  it('give way to what was measured for the same shape, and for no other', () => {
+    fc.assert(
+      fc.property(shapes, shapes, traits, (shape, other, adapter) => {
+        const measured = candidates(shape, adapter).at(-1);
+        const tuned = new Map(measured ? [[shapeKey(shape), measured]] : []);
+        expect(variantFor(shape, adapter, tuned)).toBe(measured);
+        if (shapeKey(other) !== shapeKey(shape))
+          expect(variantFor(other, adapter, tuned)).toEqual(variantFor(other, adapter));
+      }),
+    );
+  });
+});
+
+describe('a picture at batch 1 on DenseNet-121', () => {
+  const map = (side: number) => ({ batch: 1, width: side, height: side });
+  const tilesFor = (subgroup: Traits['subgroup'], shape: ConvShape) => candidates(shape, { subgroup })[0]?.tile;
+
+  it('compiles one tile of the bottleneck for all maps on a CPU, and smaller tiles for smaller maps on a GPU', () => {
+    const onCpu = [56, 28, 14, 7].map((s) =>
+      tilesFor({ min: 4, max: 4 }, { ...map(s), kernel: 'conv1x1', outQuads: 32 }),
+    );
+    expect(new Set(onCpu.map((tile) => JSON.stringify(tile))).size).toBe(1);
+    const pixels = [56, 28, 14, 7].map(
+      (s) => tilesFor({ min: 32, max: 32 }, { ...map(s), kernel: 'conv1x1', outQuads: 32 })?.TILE_PIXELS ?? 0,
+    );
+    expect(pixels).toEqual([...pixels].sort((a, b) => b - a));
+    expect(pixels[0]).toBeGreaterThan(pixels[3] ?? 0);
   });
 });
