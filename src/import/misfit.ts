@@ -10,8 +10,8 @@ import { nearestName } from './nearest-name.js';
 import { moduleOf, spelling } from './spelling.js';
 import { strangersIn } from './strangers.js';
 
-/** Lines of each list; a file of a hundred thousand tensors still gets a message that can be read. */
-const MOST_ITEMS = 200;
+/** Tensors that each list spells out: all that DenseNet-121 has, so that only absurd files are told less. */
+const MOST_ITEMS = 1000;
 /** A nearest name is looked for so many times; it is the first few that people read. */
 const MOST_LOOKUPS = 24;
 
@@ -28,16 +28,12 @@ function listing({ problems }: ModelShapeError, tensors: TensorMap): string | nu
   const reading = readingOf(tensors);
   if (!reading || (missing.length + misshaped.length === 0 && extra.length === 1)) return null;
   const spell = spelling(reading.scheme, reading.sources);
+  const inFile = ({ name, expected, found }: (typeof misshaped)[number]) =>
+    `${reading.sources.get(name) ?? name} is ${found}, expected ${expected}`;
   const parts = [
-    list('missing', missing.length, byModule(missing.map(spell)).map(withNearest(extra))),
-    list('left over', extra.length, byModule(extra)),
-    list(
-      'mis-shaped',
-      misshaped.length,
-      misshaped.map(
-        ({ name, expected, found }) => `${reading.sources.get(name) ?? name} is ${found}, expected ${expected}`,
-      ),
-    ),
+    list('missing', missing, (some) => byModule(some.map(spell)).map(withNearest(extra))),
+    list('left over', extra, byModule),
+    list('mis-shaped', misshaped, (some) => some.map(inFile)),
   ].filter((part) => part !== '');
   const from = SCHEMES.find(({ name }) => name === reading.scheme)?.from ?? '';
   return `the tensors do not make a DenseNet (its names read best as "${reading.scheme}": ${from}): ${parts.join('; ')}`;
@@ -52,10 +48,10 @@ function readingOf(tensors: TensorMap): ReturnType<typeof canonicalise> | null {
   }
 }
 
-function list(what: string, count: number, items: readonly string[]): string {
-  if (count === 0) return '';
-  const more = items.length > MOST_ITEMS ? ` and ${items.length - MOST_ITEMS} more` : '';
-  return `${count} ${what}: ${items.slice(0, MOST_ITEMS).join(', ')}${more}`;
+function list<T>(what: string, all: readonly T[], spell: (some: readonly T[]) => readonly string[]): string {
+  if (all.length === 0) return '';
+  const more = all.length > MOST_ITEMS ? ` and ${all.length - MOST_ITEMS} more` : '';
+  return `${all.length} ${what}: ${spell(all.slice(0, MOST_ITEMS)).join(', ')}${more}`;
 }
 
 /** `bn1.weight`, `bn1.bias` → `bn1.{weight, bias}`, in order of first appearance. */
@@ -74,7 +70,7 @@ function byModule(names: readonly string[]): string[] {
 }
 
 function withNearest(extra: readonly string[]): (name: string, index: number) => string {
-  const candidates = byModule(extra);
+  const candidates = byModule(extra.slice(0, MOST_ITEMS));
   return (name, index) => {
     const near = index < MOST_LOOKUPS ? nearestName(name, candidates) : null;
     return near === null ? name : `${name} (nearest in the file: ${near})`;

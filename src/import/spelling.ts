@@ -22,11 +22,11 @@ export function spelling(scheme: string, sources: ReadonlyMap<string, string>): 
     return modules[place.role].map((template) => `${fill(template, place)}.${place.leaf}`);
   };
   const prefix = commonPrefix(sources, spell);
-  const inUse = new Set(sources.values());
+  const inUse = new Set([...sources.values()].map(moduleOf));
   return (canonical) => {
     const spelt = spell(canonical).map((name) => `${prefix}${name}`);
     // Forks differ (norm5, norm_final): the one whose module the file has.
-    return spelt.find((name) => [...inUse].some((used) => moduleOf(used) === moduleOf(name))) ?? spelt[0] ?? canonical;
+    return spelt.find((name) => inUse.has(moduleOf(name))) ?? spelt[0] ?? canonical;
   };
 }
 

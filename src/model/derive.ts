@@ -79,6 +79,9 @@ function majority(values: readonly (number | undefined)[]): number | undefined {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
+/** Thirty times as many as in DenseNet-264: so bounded, absurd numbers lead to no long work. */
+const MOST_LAYERS = 4000;
+
 /** Layers per block from the largest indices seen; holes are for the check to find. */
 function layersPerBlock(shapes: ShapeMap): number[] {
   const counts: number[] = [];
@@ -90,8 +93,8 @@ function layersPerBlock(shapes: ShapeMap): number[] {
     for (let filled = counts.length; filled < Math.min(b, shapes.size); filled++) counts.push(0);
     const more = Math.max(0, i - (counts[b - 1] ?? 0));
     layers += more;
-    // No file holds more layers than tensors; so bounded, absurd numbers lead to no long work.
-    if (b < 1 || i < 1 || b > shapes.size || layers > shapes.size) throw badIndex(name, shapes.size);
+    if (b < 1 || i < 1 || b > shapes.size || layers > Math.min(shapes.size, MOST_LAYERS))
+      throw badIndex(name, shapes.size);
     counts[b - 1] = (counts[b - 1] ?? 0) + more;
   }
   return counts;

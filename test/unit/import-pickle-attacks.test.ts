@@ -22,14 +22,27 @@ function tensor(count: number, offset: number, shape: string, strides: string): 
   return `ctorch._utils\n_rebuild_tensor_v2\n(${storage}K${String.fromCharCode(offset)}${shape}${strides}\x89NtR`;
 }
 
+/** Overwrites a 32-bit field of the zip records from the `from`th on: local headers, the central directory or both. */
+function setZipField(zip: Uint8Array, offsets: { local?: number; central?: number }, value: number, from = 0): void {
+  const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
+  const seen = { local: 0, central: 0 };
+  for (let i = 0; i + 46 <= zip.length; i++) {
+    const signature = view.getUint32(i, true);
+    const kind = signature === 0x04034b50 ? 'local' : signature === 0x02014b50 ? 'central' : null;
+    const offset = kind && offsets[kind];
+    if (kind && seen[kind]++ >= from && typeof offset === 'number') view.setUint32(i + offset, value, true);
+  }
+}
+
 const named = (value: string) => `\x80\x02}${text('w')}${value}s.`;
 
 function failure(bytes: Uint8Array): ModelFormatError {
-  const began = performance.now();
+  const began = process.cpuUsage();
   try {
     readPyTorch(bytes);
   } catch (error) {
-    expect(performance.now() - began, 'milliseconds').toBeLessThan(1000);
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1000, 'milliseconds of a processor').toBeLessThan(1000);
     if (error instanceof ModelFormatError) return error;
     throw error;
   }
@@ -107,9 +120,68 @@ describe('a pickle made to exhaust', () => {
     expect(failure(checkpoint('')).message).toMatch(/ends early/);
   });
 
+  it('whose every key leads to the same dict, and on, and on', () => {
+    const keys = 'state_dict model_state_dict model_state model net network params weights module ema model_ema'.split(
+      ' ',
+    );
+    let maze = '\x80\x02}q\x00';
+    for (let i = 0; i < 1000; i++) maze += `${text(`a${i}`)}Ns`;
+    for (let level = 1; level <= 6; level++) {
+      maze += `}q${String.fromCharCode(level)}`;
+      for (const key of keys) maze += `${text(key)}h${String.fromCharCode(level - 1)}s`;
+    }
+    expect(failure(checkpoint(`${maze}.`)).message).toMatch(/nested without end/);
+  });
+
+  it('with a million lists in one another, or a hundred thousand dicts', () => {
+    const lists = `\x80\x02${']'.repeat(1e6)}${'a'.repeat(1e6 - 1)}.`;
+    expect(failure(checkpoint(lists)).message).toMatch(/holds no named tensors/);
+    const dicts = `\x80\x02${`}${text('a')}`.repeat(1e5)}N${'s'.repeat(1e5)}.`;
+    expect(failure(checkpoint(dicts)).message).toMatch(/nested without end/);
+  });
+
+  it('whose tensors have sides beyond all numbers', () => {
+    const side = '\x8a\x07\xff\xff\xff\xff\xff\xff\x1f'; // 2^53 − 1
+    const zero = 'K\x00';
+    const huge = tensor(8, 0, `(${side.repeat(8)}t`, `(${zero.repeat(8)}t`);
+    expect(failure(checkpoint(named(huge), { 0: new Uint8Array(32) })).message).toMatch(/elements, its storage 8/);
+    const beyond = tensor(8, 0, '\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01\x85', 'K\x01\x85'); // 2^64
+    expect(failure(checkpoint(named(beyond), { 0: new Uint8Array(32) })).message).toMatch(
+      /bad offset, shape or stride/,
+    );
+  });
+
   it('in a zip that would expand a thousandfold', () => {
     const bomb = zipSync({ 'x/data.pkl': new Uint8Array(50_000_000) }, { level: 9 });
     expect(failure(bomb).message).toMatch(/would expand/);
+  });
+
+  it('in a zip whose records lie about its size', () => {
+    const bomb = zipSync({ 'x/data.pkl': new Uint8Array(50_000_000) }, { level: 9 });
+    for (const claimed of [1000, 2 ** 32 - 1]) {
+      setZipField(bomb, { local: 22, central: 24 }, claimed);
+      const before = process.memoryUsage().arrayBuffers;
+      expect(failure(bomb).message).toMatch(/^bad PyTorch file: /);
+      expect(process.memoryUsage().arrayBuffers - before, 'bytes').toBeLessThan(10_000_000);
+    }
+  });
+
+  it('in a zip of entries that share their bytes, or their name', () => {
+    const pickle = Uint8Array.from('\x80\x02}.', (c) => c.charCodeAt(0));
+    const members = Object.fromEntries(
+      Array.from({ length: 500 }, (_, i) => [`x/data/${1000 + i}`, new Uint8Array(1e5)]),
+    );
+    const archive = zipSync({ 'x/data.pkl': pickle, ...members }, { level: 9 });
+    setZipField(archive, { central: 42 }, 0, 1); // every storage is said to lie where the pickle lies
+    expect(failure(archive).message).toMatch(/^(bad PyTorch file: |the PyTorch file )/);
+    const twins = zipSync({ 'x/data.pkl': pickle, 'x/data.pkm': pickle }, { level: 0 });
+    for (let i = 0; i < twins.length; i++) if (twins[i] === 0x6d && twins[i - 1] === 0x6b) twins[i] = 0x6c;
+    expect(failure(twins).message).toMatch(/holds x\/data\.pkl twice/);
+  });
+
+  it('in a zip of as many entries as there can be', () => {
+    const entries = Object.fromEntries(Array.from({ length: 65_535 }, (_, i) => [`f${i}`, new Uint8Array(0)]));
+    expect(failure(zipSync(entries, { level: 0 })).message).toMatch(/holds no data\.pkl; it holds f0, f1/);
   });
 
   it('and what is no checkpoint at all says what it is', () => {
@@ -117,6 +189,52 @@ describe('a pickle made to exhaust', () => {
     expect(failure(checkpoint('\x80\x02}.')).message).toMatch(/holds no named tensors/);
     expect(failure(Uint8Array.of(0x80, 2, 0x4e, 0x2e)).message).toMatch(/not one that torch.save made/);
   });
+});
+
+describe('a legacy stream', () => {
+  /** torch.save's stream before 1.6: magic, protocol, system, the object, its storages' keys, the storages. */
+  const legacy = (object: string, keys: string, storages: number[] = []): Uint8Array => {
+    const head = `\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.`;
+    const pickles = `${head}\x80\x02${object}.\x80\x02${keys}.`;
+    return Uint8Array.from([...Array.from(pickles, (c) => c.charCodeAt(0)), ...storages]);
+  };
+  const one = `}${text('w')}${tensor(2, 0, 'K\x02\x85', 'K\x01\x85')}s`;
+  const floats = [2, 0, 0, 0, 0, 0, 0, 0, ...Array<number>(8).fill(0)];
+
+  it('is read', () => {
+    expect([...readPyTorch(legacy(one, `]${text('0')}a`, floats))]).toMatchObject([
+      ['w', { dtype: 'F32', shape: [2] }],
+    ]);
+  });
+
+  it('with a class in it, source text and all, is read; the class is a name', () => {
+    const classes = `(${text('module')}cmynet\nNet\n${text('net.py')}${text('import os')}tQ`;
+    const module = `${classes})\x81}${text('_parameters')}${one}sb`;
+    expect([...readPyTorch(legacy(module, `]${text('0')}a`, floats)).keys()]).toEqual(['w']);
+  });
+
+  const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
+    [
+      'a class that is code',
+      legacy(`(${text('module')}cos\nsystem\n${text('')}${text('')}tQ`, ']'),
+      /it names os\.system/,
+    ],
+    ['a storage of 2^60 elements', legacy(one, `]${text('0')}a`, [0, 0, 0, 0, 0, 0, 0, 16]), /ends early/],
+    [
+      'a storage too short',
+      legacy(one, `]${text('0')}a`, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+      /needs element 1 of a storage that has 1/,
+    ],
+    ['a storage that is not there', legacy(one, ']'), /storage 0 is not in the file/],
+    ['a storage of nobody', legacy(one, `]${text('7')}a`, floats), /storage 7 belongs to no tensor/],
+    ['keys that are no list', legacy(one, 'N'), /storage 0 is not in the file/],
+    [
+      'another persistent id',
+      legacy(`(${text('file')}${text('/etc/passwd')}tQ`, ']'),
+      /persistent id is not a storage/,
+    ],
+  ];
+  for (const [what, bytes, message] of cases) it(what, () => expect(failure(bytes).message).toMatch(message));
 });
 
 describe('a damaged checkpoint', () => {

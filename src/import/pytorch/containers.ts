@@ -27,11 +27,13 @@ const FREE_BYTES = 2 ** 20;
 
 /** @throws ModelFormatError for a damaged archive, an expansion beyond bounds, or one that is no PyTorch file */
 export function openZip(bytes: Uint8Array): Container {
-  const names: string[] = [];
+  const all = new Set<string>();
   unzip(bytes, (name) => {
-    names.push(name);
+    if (all.has(name)) throw wrong(`the zip archive holds ${name} twice`);
+    all.add(name);
     return false;
   });
+  const names = [...all];
   const pickleName = names.find((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickleName === undefined)
     throw wrong(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);

@@ -19,63 +19,77 @@ const KEYS = [
 ];
 const EMA_KEYS = ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema'];
 /** Far beyond any network; a limit for pickles whose objects contain one another many times over. */
-const MAX_VISITS = 200_000;
+const MAX_VISITS = 400_000;
 const MAX_DEPTH = 32;
+/** A checkpoint of a trainer of a wrapper: keys within keys so often. */
+const MAX_NESTED_KEYS = 4;
 
 /**
  * @param key take the dict under this key, where a file holds several networks
  * @returns name → tensor, in the file's order
  * @throws ModelFormatError when there are no named tensors, saying what is there
  */
-export function findStateDict(root: PickleValue, key?: string): Map<string, TensorRef> {
-  const keys = key === undefined ? [...KEYS, ...EMA_KEYS] : [key];
-  const found = search(root, keys, key !== undefined, 0);
-  if (found && found.size > 0) return found;
+export function findStateDict(root: PickleValue, key?: string): ReadonlyMap<string, TensorRef> {
+  const found = new Search().find(root, key);
+  if (found.size > 0) return found;
   const inside = entriesOf(root).map(([name]) => name);
   const what = inside.length > 0 ? `its keys are ${inside.slice(0, 12).join(', ')}` : 'it is no dict and no module';
   const where = key === undefined ? '' : ` under "${key}"`;
   throw new ModelFormatError(`the PyTorch file holds no named tensors${where}: ${what}`, { format: 'pytorch' });
 }
 
-function search(
-  value: PickleValue,
-  keys: readonly string[],
-  demanded: boolean,
-  depth: number,
-): Map<string, TensorRef> | null {
-  if (depth > 4) return null;
-  const entries = new Map(entriesOf(value));
-  for (const key of keys) {
-    const inner = entries.get(key);
-    if (!(inner instanceof Map || inner instanceof Instance)) continue;
-    const found = search(inner, demanded ? [] : keys, false, depth + 1);
-    if (found && found.size > 0) return found;
-  }
-  return demanded ? null : new Collector().collect(value);
-}
-
-/** Gathers tensors under dotted names. */
-class Collector {
-  readonly #tensors = new Map<string, TensorRef>();
+/** One walk through a checkpoint, its visits counted over all the places that are tried. */
+class Search {
   #visits = 0;
 
-  collect(value: PickleValue): Map<string, TensorRef> {
-    this.#visit(value, '', 0);
-    return this.#tensors;
+  find(root: PickleValue, key?: string): ReadonlyMap<string, TensorRef> {
+    return key === undefined ? this.#within(root, 0) : this.#under(root, [key], 0);
   }
 
-  #visit(value: PickleValue, name: string, depth: number): void {
-    if (++this.#visits > MAX_VISITS || depth > MAX_DEPTH)
+  /** The dict under one of the usual keys, however deep; else all that is here. */
+  #within(value: PickleValue, depth: number): ReadonlyMap<string, TensorRef> {
+    const inner = depth < MAX_NESTED_KEYS ? this.#under(value, [...KEYS, ...EMA_KEYS], depth) : NONE;
+    return inner.size > 0 ? inner : this.#collect(value);
+  }
+
+  #under(value: PickleValue, keys: readonly string[], depth: number): ReadonlyMap<string, TensorRef> {
+    const entries = new Map(entriesOf(value));
+    this.#count(entries.size);
+    for (const key of keys) {
+      const inner = entries.get(key);
+      if (!(inner instanceof Map || inner instanceof Instance)) continue;
+      const found = this.#within(inner, depth + 1);
+      if (found.size > 0) return found;
+    }
+    return NONE;
+  }
+
+  /** Gathers tensors under dotted names. */
+  #collect(value: PickleValue): ReadonlyMap<string, TensorRef> {
+    const tensors = new Map<string, TensorRef>();
+    const visit = (part: PickleValue, name: string, depth: number): void => {
+      if (part instanceof TensorRef) {
+        tensors.set(name, part);
+        return;
+      }
+      const inside = children(part);
+      this.#count(depth > MAX_DEPTH ? Number.POSITIVE_INFINITY : 1 + inside.length);
+      for (const [own, inner] of inside) {
+        if (isInteresting(inner)) visit(inner, name === '' ? own : `${name}.${own}`, depth + 1);
+      }
+    };
+    visit(value, '', 0);
+    return tensors;
+  }
+
+  #count(visits: number): void {
+    this.#visits += visits;
+    if (this.#visits > MAX_VISITS)
       throw new ModelFormatError('bad PyTorch file: its modules are nested without end', { format: 'pytorch' });
-    if (value instanceof TensorRef) {
-      this.#tensors.set(name, value);
-      return;
-    }
-    for (const [part, inner] of children(value)) {
-      if (isInteresting(inner)) this.#visit(inner, name === '' ? part : `${name}.${part}`, depth + 1);
-    }
   }
 }
+
+const NONE: ReadonlyMap<string, TensorRef> = new Map();
 
 function isInteresting(value: PickleValue): boolean {
   return value instanceof TensorRef || value instanceof Instance || value instanceof Map;
