@@ -6,9 +6,6 @@ import { ModelShapeError } from '../errors.js';
 import { CANONICAL, CLASSIFIERS, IGNORED, LEAVES, type Role, SCHEMES, type Scheme } from './schemes.js';
 import type { Tensor, TensorMap } from './tensor.js';
 
-/** DenseNet-BC-250 has 1,300, and a file may hold more than the network. So bounded, no file takes long to read. */
-const MOST_TENSORS = 16_384;
-
 export interface CanonicalTensors {
   /** The name of the row of {@link SCHEMES} that fitted best. */
   readonly scheme: string;
@@ -24,7 +21,6 @@ export interface CanonicalTensors {
  */
 export function canonicalise(tensors: TensorMap): CanonicalTensors {
   const names = [...tensors.keys()].filter((name) => !IGNORED.test(name));
-  if (names.length > MOST_TENSORS) throw tooMany(names.length);
   let best: Reading | null = null;
   for (const scheme of SCHEMES) {
     const reading = readNames(names, scheme);
@@ -162,14 +158,6 @@ function unknownScheme(names: readonly string[]): ModelShapeError {
       `under any known scheme (${known}); its names begin ${some.join(', ') || '(none)'}`,
     { missing: ['features.denseblock1.denselayer1.norm1.running_mean'], extra: names, misshaped: [] },
   );
-}
-
-function tooMany(count: number): ModelShapeError {
-  return new ModelShapeError(`not a DenseNet: it has ${count} tensors, ten times as many as the largest`, {
-    missing: [],
-    extra: [],
-    misshaped: [],
-  });
 }
 
 function claimedTwice(canonical: string, first: string, second: string): ModelShapeError {
