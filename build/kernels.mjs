@@ -7,6 +7,8 @@ import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
+/** What reads kernels as text. */
+const READERS = ['source', 'expand'].map((name) => fileURLToPath(new URL(`../src/plan/${name}.ts`, import.meta.url)));
 
 const TEXTURES = { texture_2d: 'texture', texture_external: 'external-texture' };
 
@@ -60,7 +62,8 @@ export function manifest() {
 /** The same with minified texts; bindings and parameters keep the names that the TypeScript side knows. */
 export function minifiedManifest() {
   const { parts, kernels } = manifest();
-  const minify = wgslMinifier([...Object.values(parts), ...Object.values(kernels).map(({ source }) => source)]);
+  const texts = [...Object.values(parts), ...Object.values(kernels).map(({ source }) => source)];
+  const minify = wgslMinifier(texts, READERS.map((file) => readFileSync(file, 'utf8')).join('\n'));
   return {
     parts: mapValues(parts, minify),
     kernels: mapValues(kernels, (kernel) => ({ ...kernel, source: minify(kernel.source) })),

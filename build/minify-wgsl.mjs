@@ -26,26 +26,24 @@ const DECLARATION = /\b(?:let|var(?:<[^>]*>)?|fn|struct|alias) (\w+)|\b(\w+): /g
 const SWIZZLE = /^(?:[xyzw]{1,4}|[rgba]{1,4})$/;
 /** The letters that are frequent in minified JavaScript first: they cost gzip the fewest bits. */
 const LETTERS = 'etnraisoulfchdpmgwbyvxkjqzABCDEFGHIJKLMNOPQRSTUVWXYZ';
-/** Looked up from outside the text, or a built-in that a kernel declares where it is missing. */
-const FIXED = new Set(['main', 'src', 'subgroupBroadcast']);
-
 /**
  * @param {readonly string[]} sources everything that may be part of one module, stripped
+ * @param {string} reader the code that assembles and expands them: names that it mentions are kept
  * @returns {(source: string) => string} the minifier for each of them
  */
-export function wgslMinifier(sources) {
-  const names = shortNames(sources);
+export function wgslMinifier(sources, reader = '') {
+  const names = shortNames(sources, new Set(['main', ...(reader.match(/\w+/g) ?? [])]));
   return (source) => source.split('\n').reduce((text, line) => joined(text, minifyLine(line, names)), '');
 }
 
 /** Constants and overrides (in capitals) are set by name, and keep theirs. */
-function shortNames(sources) {
+function shortNames(sources, fixed) {
   const text = sources.join('\n');
   const declared = new Set();
   for (const [, statement, typed] of text.matchAll(DECLARATION)) declared.add(statement ?? typed);
   const counts = new Map();
   for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const renamed = [...declared].filter((name) => !FIXED.has(name) && /[a-z]/.test(name));
+  const renamed = [...declared].filter((name) => !fixed.has(name) && /[a-z]/.test(name));
   renamed.sort((a, b) => counts.get(b) - counts.get(a));
   const taken = new Set([...counts.keys(), 'do', 'if', 'as', 'is', 'of']);
   for (const name of renamed) taken.delete(name);

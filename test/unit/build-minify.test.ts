@@ -5,11 +5,10 @@ import { describeKernel, manifest, minifiedManifest, preambleOf } from '../../bu
 import { stripWgsl, wgslMinifier } from '../../build/minify-wgsl.mjs';
 import { tileConstants } from '../../src/plan/expand.js';
 import * as readableSource from '../../src/plan/source.js';
-import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { kernelNames, plannedVariants } from '../kernels/planned.js';
 
 const readable = manifest();
 const minified = minifiedManifest();
-const names = Object.keys(readable.kernels).filter((name): name is KernelName => name in readable.kernels);
 
 /** `kernelSource` as it runs in the bundles: over the minified texts. */
 const minifiedSource = await (async () => {
@@ -41,7 +40,7 @@ function renaming(before: string, after: string): Map<string, string> {
 }
 
 describe('every minified kernel', () => {
-  it.each(names)('%s: has the same bindings, offsets, entry point and constants', (name) => {
+  it.each(kernelNames)('%s: has the same bindings, offsets, entry point and constants', (name) => {
     const [before, after] = [readable.kernels[name], minified.kernels[name]];
     const found = describeKernel(after.source, preambleOf(minified.parts));
     expect(found.bindings.map(({ binding, kind }) => ({ binding, kind }))).toEqual(
@@ -57,13 +56,10 @@ describe('every minified kernel', () => {
     expect(reflected.overrides.map((o) => o.name)).toEqual(original.overrides.map((o) => o.name));
   });
 
-  it.each(names)('%s: gives for every variant the readable text’s program under other names', (name) => {
-    const tiled = readable.kernels[name].source.includes('SUBGROUP');
-    const tiles = tiled ? [1, 4].map((SUBGROUP) => ({ TILE_QUADS: 1, SUBGROUP })) : [{}];
-    for (const tile of tiles) {
-      for (const inPlace of [false, true]) {
-        for (const storage of ['f32', 'f16'] as const) {
-          const variant: Variant = { tile, overrides: {}, ...(inPlace ? { inPlace } : {}) };
+  it.each(kernelNames)('%s: gives for every variant the readable text’s program under other names', (name) => {
+    for (const planned of plannedVariants(name)) {
+      for (const storage of ['f32', 'f16'] as const) {
+        for (const variant of [planned, { ...planned, inPlace: true }]) {
           const precision = { activations: storage, weights: storage };
           const [before, after] = [readableSource, minifiedSource].map((m) => m.kernelSource(name, variant, precision));
           renaming(before ?? '', after ?? '');

@@ -1,0 +1,30 @@
+/** Every variant of a kernel that plans of three kinds of network use, on four kinds of adapter. */
+import { familyConfig } from '../../src/model/config.js';
+import { KERNELS } from '../../src/plan/kernels.generated.js';
+import { planNetwork } from '../../src/plan/network.js';
+import { variantKey } from '../../src/plan/source.js';
+import type { KernelName, Variant } from '../../src/plan/variants.js';
+
+const NETWORKS = [
+  ['densenet121', 224],
+  ['densenet-bc-100-12', 32],
+  ['densenet-40-12', 32],
+] as const;
+
+export const kernelNames = Object.keys(KERNELS).filter((name): name is KernelName => name in KERNELS);
+
+const planned = new Map<string, { readonly kernel: KernelName; readonly variant: Variant }>();
+for (const [name, side] of NETWORKS) {
+  for (const lanes of [0, 4, 8, 32]) {
+    const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null };
+    const options = { batch: 1, inputSize: [side, side], activations: 'f32', taps: true, traits } as const;
+    for (const { kernel, variant } of planNetwork(familyConfig(name), options).steps)
+      planned.set(variantKey(kernel, variant), { kernel, variant });
+  }
+}
+
+/** Kernels of preprocessing, which no plan of a network has, have one variant. */
+export function plannedVariants(name: KernelName): readonly Variant[] {
+  const variants = [...planned.values()].flatMap(({ kernel, variant }) => (kernel === name ? [variant] : []));
+  return variants.length > 0 ? variants : [{ tile: {}, overrides: {} }];
+}
