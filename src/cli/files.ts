@@ -23,6 +23,11 @@ export async function readModelBytes(name: string): Promise<Uint8Array> {
   return new Uint8Array(readFileSync(name));
 }
 
+/** Reads what a model names beside it: files in its folder, or below its URL. */
+export function besideOf(model: string): (path: string) => Promise<Uint8Array> {
+  return (path) => readModelBytes(isUrl(model) ? new URL(path, model).href : join(dirname(model), path));
+}
+
 /**
  * Folders become the pictures in them, and patterns (`shots/*.png`, for shells that leave them alone) the files that
  * match, in order of name; no names mean the bundled samples.

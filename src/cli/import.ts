@@ -9,6 +9,7 @@ import type { ModelMetadata } from '../model/model.js';
 import { writeModel } from '../weights/model-file.js';
 import { readCatalog } from './catalog.js';
 import { type Command, kilobytes, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import { besideOf } from './files.js';
 import { checkConfig, namesFile, obtainCheckpoint } from './obtain-checkpoint.js';
 
 const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
@@ -59,6 +60,7 @@ export const importCommand: Command = {
       ...(values.key === undefined ? {} : { key: values.key }),
       ...(concat === undefined ? {} : { concat }),
       ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
+      beside: besideOf(checkpoint.name),
     });
     if (checkpoint.row) checkConfig(checkpoint.row, imported);
     const output = values.output ?? `${checkpoint.name}.safetensors`;

@@ -1,7 +1,7 @@
 /** A checkpoint by path, by URL or by its id in the catalogue: its bytes, and what is known of it. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { extname } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { readSource } from '../download.js';
 import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
 import type { ImportedCheckpoint } from '../import/index.js';
@@ -22,11 +22,13 @@ export interface Checkpoint {
 }
 
 /**
+ * @param name a folder stands for the model.json in it (TensorFlow.js)
  * @param mirror an origin to download from in place of the catalogue's sites; the paths are the same
  * @throws ModelFormatError when there is no such file, or the downloaded one is not what was published; OptionError when
  * the name is no id of the catalogue; DownloadError
  */
 export async function obtainCheckpoint(name: string, mirror?: string): Promise<Checkpoint> {
+  if (existsSync(name) && statSync(name).isDirectory()) return obtainCheckpoint(join(name, 'model.json'));
   if (namesFile(name)) {
     const bytes = isUrl(name) ? await readSource(name, progressBar(name)) : await readModelBytes(name);
     return { bytes, name, metadata: {}, row: null };

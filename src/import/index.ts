@@ -10,9 +10,12 @@ import { type Interpretation, interpretTensors } from '../weights/model-file.js'
 import { readSafetensors } from '../weights/safetensors.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { oldFeaturesFirst } from './concat-order.js';
+import type { Decoded, ReadBeside } from './decoded.js';
+import { looksLikeKeras } from './keras/sniff.js';
 import { explainMisfit } from './misfit.js';
 import { looksLikeOnnx } from './onnx/sniff.js';
 import { operatingPoints } from './operating-points.js';
+import { looksLikeTfjs } from './tfjs/sniff.js';
 
 export interface ImportOptions {
   /** Which dict to take, where a PyTorch file holds several networks. */
@@ -21,9 +24,11 @@ export interface ImportOptions {
   readonly concat?: 'old-first' | 'new-first';
   /** Overrides what the framework implies: 1e-5, Keras 1.001e-5. */
   readonly bnEpsilon?: number;
+  /** Reads the files that a TensorFlow.js model.json names beside it. */
+  readonly beside?: ReadBeside;
 }
 
-export type CheckpointFormat = 'safetensors' | 'pytorch' | 'onnx';
+export type CheckpointFormat = 'safetensors' | 'pytorch' | 'onnx' | 'keras-h5' | 'keras' | 'tfjs';
 
 export interface ImportedCheckpoint {
   /** Under canonical names, checked against `config`; ready for `writeModel`. */
@@ -31,14 +36,6 @@ export interface ImportedCheckpoint {
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly source: { readonly format: CheckpointFormat; readonly scheme: string; readonly fileName: string };
-}
-
-/** A decoder's result: tensors under any known scheme, and the metadata that the format holds or implies. */
-interface Decoded {
-  readonly tensors: TensorMap;
-  readonly metadata: ModelMetadata;
-  /** What a graph shows of the network beyond its tensors; the options must not say otherwise. */
-  readonly shown?: { readonly concat: 'old-first' | 'new-first'; readonly bnEpsilon: number };
 }
 
 /**
@@ -65,7 +62,12 @@ export async function importCheckpoint(
   };
   const { canonical, config, scheme } = interpret(decoded.tensors, metadata);
   const tensors = isNewFirst ? oldFeaturesFirst(canonical, config) : canonical;
-  return { tensors, config, metadata, source: { format, scheme: decoded.shown ? 'by topology' : scheme, fileName } };
+  return {
+    tensors,
+    config,
+    metadata,
+    source: { format, scheme: format === 'onnx' ? 'by topology' : scheme, fileName },
+  };
 }
 
 /** @throws OptionError when an option contradicts what the file's graph shows */
@@ -101,19 +103,33 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       const { readOnnx } = await import('./onnx/index.js');
       return readOnnx(bytes);
     }
+    case 'keras-h5': {
+      const { readKerasH5 } = await import('./keras/index.js');
+      return readKerasH5(bytes, options.bnEpsilon !== undefined);
+    }
+    case 'keras': {
+      const { readKerasArchive } = await import('./keras/index.js');
+      return readKerasArchive(bytes);
+    }
+    case 'tfjs': {
+      const { readTfjs } = await import('./tfjs/index.js');
+      return readTfjs(bytes, options.beside);
+    }
   }
 }
 
 /** @throws ModelFormatError when no known format begins so */
 function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
   const [a, b, c, d] = bytes;
-  if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return 'pytorch';
+  if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return looksLikeKeras(bytes) ? 'keras' : 'pytorch';
   if (a === 0x80 && b !== undefined && b <= 5) return 'pytorch';
   if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
+  if (a === 0x89 && b === 0x48 && c === 0x44 && d === 0x46) return 'keras-h5';
+  if (looksLikeTfjs(bytes)) return 'tfjs';
   if (looksLikeOnnx(bytes)) return 'onnx';
   const start = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   throw new ModelFormatError(
-    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX): it begins with ${start || 'nothing'}`,
+    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): it begins with ${start || 'nothing'}`,
     { format: 'unknown', offset: 0 },
   );
 }

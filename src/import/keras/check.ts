@@ -1,0 +1,239 @@
+/**
+ * Whether a Keras network computes what this runtime does. Shapes do not show strides, padding, pools, activations nor
+ * the order of concatenation; the config does, so each layer is looked at, and the first that does not fit is named.
+ */
+import type { Activation } from '../../model/config.js';
+import { type Layer, readNetwork } from './network.js';
+import { refuse, SAME_PADDING } from './refusals.js';
+import { type Wiring, wire } from './wiring.js';
+
+export interface Meaning {
+  /** Of the head; `null` where the model ends with logits. */
+  readonly activation: Activation | null;
+  /** By the name of the norm. */
+  readonly epsilons: ReadonlyMap<string, number>;
+  readonly concat: 'old-first' | 'new-first';
+}
+
+/** A network that is known to be a DenseNet: what the weights are read by. */
+export interface Network {
+  readonly layers: readonly Layer[];
+  readonly meaning: Meaning;
+}
+
+/**
+ * @param config as {@link readNetwork} takes it
+ * @throws ModelFormatError naming the first layer that has no place in a DenseNet, and why
+ */
+export function describeNetwork(config: unknown): Network {
+  const layers = readNetwork(config);
+  return { layers, meaning: meaningOf(layers) };
+}
+
+function meaningOf(all: readonly Layer[]): Meaning {
+  const wiring = wire(all);
+  for (const layer of wiring.layers) {
+    const check = CHECKS[layer.kind];
+    if (!check) throw strange(layer);
+    check(layer, wiring);
+  }
+  const norms = wiring.layers.filter(({ kind }) => kind === 'BatchNormalization');
+  return {
+    activation: headActivation(wiring),
+    epsilons: new Map(norms.map((norm) => [norm.name, numberOf(norm, 'epsilon', 1e-3)])),
+    concat: concatOrder(wiring),
+  };
+}
+
+type Check = (layer: Layer, wiring: Wiring) => void;
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  Conv2D: checkConvolution,
+  BatchNormalization: checkNorm,
+  Activation: checkActivation,
+  ReLU: checkRelu,
+  Softmax: checkBehindHead,
+  ZeroPadding2D: (layer, wiring) => {
+    const isPadding = wiring.consumers(layer).every(({ kind }) => kind === 'Conv2D' || kind === 'MaxPooling2D');
+    if (!isPadding) throw refuse(layer.name, 'pads neither a convolution nor a maximum pool');
+  },
+  MaxPooling2D: checkMaximumPool,
+  AveragePooling2D: checkAveragePool,
+  Concatenate: checkAxis,
+  GlobalAveragePooling2D: (layer, wiring) => {
+    if (!wiring.inputs(layer).every(isRelu)) throw refuse(layer.name, 'pools something else than the last ReLU');
+  },
+  Flatten: (layer, wiring) => {
+    const isPooled = wiring.inputs(layer).every(({ kind }) => kind === 'GlobalAveragePooling2D');
+    if (!isPooled) throw refuse(layer.name, 'flattens the last map instead of pooling it');
+  },
+  Dense: (layer, wiring) => {
+    const before = wiring.inputs(layer)[0]?.kind;
+    if (before !== 'GlobalAveragePooling2D' && before !== 'Flatten')
+      throw refuse(layer.name, `stands behind a ${before ?? 'input'}, not behind the global average pool`);
+  },
+};
+
+function strange(layer: Layer): Error {
+  if (layer.kind === 'Rescaling' || layer.kind === 'Normalization') {
+    const repair = 'save the model without it, and say its factors with --preprocess';
+    return refuse(
+      layer.name,
+      `is a ${layer.kind}: preprocessing is part of our model file, not of the network`,
+      repair,
+    );
+  }
+  return refuse(layer.name, `is a ${layer.kind}, which no DenseNet of this runtime has`);
+}
+
+function checkConvolution(layer: Layer, wiring: Wiring): void {
+  const [height = 0, width = 0] = pairOf(layer, 'kernel_size', 0);
+  if (height !== width || ![1, 3, 7].includes(height))
+    throw refuse(layer.name, `is a ${height}×${width} convolution; a DenseNet has 7×7, 3×3 and 1×1`);
+  const stride = height === 7 ? 2 : 1;
+  expect(layer, 'strides', pairOf(layer, 'strides', 1), stride);
+  expect(layer, 'dilation_rate', pairOf(layer, 'dilation_rate', 1), 1);
+  expect(layer, 'groups', [numberOf(layer, 'groups', 1)], 1);
+  const activation = activationOf(layer);
+  if (activation !== 'linear') throw refuse(layer.name, `ends with "${activation}"; ReLUs stand behind batch norms`);
+  checkPadding(layer, wiring, (height - 1) / 2, stride);
+  if (height === 1) checkNarrow(layer, wiring);
+}
+
+/** A 1×1 convolution is a bottleneck's or a transition's: what follows must say which. */
+function checkNarrow(layer: Layer, wiring: Wiring): void {
+  const [next, ...more] = wiring.consumers(layer);
+  if (more.length > 0 || (next?.kind !== 'BatchNormalization' && next?.kind !== 'AveragePooling2D')) {
+    throw refuse(layer.name, 'is followed neither by a batch norm (bottleneck) nor by an average pool (transition)');
+  }
+}
+
+function checkPadding(layer: Layer, wiring: Wiring, padding: number, stride: number): void {
+  const before = wiring.inputs(layer)[0];
+  const explicit = before?.kind === 'ZeroPadding2D' ? paddingOf(before) : 0;
+  const isSame = String(layer.config.get('padding') ?? 'valid').toLowerCase() === 'same';
+  if (isSame && stride > 1) throw refuse(layer.name, SAME_PADDING);
+  const found = isSame && explicit === 0 ? padding : explicit;
+  if (found !== padding) throw refuse(layer.name, `is padded by ${found}; in a DenseNet it is ${padding}`);
+}
+
+/** The same on all four sides, or NaN. */
+function paddingOf(layer: Layer): number {
+  const sides = [layer.config.get('padding')].flat(2);
+  const [first] = sides;
+  return typeof first === 'number' && sides.every((side) => side === first) ? first : Number.NaN;
+}
+
+function checkNorm(layer: Layer, wiring: Wiring): void {
+  checkAxis(layer, wiring);
+  const next = wiring.consumers(layer);
+  if (next.length === 0 || !next.every(isRelu)) throw refuse(layer.name, 'is a batch norm without a ReLU behind it');
+}
+
+/** Channels are the last axis, or the first where the convolutions say so. */
+function checkAxis(layer: Layer, { layers }: Wiring): void {
+  const format = layers.find(({ kind }) => kind === 'Conv2D')?.config.get('data_format');
+  const channels = format === 'channels_first' ? [1, -3] : [3, -1];
+  const axis = [layer.config.get('axis') ?? -1].flat()[0];
+  if (typeof axis !== 'number' || !channels.includes(axis))
+    throw refuse(layer.name, `works along axis ${String(axis)}, not along the channels`);
+}
+
+function checkActivation(layer: Layer, wiring: Wiring): void {
+  const activation = activationOf(layer);
+  if (activation === 'relu' || activation === 'linear') return;
+  if (activation !== 'softmax' && activation !== 'sigmoid')
+    throw refuse(layer.name, `is a "${activation}"; a DenseNet has ReLUs`);
+  checkBehindHead(layer, wiring);
+}
+
+function checkRelu(layer: Layer): void {
+  for (const option of ['max_value', 'negative_slope', 'threshold']) {
+    const value = layer.config.get(option) ?? 0;
+    if (value !== 0 && value !== null) throw refuse(layer.name, `is a ReLU with a ${option}`);
+  }
+}
+
+function checkBehindHead(layer: Layer, wiring: Wiring): void {
+  if (wiring.inputs(layer)[0]?.kind !== 'Dense')
+    throw refuse(layer.name, 'stands elsewhere than behind the classifier');
+}
+
+function checkMaximumPool(layer: Layer, wiring: Wiring): void {
+  expect(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 3);
+  expect(layer, 'strides', pairOf(layer, 'strides', 3), 2);
+  checkPadding(layer, wiring, 1, 2);
+}
+
+function checkAveragePool(layer: Layer, wiring: Wiring): void {
+  expect(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 2);
+  expect(layer, 'strides', pairOf(layer, 'strides', 2), 2);
+  if (String(layer.config.get('padding') ?? 'valid').toLowerCase() === 'same')
+    throw refuse(layer.name, 'pads its last row as "same"; a transition drops it', 'use padding="valid"');
+  if (wiring.inputs(layer)[0]?.kind !== 'Conv2D') throw refuse(layer.name, 'pools something else than a transition');
+}
+
+/** @throws ModelFormatError for a model without a classifier, or with several layers in it */
+function headActivation({ layers }: Wiring): Activation | null {
+  const heads = layers.filter(({ kind }) => kind === 'Dense');
+  const [head, second] = heads;
+  if (!head) throw withoutTop(layers.at(-1)?.name ?? '');
+  if (second) throw refuse(second.name, 'is a second Dense layer; the classifier is one');
+  const tail = layers.find((layer) => layer.kind === 'Softmax' || ['softmax', 'sigmoid'].includes(activationOf(layer)));
+  const activation = tail?.kind === 'Softmax' ? 'softmax' : tail ? activationOf(tail) : 'linear';
+  if (activation === 'softmax' || activation === 'sigmoid') return activation;
+  if (activationOf(head) !== 'linear') throw refuse(head.name, `ends with "${activationOf(head)}"`);
+  return null;
+}
+
+export function withoutTop(layer: string): Error {
+  return refuse(
+    layer,
+    'is the last: the model was saved without its classifier (include_top=False)',
+    'add GlobalAveragePooling2D and a Dense layer and save the whole model, or use include_top=True',
+  );
+}
+
+/** Old features first, as the paper has it, or new ones first in every layer. */
+function concatOrder(wiring: Wiring): 'old-first' | 'new-first' {
+  const orders = new Set<string>();
+  for (const layer of wiring.layers) {
+    if (layer.kind !== 'Concatenate') continue;
+    const places = wiring.inputs(layer).map((input) => wiring.place(input));
+    const sorted = [...places].sort((a, b) => a - b);
+    const isOldFirst = sorted.every((place, i) => place === places[i]);
+    const isNewFirst = sorted.every((place, i) => place === places.at(-1 - i));
+    if (places.length < 2 || (!isOldFirst && !isNewFirst))
+      throw refuse(layer.name, 'joins features in no order we know');
+    orders.add(isOldFirst ? 'old-first' : 'new-first');
+    if (orders.size > 1) throw refuse(layer.name, 'joins features in another order than the layers before it');
+  }
+  return orders.has('new-first') ? 'new-first' : 'old-first';
+}
+
+const isRelu = (layer: Layer): boolean => layer.kind === 'ReLU' || activationOf(layer) === 'relu';
+
+/** `linear` for a layer that has none. */
+function activationOf({ config }: Layer): string {
+  const value = config.get('activation') ?? 'linear';
+  if (typeof value === 'string') return value;
+  const name = typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get('class_name') : null;
+  return String(name).toLowerCase();
+}
+
+function expect(layer: Layer, option: string, values: readonly number[], wanted: number): void {
+  if (values.every((value) => value === wanted)) return;
+  throw refuse(layer.name, `has ${option} ${values.join('×')}; in a DenseNet it is ${wanted}`);
+}
+
+function numberOf({ config }: Layer, option: string, otherwise: number): number {
+  const value = config.get(option) ?? otherwise;
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+/** [height, width] of an option that is a number or two. */
+function pairOf({ config }: Layer, option: string, otherwise: number): number[] {
+  const values = [config.get(option) ?? otherwise].flat();
+  const numbers = values.map((value) => (typeof value === 'number' ? value : Number.NaN));
+  return numbers.length === 1 ? [...numbers, ...numbers] : numbers;
+}

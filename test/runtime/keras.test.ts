@@ -1,0 +1,45 @@
+/** Keras and TensorFlow.js files on a real WebGPU, against Keras' own numbers at every tap. */
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { dawnGpu } from '../../src/cli/dawn.js';
+import { TOLERANCE } from '../../src/cli/verify.js';
+import { DenseNet } from '../../src/densenet.js';
+import { importCheckpoint } from '../../src/import/index.js';
+import { writeModel } from '../../src/weights/model-file.js';
+import { hasDriver } from '../kernels/dawn.js';
+import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
+import { CountingGpu, expectNoComplaints } from './counting.js';
+
+afterEach(expectNoComplaints);
+
+async function load(name: string): Promise<DenseNet> {
+  const path = join(FIXTURES, 'keras', name);
+  const beside = async (file: string) => readBytes(join(dirname(path), file));
+  const { tensors, metadata } = await importCheckpoint(readBytes(path), name, { beside });
+  const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
+  return DenseNet.load(writeModel(tensors, metadata), { gpu });
+}
+
+describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
+  it.each([
+    ['keras2.h5', 'keras3'],
+    ['keras2-weights.h5', 'keras3'],
+    ['keras2-transfer.keras', 'keras2-transfer'],
+    ['keras3.keras', 'keras3'],
+    ['keras3.weights.h5', 'keras3'],
+    ['keras-cifar.h5', 'keras-cifar'],
+    ['keras-new-first.keras', 'keras-new-first'],
+    ['tfjs/model.json', 'keras3'],
+  ])('%s computes what Keras computes, at every tap', async (name, of) => {
+    const net = await load(name);
+    const reference = readReferenceFor(`keras/${of}`, net);
+    const { shape: [n = 0, c = 0, h = 0, w = 0] = [], values = new Float32Array() } = reference.get('input') ?? {};
+    const taps = await net.taps({ data: Float32Array.from(values), shape: [n, c, h, w] });
+    net.dispose();
+    expect([...taps.keys(), 'input'].sort()).toEqual([...reference.keys()].sort());
+    for (const [tap, { data }] of taps) {
+      const error = relativeError(data, reference.get(tap)?.values ?? []);
+      expect(error, `largest relative error at ${tap}`).toBeLessThan(TOLERANCE.f32);
+    }
+  });
+});
