@@ -103,6 +103,9 @@ describe('deriveConfig', () => {
       for (const [key, shape] of Object.entries(Object(found)))
         if (Array.isArray(shape) && !key.endsWith('num_batches_tracked')) shapes.set(key, shape);
       expect(deriveConfig(shapes)).toEqual(familyConfig(name));
+      const trained = [...shapes].filter(([key]) => !key.includes('running'));
+      const parameters = trained.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      expect(layerTable(familyConfig(name), [224, 224]).parameters, name).toBe(parameters);
     }
   });
 });
@@ -128,6 +131,22 @@ describe('layerTable', () => {
         millions,
         millions > 5 ? 0 : 1,
       );
+  });
+
+  it('counts the parameters of the wide BC nets (in millions; README of the paper’s code)', () => {
+    const table = { 'densenet-bc-40-36': 1.5, 'densenet-bc-40-48': 2.7, 'densenet-bc-40-60': 4.3 };
+    for (const [name, millions] of Object.entries(table))
+      expect(Math.abs(layerTable(familyConfig(name), [32, 32]).parameters / 1e6 - millions), name).toBeLessThan(0.1);
+  });
+
+  it('counts DenseNet-264’s parameters: 33,337,704, as other code bases do', () => {
+    expect(layerTable(familyConfig('densenet264'), [224, 224]).parameters).toBe(33337704);
+  });
+
+  it('counts torchvision’s work (in G multiply-accumulates; the `_ops` of its weights)', () => {
+    const published = { densenet121: 2.834, densenet161: 7.728, densenet169: 3.36, densenet201: 4.291 };
+    for (const [name, giga] of Object.entries(published))
+      expect(layerTable(familyConfig(name), [224, 224]).macs / 1e9, name).toBeCloseTo(giga, 2);
   });
 
   it('counts DenseNet-121’s work: 2.83 G multiply-accumulates at 224×224 (torchvision says 2.83 GFLOPS)', () => {
