@@ -16,6 +16,7 @@ import { explainMisfit } from './misfit.js';
 import { looksLikeOnnx } from './onnx/sniff.js';
 import { operatingPoints } from './operating-points.js';
 import { looksLikeTfjs } from './tfjs/sniff.js';
+import { describeUnknown } from './unknown-file.js';
 
 export interface ImportOptions {
   /** Which dict to take, where a PyTorch file holds several networks. */
@@ -127,9 +128,8 @@ function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
   if (a === 0x89 && b === 0x48 && c === 0x44 && d === 0x46) return 'keras-h5';
   if (looksLikeTfjs(bytes)) return 'tfjs';
   if (looksLikeOnnx(bytes)) return 'onnx';
-  const start = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   throw new ModelFormatError(
-    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): it begins with ${start || 'nothing'}`,
+    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): ${describeUnknown(bytes)}`,
     { format: 'unknown', offset: 0 },
   );
 }

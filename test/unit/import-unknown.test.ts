@@ -1,0 +1,55 @@
+/** What people take for a checkpoint: each mistake is told by name, with the repair. */
+import { gzipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { ModelFormatError } from '../../src/errors.js';
+import { importCheckpoint } from '../../src/import/index.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
+
+const text = (value: string) => Uint8Array.from(value, (letter) => letter.charCodeAt(0));
+
+async function refusal(bytes: Uint8Array): Promise<string> {
+  try {
+    await importCheckpoint(bytes, 'net.pth');
+  } catch (error) {
+    if (error instanceof ModelFormatError) return error.message;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('no checkpoint', () => {
+  const tar = new Uint8Array(1024);
+  tar.set(text('checkpoint.pth'));
+  tar.set(text('ustar'), 257);
+  const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
+    ['a checkpoint in gzip', gzipSync(readBytes(`${FIXTURES}monai.pth`)), /compressed with gzip: unpack it first/],
+    ['a tar archive', tar, /a tar archive: unpack it first, or, if PyTorch before 0\.1\.10/],
+    ['a pointer of Git LFS', text('version https://git-lfs.github.com/spec/v1\noid sha256:0'), /run "git lfs pull"/],
+    ['a page in its place', text('<!DOCTYPE html><title>Sign in</title>'), /a web page or XML, not the file/],
+    ['a NumPy array', text('\x93NUMPY\x01\x00'), /one NumPy array/],
+    ['an empty zip', text(`PK\x05\x06${'\x00'.repeat(18)}`), /an empty zip archive/],
+    ['an empty file', new Uint8Array(0), /it begins with nothing/],
+    ['a picture', text('\xff\xd8\xff\xe0'), /it begins with ff d8 ff e0$/],
+  ];
+  for (const [what, bytes, message] of cases) {
+    it(what, async () => {
+      expect(await refusal(bytes)).toMatch(/^"net\.pth" is none of the checkpoint formats that can be imported/);
+      expect(await refusal(bytes)).toMatch(message);
+    });
+  }
+});
+
+describe('half a checkpoint', () => {
+  for (const file of ['monai.pth', 'torchvision-download.pth', 'containers/timm.f32.safetensors']) {
+    it(`${file}, wherever it ends`, async () => {
+      const whole = readBytes(`${FIXTURES}${file}`);
+      const began = process.cpuUsage();
+      for (let part = 1; part < 40; part++) {
+        const message = await refusal(whole.subarray(0, Math.floor((whole.length * part) / 40)));
+        expect(message).toMatch(/damaged or truncated|ends early|truncated|ends inside its header|longer than the/);
+      }
+      const { user, system } = process.cpuUsage(began);
+      expect((user + system) / 1000, 'milliseconds of a processor for 39').toBeLessThan(2000);
+    });
+  }
+});
