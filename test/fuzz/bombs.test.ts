@@ -56,6 +56,21 @@ const PYTORCH: readonly Bomb[] = [
   ['a zip that expands', () => zipSync({ 'x/data.pkl': new Uint8Array(LARGE) }, { level: 9 }), /would expand to over/],
 ];
 
+/** An ONNX graph (field 7 of the model, behind its version) of one piece again and again. */
+function onnx(piece: readonly number[], bytes: number): Uint8Array {
+  const graph = Buffer.alloc(bytes - (bytes % piece.length), Uint8Array.from(piece));
+  const length = [0, 7, 14, 21].map((shift) => ((graph.length >> shift) & 127) | (shift < 21 ? 128 : 0));
+  return Uint8Array.from(Buffer.concat([Uint8Array.of(8, 7, 0x3a, ...length), graph]));
+}
+
+const ONNX: readonly Bomb[] = [
+  ['a graph of empty nodes', () => onnx([0x0a, 0], LARGE), /more than 262144 messages/],
+  ['a graph of empty tensors', () => onnx([0x2a, 0], LARGE), /more than 262144 messages/],
+  ['a graph of nodes with an empty attribute', () => onnx([0x0a, 2, 0x2a, 0], LARGE), /more than 262144 messages/],
+  ['a graph of unknown fields', () => onnx([0x78, 0], LARGE), /the graph has no logits/],
+  ['a graph of groups in groups', () => onnx([0x7b], LARGE), /it is truncated or damaged/],
+];
+
 /** Reads in this process, as a page would. */
 async function refused(read: (file: Uint8Array) => unknown, [, make, message]: Bomb): Promise<void> {
   const file = make();
@@ -70,5 +85,5 @@ async function refused(read: (file: Uint8Array) => unknown, [, make, message]: B
 
 describe('a file made to exhaust is refused within a second and in bounded memory', () => {
   it.each(SAFETENSORS)('%s', (...bomb) => refused(readSafetensors, bomb));
-  it.each(PYTORCH)('%s', (...bomb) => refused((file) => importCheckpoint(file, 'model.pth'), bomb));
+  it.each([...PYTORCH, ...ONNX])('%s', (...bomb) => refused((file) => importCheckpoint(file, 'model'), bomb));
 });

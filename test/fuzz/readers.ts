@@ -10,6 +10,7 @@ import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { mutateBytes } from './bytes.js';
 import { copyTree, mutateTree, toTree, writeJson } from './json.js';
+import { protobufMaker } from './protobuf.js';
 import { legacyMaker, zipMaker } from './pytorch.js';
 import type { Random } from './random.js';
 import { safetensorsMaker } from './safetensors.js';
@@ -33,6 +34,7 @@ export const READERS: ReadonlyMap<string, () => Reader> = new Map([
   ['metadata', metadata],
   ['pytorch', pytorch],
   ['pytorch-legacy', pytorchLegacy],
+  ['onnx', onnx],
 ]);
 
 const TINY: DenseNetConfig = {
@@ -128,6 +130,22 @@ function pytorch(): Reader {
 function pytorchLegacy(): Reader {
   const make = legacyMaker(readBytes(`${FIXTURES}torchvision-download.pth`));
   return { make: oneOf('model.pth', [make], make), read: readCheckpoint };
+}
+
+function onnx(): Reader {
+  const small = [
+    'converted',
+    'caffe2-opset9',
+    'torchvision-fp16',
+    'torchvision-folded',
+    'pool-first',
+    'torchvision-dynamo',
+  ];
+  const makers = small.map((name) => protobufMaker(readBytes(`${FIXTURES}onnx/${name}.onnx`)));
+  return {
+    make: oneOf('model.onnx', makers, protobufMaker(readBytes(`${FIXTURES}onnx/plain-opset7.onnx`))),
+    read: readCheckpoint,
+  };
 }
 
 /** The way of the importers. */
