@@ -141,7 +141,6 @@ export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
       [4, 2, 1, 1],
     ],
     stem: [
-      [8, 4],
       [4, 4],
       [4, 2],
       [4, 1],
