@@ -5,8 +5,8 @@
  */
 import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
-import { kernelSource, type Precision, variantKey } from '../plan/source.js';
-import type { KernelName, Variant } from '../plan/variants.js';
+import { kernelSource, type Precision } from '../plan/source.js';
+import { type KernelName, type Variant, variantKey } from '../plan/variants.js';
 
 /** `GPUShaderStage.COMPUTE`, by value: the package relies on no global. */
 const COMPUTE_STAGE = 4;

@@ -23,15 +23,6 @@ export function kernelSource(kernel: KernelName, variant: Variant, precision: Pr
   return directivesFirst(parts.join('\n'));
 }
 
-/** Identifies the pipeline of a variant within one precision. */
-export function variantKey(kernel: KernelName, variant: Variant): string {
-  const list = (values: Readonly<Record<string, number>>) =>
-    Object.entries(values)
-      .map(([k, v]) => `${k}=${v}`)
-      .join();
-  return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
-}
-
 /** Within four lanes a broadcast is a shuffle on every adapter; SwiftShader's wider one is a search for the lane. */
 function sharing(source: string, lanes: number): string {
   if (lanes === 1) return source.replace(/^.*\/\/ subgroup$\n?/gm, '');

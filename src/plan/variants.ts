@@ -35,8 +35,8 @@ export type ConvShape = {
   | { readonly kernel: 'stem'; readonly size: number; readonly stride: number; readonly channels: number }
 );
 
-/** Variants that were measured to be the best, by {@link shapeKey}. */
-export type TunedVariants = ReadonlyMap<string, Variant>;
+/** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
+export type TunedVariants = ReadonlyMap<string, string>;
 
 /** Identifies what a measurement is good for: steps with equal keys are tuned together. */
 export function shapeKey({ kernel, batch, width, height, outQuads, ...rest }: ConvShape): string {
@@ -203,9 +203,20 @@ export function candidates(shape: ConvShape, traits: Traits): readonly Variant[]
 
 /** What was measured to be best, else what the model puts first. */
 export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVariants): Variant {
-  const variant = tuned?.get(shapeKey(shape)) ?? candidates(shape, traits)[0];
+  const variants = candidates(shape, traits);
+  const measured = tuned?.get(shapeKey(shape));
+  const variant = variants.find((each) => variantKey(shape.kernel, each) === measured) ?? variants[0];
   if (!variant) throw new RangeError(`no tile of ${shape.kernel} fits`);
   return variant;
+}
+
+/** Identifies the pipeline of a variant within one precision. */
+export function variantKey(kernel: KernelName, variant: Variant): string {
+  const list = (values: Readonly<Record<string, number>>) =>
+    Object.entries(values)
+      .map(([k, v]) => `${k}=${v}`)
+      .join();
+  return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
 }
 
 /** Kernels without a tile: one invocation per output. */

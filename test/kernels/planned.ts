@@ -2,8 +2,7 @@
 import { familyConfig } from '../../src/model/config.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { variantKey } from '../../src/plan/source.js';
-import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
 
 const NETWORKS = [
   ['densenet121', 224],

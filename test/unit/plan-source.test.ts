@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
-import { kernelSource, type Precision, variantKey } from '../../src/plan/source.js';
-import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { kernelSource, type Precision } from '../../src/plan/source.js';
+import { type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
 
 const PRECISIONS: readonly Precision[] = (['f32', 'f16'] as const).flatMap((activations) =>
   (['f32', 'f16'] as const).map((weights) => ({ activations, weights })),
