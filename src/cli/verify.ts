@@ -7,6 +7,7 @@ import { type TensorMap, toFloat32 } from '../weights/tensor.js';
 import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
 import { readModelBytes } from './files.js';
 import { BACKENDS, openRunner } from './runner.js';
+import { adviceFor } from './verify-advice.js';
 
 const USAGE = `MODEL --reference REF.safetensors [--precision f32|f16] [--backend ${BACKENDS.join('|')}] [--json]
 
@@ -37,25 +38,30 @@ export const verify: Command = {
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const model = await readModelBytes(path);
-    const reference = referenceFor(model, readSafetensors(await readModelBytes(values.reference)).tensors);
+    const { metadata, folded } = readModel(model); // what is wrong with it is said before a GPU is asked for
+    const written = readSafetensors(await readModelBytes(values.reference)).tensors;
+    const reference = metadata.concat === 'new-first' ? tapsOldFirst(written, folded.config) : written;
     const { data, shape } = inputOf(reference, values.reference);
     note(`Starting WebGPU (${backend}) …`);
     const runner = await openRunner(backend, model, { precision });
     try {
       const found = await runner.taps(data, shape);
+      checkNames(reference, [...found.keys()], values.reference);
       const taps = [...found].flatMap(([name, tap]) => compare(name, tap.data, reference));
       const top1Agrees = sameBest(found.get('logits')?.data, reference, shape[0]);
-      const passed =
-        taps.length > 0 && top1Agrees && taps.every(({ maxRelError }) => maxRelError <= TOLERANCE[precision]);
+      const verdicts = taps.map(({ name, maxRelError }) => ({ name, agrees: maxRelError <= TOLERANCE[precision] }));
+      const passed = top1Agrees && verdicts.every(({ agrees }) => agrees);
+      const advice = adviceFor(verdicts, reference, metadata.concat);
       if (values.json)
         printJson({
           taps,
           top1Agrees,
           passed,
+          advice,
           tolerance: TOLERANCE[precision],
           adapter: { backend: runner.backend, ...runner.adapter },
         });
-      else show(taps, top1Agrees, passed, TOLERANCE[precision]);
+      else show(taps, top1Agrees, passed, TOLERANCE[precision], advice);
       return passed ? 0 : 1;
     } finally {
       await runner.close();
@@ -63,10 +69,15 @@ export const verify: Command = {
   },
 };
 
-/** The reference in the model's order of channels. @throws what `readModel` throws, before a GPU is asked for */
-function referenceFor(model: Uint8Array, reference: TensorMap): TensorMap {
-  const { folded, metadata } = readModel(model);
-  return metadata.concat === 'new-first' ? tapsOldFirst(reference, folded.config) : reference;
+/** Says which tensors of the reference are no taps. @throws ModelFormatError when none is one */
+function checkNames(reference: TensorMap, taps: readonly string[], path: string): void {
+  const others = [...reference.keys()].filter((name) => name !== 'input' && !taps.includes(name));
+  const known = `the network has ${taps.join(', ')}`;
+  if (others.length === reference.size - 1) {
+    const message = `${path} holds nothing to compare: ${known}; it has ${others.join(', ') || 'the input only'}`;
+    throw new ModelFormatError(message, { format: 'reference' });
+  }
+  if (others.length > 0) note(`Not compared: ${others.join(', ')} of ${path}; ${known}.`);
 }
 
 function inputOf(reference: TensorMap, path: string) {
@@ -111,7 +122,13 @@ function sameBest(found: Float32Array | undefined, reference: TensorMap, batch: 
 
 const best = (row: Float32Array): number => row.reduce((b, value, i) => (value > (row[b] ?? 0) ? i : b), 0);
 
-function show(taps: readonly TapError[], top1Agrees: boolean, passed: boolean, tolerance: number): void {
+function show(
+  taps: readonly TapError[],
+  top1Agrees: boolean,
+  passed: boolean,
+  tolerance: number,
+  advice: readonly string[],
+): void {
   const rows = taps.map((t) => [
     t.name,
     t.shape.join('×'),
@@ -120,4 +137,5 @@ function show(taps: readonly TapError[], top1Agrees: boolean, passed: boolean, t
   ]);
   for (const line of table([['tap', 'shape', 'max abs error', 'max rel error'], ...rows])) print(line);
   print(`best classes ${top1Agrees ? 'agree' : 'DIFFER'}; ${passed ? 'passed' : 'FAILED'} at ${tolerance}`);
+  for (const sentence of advice) print(sentence);
 }

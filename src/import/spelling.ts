@@ -56,9 +56,10 @@ function placeOf(canonical: string): Place | null {
   return null;
 }
 
-/** `conv{b+1}_block{i}` with its numbers. */
+/** `conv{b+1}_block{i}` with its numbers; one without a meaning of its own, in `stage{n}.trans{b+1}`, repeats the other. */
 function fill(template: string, { b, i }: Place): string {
-  return template.replace(/\{([bi])([+-]\d)?\}/g, (_, variable, offset) =>
-    String((variable === 'b' ? b : i) + Number(offset ?? 0)),
-  );
+  const own = /\{b[+-]\d\}/.exec(template)?.[0] ?? '{b}';
+  return template
+    .replace('{n}', own)
+    .replace(/\{([bi])([+-]\d)?\}/g, (_, variable, offset) => String((variable === 'b' ? b : i) + Number(offset ?? 0)));
 }

@@ -41,6 +41,10 @@ const ROWS: readonly Row[] = [
     ),
     say: 'A transition convolves with more than 1×1 (a multi-scale or strided transition), which cannot be run',
   },
+  {
+    tell: named(/(^|\.)dense_block(_layer_)?\d+\.bottle_neck_layer_/),
+    say: "Its names are those of weiaicunzai's pytorch-cifar100, whose transitions lack their ReLU: it cannot be run",
+  },
   { tell: named(/(^|\.)layer[1-4]\.\d+\.(conv|bn|downsample)/), say: 'Its names are those of a ResNet' },
   { tell: named(/(^|\.)blocks\.\d+\.attn\./), say: 'Its names are those of a vision transformer' },
 ];

@@ -102,6 +102,21 @@ export const SCHEMES: readonly Scheme[] = [
     },
   },
   {
+    name: 'pytorchcv',
+    from: 'pytorchcv, for ImageNet and CIFAR',
+    modules: {
+      conv0: ['init_block.conv', 'init_block'],
+      norm0: ['init_block.bn'],
+      norm1: ['stage{b}.unit{i}.conv1.bn', 'stage{b}.unit{i}.conv.bn'],
+      conv1: ['stage{b}.unit{i}.conv1.conv', 'stage{b}.unit{i}.conv.conv'],
+      norm2: ['stage{b}.unit{i}.conv2.bn'],
+      conv2: ['stage{b}.unit{i}.conv2.conv'],
+      transitionNorm: ['stage{n}.trans{b+1}.conv.bn'],
+      transitionConv: ['stage{n}.trans{b+1}.conv.conv'],
+      norm5: ['post_activ.bn'],
+    },
+  },
+  {
     name: 'keras',
     from: 'keras.applications, both generations; kernels already OIHW',
     modules: {

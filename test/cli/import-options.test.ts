@@ -1,11 +1,12 @@
 /** `import` and `verify` of networks of which the file does not say all: the order of concatenation, thresholds. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readModel } from '../../src/weights/model-file.js';
+import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -43,10 +44,37 @@ describe('--concat new-first', () => {
     for (const { maxRelError } of taps) expect(maxRelError).toBeLessThan(1e-4);
   });
 
-  it('unsaid, verify fails', () => {
+  it('unsaid, verify fails and says what it looks like', () => {
     expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model).status).toBe(0);
     const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
-    expect(cli('verify', model, '--reference', reference, '--backend', 'node').status).toBe(1);
+    const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(
+      /FAILED .*\nblock1 is the first tap that differs\.\n.* import it with --concat new-first\.\n$/,
+    );
+  });
+});
+
+describe('verify', () => {
+  it('says which tensors of a reference are no taps, and fails when none is one', () => {
+    expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model).status).toBe(0);
+    const { tensors } = readSafetensors(readBytes(join(FIXTURES, 'densenet3-bc.reference.safetensors')));
+    const reference = join(OUT, 'reference.safetensors');
+    const renamed = (...names: string[]) => {
+      const list = names.flatMap((name) => tensors.get(name.split('=')[1] ?? name) ?? []);
+      writeFileSync(reference, writeSafetensors(list.map((t, i) => ({ ...t, name: names[i]?.split('=')[0] ?? '' }))));
+      return cli('verify', model, '--reference', reference, '--backend', 'node');
+    };
+    const some = renamed('input', 'logits', 'features=final');
+    expect([some.status, some.stderr]).toEqual([
+      0,
+      expect.stringMatching(/Not compared: features of .*; the network has stem/),
+    ]);
+    const none = renamed('input', 'output=logits');
+    expect([none.status, none.stderr]).toEqual([
+      1,
+      expect.stringMatching(/holds nothing to compare: .*; it has output/),
+    ]);
   });
 });
 

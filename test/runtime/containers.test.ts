@@ -24,6 +24,8 @@ const NETS = {
   monai: { scheme: 'monai', metadata: {} },
   'efficient-densenet': { scheme: 'torchvision', metadata: {} },
   densenet3: { scheme: 'densenet3', metadata: {} },
+  pytorchcv: { scheme: 'pytorchcv', metadata: {} },
+  'pytorchcv-cifar': { scheme: 'pytorchcv', metadata: {} },
   'dense-trans': { scheme: 'dense-trans', metadata: { concat: 'new-first' }, options: { concat: 'new-first' } },
 } as const;
 

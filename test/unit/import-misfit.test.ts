@@ -183,6 +183,11 @@ describe('a net that only resembles a DenseNet is refused by the tensor that doe
     });
   }
 
+  it('transitions that lack their ReLU, which only the names tell', async () => {
+    const names = new Map([['features.dense_block_layer_0.bottle_neck_layer_0.bottle_neck.0.running_mean', [24]]]);
+    expect((await failure(names)).message).toMatch(/whose transitions lack their ReLU: it cannot be run$/);
+  });
+
   it('a ResNet, and names that nobody uses', async () => {
     expect((await failure(new Map([['layer1.0.conv1.weight', [4, 4, 3, 3]]]))).message).toMatch(
       /none of its 1 tensors is named like .*\. Its names are those of a ResNet$/,
