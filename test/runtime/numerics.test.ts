@@ -1,0 +1,137 @@
+/** Numbers at the edges of their range: the same bits every time; whatever the weights, right or a typed error. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { dawnGpu } from '../../src/cli/dawn.js';
+import { DenseNet } from '../../src/densenet.js';
+import { isDenseNetError } from '../../src/errors.js';
+import { readModel } from '../../src/weights/model-file.js';
+import { hasDriver } from '../kernels/dawn.js';
+import { forward } from '../reference/cpu-densenet.js';
+import { relativeError } from '../reference/fixtures.js';
+import { CountingGpu, expectNoComplaints } from './counting.js';
+import { type Input, SIDE, SMALL_MODEL, smallInput } from './models.js';
+import { both, type Change, remake, where } from './remake.js';
+
+afterEach(expectNoComplaints);
+
+const SETTINGS = [
+  { driver: 'swiftshader', precision: 'f32', features: [], tolerance: 1e-5 },
+  { driver: 'lavapipe', precision: 'f32', features: [], tolerance: 1e-5 },
+  { driver: 'lavapipe', precision: 'f16', features: ['shader-f16'], tolerance: 1e-2 },
+] as const;
+
+const RUNS = 100;
+
+const VARIANCES = /running_var$/;
+const GAMMAS = /norm\d?\.weight$/;
+const FILTERS = /conv\d?\.weight$/;
+
+/** The values in turn, one per channel. */
+const set = (names: RegExp, ...turns: readonly number[]): Change =>
+  where(names, ({ values }) => values.map((_, i) => turns[i % turns.length] ?? 0));
+
+/** Each output channel's values times the factors in turn. */
+const times = (names: RegExp, ...factors: readonly number[]): Change =>
+  where(names, ({ values, shape: [channels = 1] }) =>
+    values.map((value, i) => value * (factors[Math.floor((i * channels) / values.length) % factors.length] ?? 1)),
+  );
+
+/** Large sums below zero, beyond f16, which the next norm brings back above zero. */
+const LIFTED = both(
+  where(/denselayer1\.conv2\.weight/, ({ values }) => values.map((value) => -1e5 * Math.abs(value))),
+  set(/(transition1\.norm|norm5)\.running_var/, 1e11),
+  set(/(transition1\.norm|norm5)\.bias/, 3),
+);
+
+/** In f16 some of these are beyond the range: an error is right then, a wrong answer never is. */
+const EDGES: Readonly<Record<string, Change>> = {
+  'variances of zero': set(VARIANCES, 0),
+  'variances of 1e-12': set(VARIANCES, 1e-12),
+  'variances of 1e12': set(VARIANCES, 1e12),
+  'variances of 1e-12, 1 and 1e12 by turns': set(VARIANCES, 1e-12, 1, 1e12),
+  'variances of 1e-40, a denormal': set(VARIANCES, 1e-40),
+  'gammas of zero': set(GAMMAS, 0),
+  'gammas of 1, 0 and -1 by turns': set(GAMMAS, 1, 0, -1),
+  'gammas that are negative': times(GAMMAS, -1),
+  'gammas of 1e-40, denormals': set(GAMMAS, 1e-40),
+  'filters 1e6 times as large': times(FILTERS, 1e6),
+  'filters 1e-10 times as large': times(FILTERS, 1e-10),
+  'filters 1e-38 times as large, denormals': times(FILTERS, 1e-38),
+  'filters 1e5, 1 and 1e-5 times as large by turns': times(FILTERS, 1e5, 1, 1e-5),
+  'filters of zero': times(FILTERS, 0),
+  'filters of 1e-6, raised again by their norms': both(times(FILTERS, 1e-6), set(VARIANCES, 1e-12)),
+  'sums below the range of f16 that a norm lifts': LIFTED,
+};
+
+describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features, tolerance }) => {
+  let device: GPUDevice;
+  beforeAll(async () => {
+    if (!hasDriver(driver)) return;
+    const adapter = await new CountingGpu(await dawnGpu(driver)).gpu.requestAdapter();
+    if (!adapter) throw new Error(`Dawn offers no adapter on ${driver}`);
+    device = await adapter.requestDevice({ requiredFeatures: [...features] });
+  });
+  afterAll(() => device?.destroy());
+
+  const load = (model: Uint8Array) => DenseNet.load(model, { device, precision, inputSize: [SIDE, SIDE] });
+
+  async function logitsOf(model: Uint8Array, input: Input): Promise<readonly number[]> {
+    const net = await load(model);
+    const { logits } = await net.run(input).finally(() => net.dispose());
+    return [...logits];
+  }
+
+  it.skipIf(!hasDriver(driver))(
+    `gives the same bits ${RUNS} times, between others, and when loaded again`,
+    async () => {
+      const net = await load(SMALL_MODEL);
+      const { logits } = await net.run(smallInput(1));
+      for (let round = 0; round < RUNS / 10; round++) {
+        const other = net.run(smallInput(round, 1 + (round % 3), round % 2 === 0 ? SIDE : SIDE + 4));
+        const runs = await Promise.all(Array.from({ length: 10 }, () => net.run(smallInput(1))));
+        for (const run of runs) expect(run.logits, `round ${round}`).toEqual(logits);
+        await other;
+      }
+      net.dispose();
+      expect(await logitsOf(SMALL_MODEL, smallInput(1))).toEqual([...logits]);
+    },
+  );
+
+  it.skipIf(!hasDriver(driver)).each(Object.entries(EDGES))('%s: right, or an error', async (_, change) => {
+    const model = remake(SMALL_MODEL, change);
+    const input = smallInput(1, 2);
+    const expected = forward(readModel(model).folded, input.data, input.shape).get('logits')?.values ?? [];
+    const outcome = await logitsOf(model, input).catch(nameOf);
+    console.log(precision, driver, _, typeof outcome === 'string' ? outcome : relativeError(outcome, expected));
+    if (typeof outcome === 'string') {
+      expect(precision, `${outcome}, but nothing here is beyond f32`).toBe('f16');
+      expect(outcome).toMatch(/^(PrecisionOverflowError|ModelFormatError)$/);
+    } else {
+      expect(relativeError(outcome, expected), `largest relative error of ${outcome}`).toBeLessThan(tolerance);
+    }
+  });
+
+  it.skipIf(!hasDriver(driver))('takes denormal inputs and minus zero for next to nothing', async () => {
+    const { data, shape } = smallInput(1);
+    const zero = await logitsOf(SMALL_MODEL, { data: new Float32Array(data.length), shape });
+    expect(await logitsOf(SMALL_MODEL, { data: new Float32Array(data.length).fill(-0), shape })).toEqual(zero);
+    const tiny = await logitsOf(SMALL_MODEL, { data: data.map((value) => value * 1e-40), shape });
+    expect(relativeError(tiny, zero)).toBeLessThan(1e-6);
+  });
+
+  it.skipIf(!hasDriver(driver))('forgets what a value beyond its range has left behind', async () => {
+    const net = await load(SMALL_MODEL);
+    const input = smallInput(1);
+    const { logits } = await net.run(input);
+    const most = precision === 'f16' ? 6e4 : 3e38;
+    const large = input.data.map((value) => Math.sign(value) * most);
+    expect(await net.run({ data: large, shape: input.shape }).catch(nameOf)).toBe('PrecisionOverflowError');
+    expect((await net.run(input)).logits).toEqual(logits);
+    net.dispose();
+  });
+});
+
+/** Of an error of this package; any other is thrown on. */
+function nameOf(error: unknown): string {
+  if (isDenseNetError(error)) return error.name;
+  throw error;
+}
