@@ -83,8 +83,8 @@ export class CountingGpu {
   }
 
   /** A counted device of one's own, to be given to `DenseNet.load({ device })`. */
-  async open(): Promise<GPUDevice> {
-    const device = await (await this.adapter())?.requestDevice();
+  async open(requiredFeatures: readonly GPUFeatureName[] = []): Promise<GPUDevice> {
+    const device = await (await this.adapter())?.requestDevice({ requiredFeatures: [...requiredFeatures] });
     if (!device) throw new Error('no device');
     return device;
   }

@@ -9,16 +9,28 @@ export interface NamedValues {
   readonly values: Float32Array;
 }
 
-/** The new values, of the same count; undefined leaves the tensor as it is. */
-export type Change = (tensor: NamedValues) => ArrayLike<number> | undefined;
+/** New values, of the same count, for the tensors of some names. */
+export interface Change {
+  readonly names: RegExp;
+  readonly change: (tensor: NamedValues) => ArrayLike<number>;
+}
 
-export function remake(model: Uint8Array, change: Change): Uint8Array<ArrayBuffer> {
+export const where = (names: RegExp, change: Change['change']): Change => ({ names, change });
+
+/** @throws Error when a change is of no tensor, or two are of the same: a test would then say little */
+export function remake(model: Uint8Array, changes: readonly Change[]): Uint8Array<ArrayBuffer> {
   const { tensors } = readSafetensors(model);
-  const changed = [...tensors.values()].map((tensor) => {
-    const values = change({ name: tensor.name, shape: tensor.shape, values: toFloat32(tensor) });
-    return values ? floatTensor(tensor.name, tensor.shape, Float32Array.from(values)) : tensor;
-  });
-  return writeModel(new Map(changed.map((tensor) => [tensor.name, tensor])), readModel(model).metadata);
+  const made = new Map(tensors);
+  for (const { names, change } of changes) {
+    const meant = [...tensors.values()].filter(({ name }) => names.test(name));
+    if (meant.length === 0) throw new Error(`the model has no ${names}`);
+    for (const tensor of meant) {
+      const { name, shape } = tensor;
+      if (made.get(name) !== tensor) throw new Error(`${name} is changed twice`);
+      made.set(name, floatTensor(name, shape, Float32Array.from(change({ name, shape, values: toFloat32(tensor) }))));
+    }
+  }
+  return writeModel(made, readModel(model).metadata);
 }
 
 /** The values of a model's tensor. @throws Error when it has none of that name */
@@ -27,18 +39,3 @@ export function valuesOf(model: Uint8Array, name: string): Float32Array {
   if (!tensor) throw new Error(`the model has no ${name}`);
   return toFloat32(tensor);
 }
-
-/** Applies `change` to the tensors whose names match. */
-export const where =
-  (names: RegExp, change: (tensor: NamedValues) => ArrayLike<number>): Change =>
-  (tensor) =>
-    names.test(tensor.name) ? change(tensor) : undefined;
-
-/** Several changes; no tensor may be meant by two. */
-export const both =
-  (...changes: readonly Change[]): Change =>
-  (tensor) => {
-    const made = changes.map((change) => change(tensor)).filter((values) => values !== undefined);
-    if (made.length > 1) throw new Error(`${tensor.name} is changed twice`);
-    return made[0];
-  };
