@@ -74,6 +74,21 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     }
   });
 
+  it('a batch so large that its kernels have other tiles gets what its singles get, bit for bit', async () => {
+    const model = await modelOf('densenet3-bc');
+    const many = 12;
+    const single = await DenseNet.load(model, { gpu });
+    const batched = await DenseNet.load(model, { gpu, batch: many });
+    const tiles = ({ plan }: DenseNet) => plan.steps.map(({ variant }) => variant);
+    expect(tiles(batched), 'or this tests nothing').not.toEqual(tiles(single));
+    const inputs = Array.from({ length: many }, (_, seed) => smallInput(seed, 1, 32));
+    const together = await logitsOf(batched, stack(inputs));
+    for (const [i, input] of inputs.entries())
+      expect(together.slice(i * 10, (i + 1) * 10), `picture ${i}`).toEqual(await logitsOf(single, input));
+    single.dispose();
+    batched.dispose();
+  });
+
   it('50 interleaved calls of three sizes and batches each get their own', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
     const inputs = Array.from({ length: 50 }, (_, i) => smallInput(i, 1 + (i % 2), i % 3 === 0 ? SIDE : SIDE + 4));
