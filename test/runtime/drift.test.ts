@@ -62,7 +62,6 @@ describe.skipIf(!hasDriver('swiftshader') || !hasDriver('lavapipe'))('the defaul
       expect(found).toHaveLength(exact.length);
       for (const [p, { pooled, classes }] of found.entries()) {
         const { pooled: expected = [], classes: [best] = [] } = exact[p] ?? {};
-        console.log(_, p, relativeError(pooled, expected), classes, exact[p]?.classes);
         expect(classes[0], `best class of picture ${p}`).toBe(best);
         expect(relativeError(pooled, expected), `largest relative error of picture ${p}`).toBeLessThan(TOLERANCE.f16);
       }
