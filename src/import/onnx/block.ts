@@ -19,6 +19,7 @@ export function blockOf(node: Node, parts: readonly Part[]): Block {
     .sort((a, b) => a.from.layers.length - b.from.layers.length);
   const [entry, ...others] = entries;
   if (parts.length > MOST_PARTS) throw misfit(node, `it joins ${parts.length} feature maps, more than any dense block`);
+  if (new Set(parts).size < parts.length) throw misfit(node, 'it joins the same features twice');
   if (!entry) throw misfit(node, `expected all features of the block, found ${named(layers)} alone`);
   if (others.length > 0) throw misfit(node, 'it joins the features of several blocks');
   for (const [i, layer] of layers.entries()) {

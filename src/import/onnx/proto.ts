@@ -58,7 +58,7 @@ export interface ValueInfo {
   readonly dims: readonly (number | null)[] | null;
 }
 
-/** Messages, texts and numbers in one file, 300 bytes in memory each; a DenseNet-264 with its constants has two fifths. */
+/** Fields in one file, some 300 bytes in memory each. DenseNet-121 as Caffe2 exported it, in 1746 nodes, has 28 thousand. */
 const MOST_ITEMS = 2 ** 18;
 const STANDARD_DOMAINS = ['', 'ai.onnx'];
 

@@ -83,11 +83,21 @@ function pick(constant: Constant, shape: readonly number[], indices: Int32Array)
     return { kind: 'ints', shape, values: Array.from(indices, (index) => constant.values[index] ?? null) };
   }
   const { tensor } = constant;
-  const size = DTYPE_BYTES[tensor.dtype];
-  const bytes = new Uint8Array(indices.length * size);
-  let target = 0;
-  for (const index of indices) {
-    for (let b = 0; b < size; b++) bytes[target++] = tensor.bytes[index * size + b] ?? 0;
-  }
+  const bytes = pickWords(tensor.bytes, DTYPE_BYTES[tensor.dtype], indices);
   return { kind: 'floats', tensor: { ...tensor, shape, bytes } };
+}
+
+/** Element by element, in words of 2 or 4 bytes: several times as fast as by bytes. */
+function pickWords(bytes: Uint8Array, size: number, indices: Int32Array): Uint8Array {
+  const word = size === 2 ? 2 : 4;
+  const aligned = bytes.byteOffset % word === 0 ? bytes : bytes.slice();
+  const view = (from: ArrayBufferLike, start: number, length: number) =>
+    word === 2 ? new Uint16Array(from, start, length) : new Uint32Array(from, start, length);
+  const words = view(aligned.buffer, aligned.byteOffset, bytes.length / word);
+  const each = size / word;
+  const out = new Uint8Array(indices.length * size);
+  const target = view(out.buffer, 0, indices.length * each);
+  let position = 0;
+  for (const index of indices) for (let w = 0; w < each; w++) target[position++] = words[index * each + w] ?? 0;
+  return out;
 }
