@@ -17,7 +17,10 @@ const INPUTS: Readonly<Record<string, number>> = {
   metadata: 20_000,
   pytorch: 600,
   'pytorch-legacy': 4000,
-  onnx: 1000,
+  onnx: 800,
+  'keras-h5': 500,
+  keras: 400,
+  tfjs: 500,
 };
 
 describe('a hostile file gives a valid model or a typed error, within a second, in twice its size of memory', () => {

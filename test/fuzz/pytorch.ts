@@ -2,7 +2,7 @@
 import { concatenate, mutateBytes } from './bytes.js';
 import { disassemble, mutatePickle } from './pickle.js';
 import type { Random } from './random.js';
-import { lieInRecord, mutateMembers, openArchive, writeArchive } from './zip.js';
+import { lieInRecords, mutateMembers, openArchive, writeArchive } from './zip.js';
 
 /** @returns a maker of variations of this file, which is a zip archive */
 export function zipMaker(file: Uint8Array): (random: Random) => Uint8Array {
@@ -16,11 +16,8 @@ export function zipMaker(file: Uint8Array): (random: Random) => Uint8Array {
       case 1:
         return writeArchive(mutateMembers(members, random), random);
       case 2:
-      case 3: {
-        const bytes = file.slice();
-        for (let lies = 1 + random.below(2); lies > 0; lies--) lieInRecord(bytes, random);
-        return bytes;
-      }
+      case 3:
+        return lieInRecords(file, random);
       default:
         return writeArchive({ ...members, [pickle]: mutatePickle(instructions, random) }, random);
     }

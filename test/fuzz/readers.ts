@@ -1,5 +1,7 @@
 /** The readers under test: what each is fed with, and how it reads. */
+import { readdirSync } from 'node:fs';
 import { randomModel } from '../../src/cli/bench/random-model.js';
+import { ModelFormatError } from '../../src/errors.js';
 import { fromPreprocessorConfig, fromTimmConfig } from '../../src/image/hub.js';
 import { parsePreprocess } from '../../src/image/parse.js';
 import { PRESETS } from '../../src/image/presets.js';
@@ -9,12 +11,14 @@ import { modelFromTensors, readModel } from '../../src/weights/model-file.js';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { mutateBytes } from './bytes.js';
-import { copyTree, mutateTree, toTree, writeJson } from './json.js';
+import { hdf5Maker } from './hdf5.js';
+import { copyTree, type Json, mutateTree, toTree, writeJson } from './json.js';
 import { protobufMaker } from './protobuf.js';
 import { legacyMaker, zipMaker } from './pytorch.js';
 import type { Random } from './random.js';
 import { safetensorsMaker } from './safetensors.js';
 import { checkTensors, useModel } from './use.js';
+import { lieInRecords, mutateMembers, openArchive, writeArchive } from './zip.js';
 
 /** File name → bytes; the first is the one that a person would name. */
 export type Input = ReadonlyMap<string, Uint8Array>;
@@ -35,6 +39,9 @@ export const READERS: ReadonlyMap<string, () => Reader> = new Map([
   ['pytorch', pytorch],
   ['pytorch-legacy', pytorchLegacy],
   ['onnx', onnx],
+  ['keras-h5', kerasH5],
+  ['keras', kerasArchive],
+  ['tfjs', tfjs],
 ]);
 
 const TINY: DenseNetConfig = {
@@ -93,9 +100,7 @@ function metadata(): Reader {
   return {
     make: (random) => {
       const index = random.below(documents.length);
-      let tree = copyTree(documents[index]?.tree ?? null);
-      for (let changes = 1 + random.below(4); changes > 0; changes--) tree = mutateTree(tree, random);
-      const text = new TextEncoder().encode(writeJson(tree));
+      const text = mutateDocument(documents[index]?.tree ?? null, random);
       return new Map([[`${index}.json`, random.once(8) ? mutateBytes(text, random) : text]]);
     },
     read: async (input) => {
@@ -148,10 +153,79 @@ function onnx(): Reader {
   };
 }
 
+const KERAS = `${FIXTURES}keras/`;
+
+function kerasH5(): Reader {
+  const large = hdf5Maker(readBytes(`${KERAS}keras2.h5`));
+  return {
+    make: oneOf('model.h5', [hdf5Maker(readBytes(`${KERAS}keras-cifar.h5`)), large], large),
+    read: readCheckpoint,
+  };
+}
+
+/** A zip archive of a JSON document and an HDF5 file. */
+function kerasArchive(): Reader {
+  const makers = ['keras-new-first', 'keras3'].map((name): Maker => {
+    const file = readBytes(`${KERAS}${name}.keras`);
+    const members = openArchive(file);
+    const { 'config.json': config = new Uint8Array(0), 'model.weights.h5': weights = new Uint8Array(0) } = members;
+    const [tree, makeWeights] = [toTree(JSON.parse(new TextDecoder().decode(config))), hdf5Maker(weights)];
+    return (random) => {
+      switch (random.below(8)) {
+        case 0:
+          return mutateBytes(file, random);
+        case 1:
+          return writeArchive(mutateMembers(members, random), random);
+        case 2:
+          return lieInRecords(file, random);
+        case 3:
+        case 4:
+          return writeArchive({ ...members, 'model.weights.h5': makeWeights(random) }, random);
+        default:
+          return writeArchive({ ...members, 'config.json': mutateDocument(tree, random) }, random);
+      }
+    };
+  });
+  return { make: oneOf('model.keras', makers, (random) => random.pick(makers)(random)), read: readCheckpoint };
+}
+
+/** model.json and the files that it names. */
+function tfjs(): Reader {
+  const models = ['tfjs', 'tfjs-quantised'].map((name) => {
+    const folder = `${KERAS}${name}/`;
+    const files = readdirSync(folder).sort().reverse();
+    const input = new Map(files.map((file) => [file, readBytes(folder + file)]));
+    return { input, tree: toTree(JSON.parse(new TextDecoder().decode(input.get('model.json')))) };
+  });
+  return {
+    make: (random) => {
+      const { input, tree } = random.pick(models);
+      const files = [...input].map(([name, bytes]): [string, Uint8Array] => [
+        name,
+        name !== 'model.json' && random.once(10) ? mutateBytes(bytes, random) : bytes,
+      ]);
+      const document = random.once(8) ? mutateBytes(first(input)[1], random) : mutateDocument(tree, random);
+      return new Map(files).set('model.json', document);
+    },
+    read: readCheckpoint,
+  };
+}
+
+function mutateDocument(tree: Json, random: Random): Uint8Array {
+  let changed = copyTree(tree);
+  for (let changes = 1 + random.below(4); changes > 0; changes--) changed = mutateTree(changed, random);
+  return new TextEncoder().encode(writeJson(changed));
+}
+
 /** The way of the importers. */
 async function readCheckpoint(input: Input): Promise<() => void> {
   const [name, bytes] = first(input);
-  const { tensors, metadata: found } = await importCheckpoint(bytes, name);
+  const beside = async (path: string) => {
+    const file = input.get(path);
+    if (file) return file;
+    throw new ModelFormatError(`there is no file ${path}`, { format: 'file' });
+  };
+  const { tensors, metadata: found } = await importCheckpoint(bytes, name, { beside });
   checkTensors(tensors);
   return () => useModel(modelFromTensors(tensors, found));
 }

@@ -86,8 +86,14 @@ export function mutateMembers(members: Members, random: Random): Members {
   }
 }
 
-/** Changes one field of one record in place. */
-export function lieInRecord(bytes: Uint8Array, random: Random): void {
+/** A copy with other numbers in one or two of its records. */
+export function lieInRecords(file: Uint8Array, random: Random): Uint8Array {
+  const bytes = Uint8Array.from(file);
+  for (let lies = 1 + random.below(2); lies > 0; lies--) lieInRecord(bytes, random);
+  return bytes;
+}
+
+function lieInRecord(bytes: Uint8Array, random: Random): void {
   const found: [at: number, fields: readonly Field[]][] = [];
   for (let at = bytes.indexOf(0x50); at >= 0; at = bytes.indexOf(0x50, at + 1)) {
     const fields = bytes[at + 1] === 0x4b ? RECORDS.get((bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8)) : undefined;

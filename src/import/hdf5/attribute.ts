@@ -37,7 +37,8 @@ function decode(bytes: Hdf5Bytes, { name, type, space, data }: Parts): string[] 
   const element = readElementType(bytes, type, name);
   if (element.kind === 'number') return [];
   const count = elementCount(readShape(bytes, space));
-  bytes.take(data, count * element.size); // before anything is allocated for them
+  // Before anything is allocated for them; texts of no bytes are no reason to make any number of them.
+  bytes.take(data, count * Math.max(element.size, 1));
   const heaps = new Map<number, Heap>();
   return Array.from({ length: count }, (_, i) => {
     const at = data + i * element.size;

@@ -46,7 +46,8 @@ function channelsFirst(kernel: Tensor, layer: string, name: string): Tensor {
     });
   const from = toFloat32(kernel);
   const to = new Float32Array(from.length);
-  const area = height * width;
+  // An empty kernel may be as wide as it likes.
+  const area = from.length === 0 ? 0 : height * width;
   let read = 0;
   for (let place = 0; place < area; place++) {
     for (let i = 0; i < inputs; i++) {
