@@ -22,7 +22,7 @@ function makeRow(onChoose: (classIndex: number) => void): Row {
     item: make('li', {}, button),
     show(prediction, isChosen) {
       classIndex = prediction.index;
-      label.textContent = prediction.label;
+      label.textContent = prediction.present ? `${prediction.label} (present)` : prediction.label;
       figure.textContent = percent(prediction.probability);
       bar.style.inlineSize = percent(prediction.probability).replace(' ', '');
       button.setAttribute('aria-pressed', String(isChosen));

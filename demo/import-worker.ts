@@ -2,6 +2,7 @@
 import { presetOf } from '../src/image/presets.js';
 import { importCheckpoint } from '../src/import/index.js';
 import { writeModel } from '../src/weights/model-file.js';
+import { assumedPreset } from './assumed.js';
 
 export type Converted =
   | {
@@ -13,11 +14,8 @@ export type Converted =
 
 async function convert(file: File): Promise<Converted> {
   const imported = await importCheckpoint(new Uint8Array(await file.arrayBuffer()), file.name);
-  if (imported.metadata.preprocess) {
-    return { bytes: writeModel(imported.tensors, imported.metadata), assumed: null };
-  }
-  // A bare checkpoint does not say how its pictures were prepared; this is what most of its kind expect.
-  const assumed = imported.config.stem === 'imagenet' ? 'torchvision' : 'cifar10';
+  const assumed = imported.metadata.preprocess ? null : assumedPreset(imported.config);
+  if (assumed === null) return { bytes: writeModel(imported.tensors, imported.metadata), assumed };
   const metadata = { ...imported.metadata, preprocess: presetOf(assumed) };
   return { bytes: writeModel(imported.tensors, metadata), assumed };
 }
