@@ -40,28 +40,41 @@ async function bundle() {
  * is 4 % smaller gzipped than esbuild's own minifier's.
  */
 async function library() {
+  const [main, hub] = await Promise.all([browserModule('src/index.ts'), browserModule('src/hub.ts')]);
+  emit('densenet-webgpu.js', main.code, main.map);
+  emit('densenet-webgpu.iife.js', plainScript(main.code), { ...main.map, mappings: `;${main.map.mappings}` });
+  emit(HUB_BUNDLE, hub.code, hub.map);
+}
+
+/** What talks to the Hub is fetched for the first `hf:` id, by modules and plain scripts alike. */
+const HUB_BUNDLE = 'densenet-webgpu-hub.js';
+const hubApart = {
+  name: 'hub apart',
+  setup: ({ onResolve }) => onResolve({ filter: /\/hub\.js$/ }, importOfHub),
+};
+const importOfHub = ({ kind }) => (kind === 'dynamic-import' ? { path: `./${HUB_BUNDLE}`, external: true } : undefined);
+
+async function browserModule(entry) {
   const { outputFiles } = await esbuild.build({
     absWorkingDir: ROOT,
-    entryPoints: [join(ROOT, 'src/index.ts')],
+    entryPoints: [join(ROOT, entry)],
     bundle: true,
     minifySyntax: true,
     format: 'esm',
     target: 'es2022',
     sourcemap: true,
-    outfile: 'dist/densenet-webgpu.js',
-    plugins: [minifiedKernels],
+    outfile: 'dist/module.js',
+    plugins: [minifiedKernels, hubApart],
     write: false,
     logLevel: 'warning',
   });
   const [map, bundled] = outputFiles.map(({ text }) => text);
-  const { code, map: minifiedMap } = await minify(bundled, {
+  return minify(bundled, {
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
     sourceMap: { content: map, asObject: true },
   });
-  emit('densenet-webgpu.js', code, minifiedMap);
-  emit('densenet-webgpu.iife.js', plainScript(code), { ...minifiedMap, mappings: `;${minifiedMap.mappings}` });
 }
 
 /** A module without imports as a script of one expression, its first line apart so that the source map still fits. */
@@ -121,7 +134,7 @@ function declarations() {
 }
 
 function sizeReport() {
-  for (const file of ['densenet-webgpu.js', 'densenet-webgpu.iife.js']) {
+  for (const file of ['densenet-webgpu.js', 'densenet-webgpu.iife.js', HUB_BUNDLE]) {
     const bytes = readFileSync(join(ROOT, 'dist', file));
     const gzip = gzipSync(bytes, { level: 9 }).length;
     console.log(`${file.padEnd(26)} ${String(bytes.length).padStart(7)} B, gzip ${String(gzip).padStart(6)} B`);

@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly inputSize?: readonly [height: number, width: number];
   /** How pictures become inputs, instead of what the model file says. */
   readonly preprocess?: PreprocessSpec;
+  /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
+  readonly hub?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

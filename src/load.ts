@@ -5,6 +5,7 @@ import { type ModelSource, readSource } from './download.js';
 import { Engine } from './engine.js';
 import { AbortedError, OptionError } from './errors.js';
 import { requestAdapter } from './gpu/device.js';
+import { isHubId, openHub } from './hub-id.js';
 import { inputSizeOf } from './image/spec.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
@@ -23,10 +24,15 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   check();
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
   const precision = await choosePrecision(options, gpu);
-  const bytes = await readSource(source, (loaded, total) => progress('download', loaded, total), options.signal);
+  const hub = isHubId(source) ? await openHub(source, options) : null;
+  const bytes = await readSource(
+    hub?.url ?? source,
+    (loaded, total) => progress('download', loaded, total),
+    options.signal,
+  );
   check();
   progress('read', 0, bytes.length);
-  const { folded, metadata } = readModel(bytes);
+  const { folded, metadata } = readModel(bytes, hub?.metadata);
   const { config } = folded;
   const packed = packWeights(folded, precision.weights);
   progress('upload', 0, packed.byteLength);

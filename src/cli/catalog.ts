@@ -64,10 +64,12 @@ const labelLists: Check<LabelLists> = (value, path) => {
 const labelList: Check<readonly string[]> = (value, path) => {
   const fields = new Fields(value, path);
   if (fields.has('names')) return fields.required('names', listOf(text));
-  return readFileSync(join(WEIGHTS, fields.required('file', text)), 'utf8')
-    .trimEnd()
-    .split('\n');
+  return linesOf(fields.required('file', text));
 };
+
+const linesOf = (file: string): readonly string[] => readFileSync(join(WEIGHTS, file), 'utf8').trimEnd().split('\n');
+
+export const imagenetLabels = (): readonly string[] => linesOf('imagenet-1k.txt');
 
 const text: Check<string> = (value, path) => (typeof value === 'string' && value ? value : fail(path, 'a text'));
 const count: Check<number> = (value, path) =>

@@ -4,7 +4,7 @@ import { type Command, note, oneOf, parse, print, printJson, UsageError } from '
 import { DEFAULT_MODEL, pictureFiles, readModelBytes } from './files.js';
 import { BACKENDS, type Classified, openRunner, type Runner } from './runner.js';
 
-const USAGE = `[PICTURE or FOLDER …] [--model PATH|URL] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
+const USAGE = `[PICTURE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
 
 Classifies pictures (JPEG, PNG, WebP, …) on the GPU; without any, the bundled samples.`;
 

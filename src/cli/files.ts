@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readSource } from '../download.js';
 import { ImageError, ModelFormatError } from '../errors.js';
+import { isHubId } from '../hub-id.js';
 
 /** The package's root; `src/cli` and the bundles in `dist/cli` are as deep. */
 export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
@@ -14,8 +15,12 @@ const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.av
 
 export const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
 
-/** @throws ModelFormatError when there is no such file; DownloadError for a URL */
+/** @throws ModelFormatError when there is no such file; DownloadError for a URL or an `hf:` id */
 export async function readModelBytes(name: string): Promise<Uint8Array> {
+  if (isHubId(name)) {
+    const { readHubModel } = await import('./hub-model.js');
+    return readHubModel(name);
+  }
   if (isUrl(name)) return readSource(name, () => undefined);
   if (!existsSync(name) || !statSync(name).isFile()) {
     throw new ModelFormatError(`there is no file ${name}: check the path`, { format: 'file' });

@@ -14,7 +14,7 @@ import { checkConfig, namesFile, obtainCheckpoint } from './obtain-checkpoint.js
 
 const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
        [--thresholds P|P,P,…] [--dtype f32|f16] [--concat old-first|new-first] [--epsilon X] [--key NAME] [--name TEXT] [--provenance TEXT] [--licence TEXT]
-       CATALOGUE-ID [-o OUT.safetensors] [--mirror URL]
+       CATALOGUE-ID|hf:OWNER/NAME[@REVISION] [-o OUT.safetensors] [--mirror URL]
        --list [--json]
 
 --list        the catalogue of public checkpoints: download, check and convert one by its id

@@ -1,14 +1,16 @@
-/** A checkpoint by path, by URL or by its id in the catalogue: its bytes, and what is known of it. */
+/** A checkpoint by path, URL, id on the Hugging Face Hub or id in the catalogue: its bytes, and what is known of it. */
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { readSource } from '../download.js';
 import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
+import { isHubId } from '../hub-id.js';
 import type { ImportedCheckpoint } from '../import/index.js';
 import { type DenseNetConfig, familyConfig } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
 import { type CatalogRow, catalogRow, metadataOf, readCatalog } from './catalog.js';
 import { isUrl, readModelBytes } from './files.js';
+import { downloadHubModel } from './hub-model.js';
 import { progressBar } from './progress.js';
 
 export interface Checkpoint {
@@ -29,6 +31,10 @@ export interface Checkpoint {
  */
 export async function obtainCheckpoint(name: string, mirror?: string): Promise<Checkpoint> {
   if (existsSync(name) && statSync(name).isDirectory()) return obtainCheckpoint(join(name, 'model.json'));
+  if (isHubId(name)) {
+    const { bytes, metadata } = await downloadHubModel(name);
+    return { bytes, name: name.replace(/^hf:.*\//, ''), metadata, row: null };
+  }
   if (namesFile(name)) {
     const bytes = isUrl(name) ? await readSource(name, progressBar(name)) : await readModelBytes(name);
     return { bytes, name, metadata: {}, row: null };
@@ -42,6 +48,7 @@ export async function obtainCheckpoint(name: string, mirror?: string): Promise<C
 
 /** Whether a name is a path or a URL: one that is not there is a missing file, not a wrong id. */
 export function namesFile(name: string): boolean {
+  if (isHubId(name)) return false;
   return isUrl(name) || existsSync(name) || /[\\/]/.test(name) || CHECKPOINT_ENDINGS.has(extname(name));
 }
 

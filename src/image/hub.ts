@@ -59,19 +59,23 @@ const PILLOW_FILTERS: Readonly<Record<0 | 2 | 3, ResizeFilter>> = { 0: 'nearest'
  * transformers' image processors: resize, centre crop, rescale, normalise, each behind a `do_…` switch that is on by
  * default (centre crop: off).
  *
- * A bare number for `size` is the shorter side when a centre crop follows (CLIP's habit), both sides otherwise (ViT's).
+ * A bare number for `size` is the shorter side when a centre crop follows (CLIP's habit), both sides otherwise (ViT's),
+ * unless `default_to_square` says which. A file with timm's `pretrained_cfg` (transformers' wrapper of timm) is read as
+ * such.
  *
  * @throws OptionError naming the field
  */
 export function fromPreprocessorConfig(config: unknown): PreprocessSpec {
   const fields = new Fields(config, 'config');
-  if (fields.has('crop_pct')) fail('config.crop_pct', 'absent: write the resize and the crop as size and crop_size');
+  if (fields.has('pretrained_cfg')) return fromTimmConfig(config);
+  refuseUnknown(fields, KNOWN);
   const on = (name: string, otherwise: boolean) => fields.optional(name, flag, otherwise);
   const crop = on('do_center_crop', false) ? fields.required('crop_size', cropSize) : null;
   const normalise = on('do_normalize', true);
+  const bareIsShorter = !fields.optional('default_to_square', flag, crop === null);
   const filter = PILLOW_FILTERS[fields.optional('resample', oneOf(0, 2, 3), 2)];
   const spec: PreprocessSpec = {
-    resize: on('do_resize', true) ? fields.required('size', resizeTo(filter, crop !== null)) : { kind: 'none' },
+    resize: on('do_resize', true) ? fields.required('size', resizeTo(filter, bareIsShorter)) : { kind: 'none' },
     crop,
     cropRounding: 'down',
     scale: on('do_rescale', true) ? fields.optional('rescale_factor', positive, 1 / 255) : 1,
@@ -82,22 +86,38 @@ export function fromPreprocessorConfig(config: unknown): PreprocessSpec {
   return checkChannels(spec, 'config');
 }
 
+/** Settings that are read here, or that change no pixel. */
+const KNOWN = new Set([
+  ...['do_resize', 'do_rescale', 'do_normalize', 'do_center_crop', 'do_convert_rgb', 'default_to_square'],
+  ...['size', 'crop_size', 'resample', 'rescale_factor', 'image_mean', 'image_std'],
+  ...['image_processor_type', 'feature_extractor_type', 'processor_class', '_processor_class', '_valid_processor_keys'],
+  ...['data_format', 'input_data_format', 'return_tensors', 'device', 'disable_grouping', 'auto_map'],
+]);
+const KNOWN_SIZES = new Set(['shortest_edge', 'height', 'width']);
+
+/** Whatever else is on may be another step of the preprocessing. */
+function refuseUnknown(fields: Fields, known: ReadonlySet<string>): Fields {
+  for (const [name, value] of fields) {
+    const isOff = value === null || value === false;
+    if (!known.has(name) && !isOff) fail(`${fields.path}.${name}`, 'absent, null or false: it is not known here');
+  }
+  return fields;
+}
+
 /** A side, or { height, width }. */
 const cropSize: Check<readonly [height: number, width: number]> = (value, path) => {
   if (typeof value === 'number') return [pixels(value, path), pixels(value, path)];
-  const fields = new Fields(value, path);
+  const fields = refuseUnknown(new Fields(value, path), KNOWN_SIZES);
   return [fields.required('height', pixels), fields.required('width', pixels)];
 };
 
-function resizeTo(filter: ResizeFilter, cropped: boolean): Check<PreprocessSpec['resize']> {
+function resizeTo(filter: ResizeFilter, bareIsShorter: boolean): Check<PreprocessSpec['resize']> {
   return (value, path) => {
-    const shorter =
-      typeof value === 'number'
-        ? cropped
-          ? value
-          : undefined
-        : new Fields(value, path).optional('shortest_edge', pixels, undefined);
-    if (shorter === undefined) return { kind: 'exact', size: cropSize(value, path), filter, antialias: true };
+    const isBare = typeof value === 'number';
+    const sizes = isBare ? null : refuseUnknown(new Fields(value, path), KNOWN_SIZES);
+    const bare = isBare && bareIsShorter ? value : null;
+    const shorter = sizes?.optional('shortest_edge', pixels, null) ?? bare;
+    if (shorter === null) return { kind: 'exact', size: cropSize(value, path), filter, antialias: true };
     return { kind: 'shorterSide', size: pixels(shorter, path), filter, antialias: true };
   };
 }

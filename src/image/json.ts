@@ -19,6 +19,10 @@ export class Fields {
     this.#values = new Map(Object.entries(value));
   }
 
+  [Symbol.iterator](): Iterator<[name: string, value: unknown]> {
+    return this.#values.entries();
+  }
+
   has(name: string): boolean {
     return this.#values.has(name) && this.#values.get(name) !== null;
   }
@@ -42,6 +46,8 @@ export const number: Check<number> = (value, path) =>
 
 export const positive: Check<number> = (value, path) =>
   number(value, path) > 0 ? number(value, path) : fail(path, 'above zero');
+
+export const text: Check<string> = (value, path) => (typeof value === 'string' ? value : fail(path, 'a text'));
 
 export const flag: Check<boolean> = (value, path) => (typeof value === 'boolean' ? value : fail(path, 'true or false'));
 

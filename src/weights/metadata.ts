@@ -3,7 +3,7 @@
  * way in. A file without the key is a bare checkpoint and gives empty metadata.
  */
 import { ModelFormatError, OptionError } from '../errors.js';
-import { type Check, Fields, fail, listOf, nullable, number, oneOf, positive } from '../image/json.js';
+import { type Check, Fields, listOf, nullable, number, oneOf, positive, text } from '../image/json.js';
 import { parsePreprocess } from '../image/parse.js';
 import type { ModelMetadata } from '../model/model.js';
 
@@ -46,5 +46,3 @@ function parseMetadata(value: unknown): ModelMetadata {
   for (const name of ['provenance', 'licence', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
   return metadata;
 }
-
-const text: Check<string> = (value, path) => (typeof value === 'string' ? value : fail(path, 'a text'));

@@ -23,11 +23,12 @@ export interface Model {
 /**
  * Reads a safetensors model under any known naming scheme.
  *
+ * @param known of what the file does not say itself
  * @throws ModelFormatError when the file or a value in it is bad; ModelShapeError when it is no DenseNet
  */
-export function readModel(bytes: Uint8Array): Model {
+export function readModel(bytes: Uint8Array, known: ModelMetadata = {}): Model {
   const { tensors, metadata } = readSafetensors(bytes);
-  return modelFromTensors(tensors, decodeMetadata(metadata));
+  return modelFromTensors(tensors, { ...known, ...decodeMetadata(metadata) });
 }
 
 /**

@@ -131,6 +131,30 @@ describe("transformers' preprocessor_config.json", () => {
     });
   });
 
+  it('obeys default_to_square before that', () => {
+    const bare = (default_to_square: boolean, do_center_crop: boolean) =>
+      fromPreprocessorConfig({ ...normalise, size: 24, crop_size: 24, do_center_crop, default_to_square }).resize.kind;
+    expect([bare(true, true), bare(false, false)]).toEqual(['exact', 'shorterSide']);
+  });
+
+  it('passes over what is off and what changes no pixel', () => {
+    const quiet = {
+      do_pad: false,
+      size_divisor: null,
+      image_processor_type: 'ViTImageProcessor',
+      do_convert_rgb: true,
+    };
+    expect(fromPreprocessorConfig({ ...normalise, size: 224, ...quiet }).crop).toBeNull();
+  });
+
+  it("reads timm's configuration where transformers' wrapper of timm wrote the file", () => {
+    const wrapped = {
+      image_processor_type: 'TimmWrapperImageProcessor',
+      pretrained_cfg: { input_size: [3, 224, 224] },
+    };
+    expect(fromPreprocessorConfig(wrapped)).toEqual(presetOf('timm-tv'));
+  });
+
   it('leaves out what is switched off', () => {
     const config = { do_resize: false, do_rescale: false, do_normalize: false };
     expect(fromPreprocessorConfig(config)).toMatchObject({
@@ -145,11 +169,14 @@ describe("transformers' preprocessor_config.json", () => {
     [{ ...normalise, size: 224, resample: 1 }, 'config.resample must be one of 0, 2, 3'],
     [{ size: 224 }, 'config.image_mean must be a list'],
     [{ ...normalise }, 'config.size must be an object'],
-    [
-      { ...normalise, size: 224, crop_pct: 0.9 },
-      'config.crop_pct must be absent: write the resize and the crop as size and crop_size',
-    ],
+    [{ ...normalise, size: 224, crop_pct: 0.9 }, 'config.crop_pct must be absent, null or false: it is not known here'],
+    [{ ...normalise, size: 224, do_pad: true }, 'config.do_pad must be absent, null or false: it is not known here'],
+    [{ ...normalise, size: 224, size_divisor: 32 }, /^config.size_divisor must be absent/],
+    [{ ...normalise, size: { longest_edge: 224 } }, /^config.size.longest_edge must be absent/],
+    [{ ...normalise, size: 224, resample: 'lanczos' }, 'config.resample must be one of 0, 2, 3'],
   ])('is refused where it asks for what cannot be done: %#', (config, message) => {
-    expect(messageOf(() => fromPreprocessorConfig(config))).toBe(message);
+    const thrown = messageOf(() => fromPreprocessorConfig(config));
+    if (typeof message === 'string') expect(thrown).toBe(message);
+    else expect(thrown).toMatch(message);
   });
 });
