@@ -71,6 +71,7 @@ export class Hdf5Object {
       findMessage(this.messages, kind),
     );
     if (!type || !space || !layout) throw wrong(`"${this.path}" is no dataset`);
+    this.checkStorage(layout.address);
     if (findMessage(this.messages, MESSAGE.externalFiles)) throw wrong(`the data of "${this.path}" is in another file`);
     const element = readElementType(this.bytes, type.address, this.path);
     if (element.kind !== 'number') throw wrong(`"${this.path}" holds no numbers`);
@@ -80,8 +81,8 @@ export class Hdf5Object {
     return { name, dtype: element.dtype, shape, bytes: this.data(layout.address, length) };
   }
 
-  /** The data layout message (IV.A.2.i). */
-  private data(layout: number, length: number): Uint8Array {
+  /** The data layout message (IV.A.2.i): its version, and whether the data is inside it (0) or in one piece (1). */
+  private checkStorage(layout: number): void {
     const [version, storage] = [this.bytes.u8(layout), this.bytes.u8(layout + 1)];
     if (findMessage(this.messages, MESSAGE.filters) || (storage !== 0 && storage !== 1)) {
       throw wrong(
@@ -89,8 +90,11 @@ export class Hdf5Object {
       );
     }
     if (version !== 3 && version !== 4) throw wrong(`the storage of "${this.path}" is of the old version ${version}`);
+  }
+
+  private data(layout: number, length: number): Uint8Array {
     const [address, stored] =
-      storage === 0
+      this.bytes.u8(layout + 1) === 0
         ? [layout + 4, this.bytes.u16(layout + 2)]
         : [this.bytes.u64(layout + 2), this.bytes.u64(layout + 10)];
     if (length === 0) return new Uint8Array(0);

@@ -1,0 +1,247 @@
+/** Keras and TensorFlow.js models that this runtime would compute wrongly: refused, naming the layer and the reason. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { unzipSync, zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { isDenseNetError } from '../../src/errors.js';
+import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
+import { FIXTURES, readBytes } from '../reference/fixtures.js';
+
+const FOLDER = `${FIXTURES}keras/`;
+
+async function failure(bytes: Uint8Array, options: ImportOptions = {}): Promise<string> {
+  try {
+    await importCheckpoint(bytes, 'model', options);
+  } catch (error) {
+    if (isDenseNetError(error)) return `${error.name}: ${error.message}`;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+/** A layer as config.json has it; what these tests change in one. */
+interface LayerEntry {
+  class_name: string;
+  name: string;
+  config: Record<string, unknown>;
+  inbound_nodes: unknown[];
+}
+
+const archive = (name = 'keras3.keras') => unzipSync(readBytes(FOLDER + name));
+
+/** keras3.keras with another config. */
+function edited(change: (layers: LayerEntry[]) => void): Uint8Array {
+  const files = archive();
+  const config = JSON.parse(new TextDecoder().decode(files['config.json']));
+  change(config.config.layers);
+  return zipSync({ ...files, 'config.json': new TextEncoder().encode(JSON.stringify(config)) });
+}
+
+function layer(layers: readonly LayerEntry[], name: string): LayerEntry {
+  const found = layers.find((candidate) => candidate.name === name);
+  if (!found) throw new Error(`there is no layer ${name}`);
+  return found;
+}
+
+/** Changes one layer's class or options. */
+const altered = (name: string, options: Record<string, unknown>, kind?: string) =>
+  edited((layers) => {
+    const found = layer(layers, name);
+    if (kind !== undefined) found.class_name = kind;
+    Object.assign(found.config, options);
+  });
+
+describe('a layer that does something else than a DenseNet’s', () => {
+  it.each<[name: string, options: Record<string, unknown>, kind: string | undefined, message: RegExp]>([
+    ['conv2_block1_2_conv', {}, 'SeparableConv2D', /is a SeparableConv2D, which no DenseNet of this runtime has/],
+    ['conv2_block1_2_conv', {}, 'DepthwiseConv2D', /is a DepthwiseConv2D, which no DenseNet/],
+    ['conv2_block1_2_conv', { dilation_rate: [2, 2] }, undefined, /has dilation_rate 2×2; in a DenseNet it is 1/],
+    ['conv2_block1_2_conv', { strides: [2, 2] }, undefined, /has strides 2×2; in a DenseNet it is 1/],
+    ['conv2_block1_2_conv', { groups: 4 }, undefined, /has groups 4; in a DenseNet it is 1/],
+    ['conv2_block1_2_conv', { kernel_size: [5, 5] }, undefined, /is a 5×5 convolution/],
+    ['conv2_block1_2_conv', { padding: 'valid' }, undefined, /is padded by 0; in a DenseNet it is 1/],
+    ['conv2_block1_2_conv', { activation: 'relu' }, undefined, /ends with "relu"; ReLUs stand behind batch norms/],
+    ['conv1_conv', { padding: 'same' }, undefined, /pads as "same" with a stride: at even sizes its windows lie one/],
+    ['pool1', { padding: 'same' }, undefined, /pads as "same" with a stride/],
+    ['pool1', { pool_size: [2, 2] }, undefined, /has pool_size 2×2; in a DenseNet it is 3/],
+    [
+      'zero_padding2d',
+      {
+        padding: [
+          [2, 3],
+          [2, 3],
+        ],
+      },
+      undefined,
+      /"conv1_conv" is padded by NaN|is padded by/,
+    ],
+    ['pool2_pool', { padding: 'same' }, undefined, /pads its last row as "same"; a transition drops it/],
+    ['pool2_pool', { pool_size: [3, 3] }, undefined, /has pool_size 3×3/],
+    ['pool2_pool', {}, 'MaxPooling2D', /neither by a batch norm \(bottleneck\) nor by an average pool \(transition\)/],
+    ['conv2_block1_0_bn', { axis: 1 }, undefined, /works along axis 1, not along the channels/],
+    ['conv2_block1_0_relu', { activation: 'gelu' }, undefined, /"conv2_block1_0_bn" is a batch norm without a ReLU/],
+    ['conv2_block1_0_relu', { max_value: 6 }, 'ReLU', /is a ReLU with a max_value/],
+    ['avg_pool', {}, 'GlobalMaxPooling2D', /is a GlobalMaxPooling2D/],
+    ['avg_pool', {}, 'Flatten', /flattens the last map instead of pooling it/],
+    ['predictions', { activation: 'tanh' }, undefined, /"predictions" ends with "tanh"/],
+  ])('%s %j %s', async (name, options, kind, message) => {
+    const found = await failure(altered(name, options, kind));
+    expect(found).toMatch(/^ModelFormatError: this Keras model cannot be run: layer "/);
+    expect(found).toMatch(message);
+  });
+
+  it('preprocessing inside the network, with the repair', async () => {
+    const rescaling = { class_name: 'Rescaling', name: 'rescaling', config: { name: 'rescaling', scale: 1 / 255 } };
+    const bytes = edited((layers) => layers.splice(1, 0, { ...rescaling, inbound_nodes: [] }));
+    expect(await failure(bytes)).toMatch(/is a Rescaling: preprocessing is part of our model file.*--preprocess/);
+  });
+
+  it('features joined in one order here and another there', async () => {
+    const bytes = edited((layers) => {
+      const [node] = layer(layers, 'conv3_block1_concat').inbound_nodes;
+      if (typeof node === 'object' && node !== null && 'args' in node && Array.isArray(node.args))
+        node.args[0].reverse();
+    });
+    expect(await failure(bytes)).toMatch(
+      /"conv3_block1_concat" joins features in another order than the layers before/,
+    );
+  });
+});
+
+describe('a model that is no classifier of ours', () => {
+  it('saved without its top says how to save it', async () => {
+    const bytes = edited((layers) => layers.splice(-2, 2));
+    expect(await failure(bytes)).toMatch(
+      /layer "relu" is the last: the model was saved without its classifier \(include_top=False\): add GlobalAverage/,
+    );
+  });
+
+  it('with two Dense layers names the second', async () => {
+    const bytes = edited((layers) => {
+      const head = structuredClone(layer(layers, 'predictions'));
+      layers.push({ ...head, name: 'more', config: { ...head.config, name: 'more' } });
+    });
+    expect(await failure(bytes)).toMatch(/layer "more" is a second Dense layer/);
+  });
+
+  it('of KerasHub, whose stem pads as "same", says what differs', async () => {
+    const bytes = zipSync({ ...archive(), 'config.json': readBytes(`${FOLDER}kerashub-config.json`) });
+    expect(await failure(bytes)).toMatch(/of this KerasHub model pads as "same".*use keras.applications/);
+  });
+
+  it('a subclass, whose layers are code', async () => {
+    const config = new TextEncoder().encode(JSON.stringify({ class_name: 'MyNet', config: { width: 3 } }));
+    expect(await failure(zipSync({ ...archive(), 'config.json': config }))).toMatch(
+      /does not list the layers of a MyNet: build it from Keras' own layers, as a functional model/,
+    );
+  });
+
+  const titu = fileURLToPath(
+    new URL('../../../shared/weights/titu-fast-40-12/DenseNet-Fast-40-12-CIFAR10.h5', import.meta.url),
+  );
+  it.skipIf(!existsSync(titu))(
+    'of Keras 1, a net without norms (../shared/weights; skipped where that folder is absent)',
+    async () => {
+      expect(await failure(readBytes(titu))).toMatch(
+        /is of Keras 1, .*"batchnormalization_1_running_std".* 40 layers with kernels have 3 batch norms/,
+      );
+    },
+  );
+});
+
+describe('an archive that is not what it says', () => {
+  it('lacks a part, or is cut', async () => {
+    const { 'config.json': config = new Uint8Array(), 'metadata.json': about = new Uint8Array() } = archive();
+    const partial = zipSync({ 'metadata.json': about, 'config.json': config });
+    expect(await failure(partial)).toMatch(
+      /bad .keras file: it lacks model.weights.h5; it holds metadata.json, config/,
+    );
+    const whole = readBytes(`${FOLDER}keras3.keras`);
+    expect(await failure(whole.slice(0, whole.length >> 1))).toMatch(
+      /bad .keras file: the archive is damaged or trunc/,
+    );
+    const garbage = { ...archive(), 'model.weights.h5': new Uint8Array(100) };
+    expect(await failure(zipSync(garbage))).toMatch(/bad HDF5 file: it does not begin as one/);
+  });
+
+  it('would expand a thousandfold', async () => {
+    const bomb = zipSync({ ...archive(), 'model.weights.h5': new Uint8Array(50_000_000) }, { level: 9 });
+    expect(await failure(bomb)).toMatch(/bad .keras file: it would expand to over 5\d{7} bytes/);
+  });
+
+  it('has a config that is no config, or of a net other than its weights’', async () => {
+    const withConfig = (text: string) => zipSync({ ...archive(), 'config.json': new TextEncoder().encode(text) });
+    expect(await failure(withConfig('{'))).toMatch(/bad Keras model: its config is not JSON/);
+    expect(await failure(withConfig('[1]'))).toMatch(/its config is not of the form that Keras writes/);
+    expect(await failure(edited((layers) => layers.push(layer(layers, 'bn'))))).toMatch(/two layers are called "bn"/);
+    const { 'model.weights.h5': other = new Uint8Array() } = archive('keras-new-first.keras');
+    expect(await failure(zipSync({ ...archive(), 'model.weights.h5': other }))).toMatch(
+      /the weights at layers\/conv2d are of "conv2d\w*", where the config has "conv1_conv"/,
+    );
+  });
+});
+
+describe('a TensorFlow.js model', () => {
+  const path = join(FOLDER, 'tfjs/model.json');
+  const beside = async (file: string) => readBytes(join(dirname(path), file));
+  const model = () => JSON.parse(readFileSync(path, 'utf8'));
+  const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+  it('without its shards names them', async () => {
+    expect(await failure(bytesOf(model()))).toMatch(
+      /its weights are in group1-shard1of3.bin, .*: hand these files over together with it/,
+    );
+  });
+
+  it('whose shards are cut or of another model says how much is missing', async () => {
+    const cut = async (file: string) => (await beside(file)).subarray(0, 100);
+    expect(await failure(bytesOf(model()), { beside: cut })).toMatch(
+      /have 300 bytes, but the tensors listed take 81708/,
+    );
+  });
+
+  it.each([
+    '../secret.bin',
+    '/etc/passwd',
+    'https://elsewhere.example/a.bin',
+    'a/../../b',
+    'C:\\a.bin',
+    '//host/a',
+    '%2e%2e/a',
+  ])('reads nothing from elsewhere: %s', async (shard) => {
+    const other = model();
+    other.weightsManifest[0].paths[1] = shard;
+    const asked: string[] = [];
+    const spy = async (file: string) => {
+      asked.push(file);
+      return beside(file);
+    };
+    expect(await failure(bytesOf(other), { beside: spy })).toMatch(
+      /paths\[1\] must be the name of a file beside model/,
+    );
+    expect(asked).toEqual([]);
+  });
+
+  it('that is a graph without layers, or of no float weights', async () => {
+    expect(await failure(bytesOf({ ...model(), format: 'graph-model' }), { beside })).toMatch(/it is a graph model/);
+    const whole = model();
+    whole.weightsManifest[0].weights[3].dtype = 'int32';
+    expect(await failure(bytesOf(whole), { beside })).toMatch(
+      /"bn\/moving_variance" is of type int32, but weights are/,
+    );
+    const strange = model();
+    strange.weightsManifest[0].weights[0].quantization = { dtype: 'int4' };
+    expect(await failure(bytesOf(strange), { beside })).toMatch(
+      /quantization.dtype must be one of uint8, uint16, float16/,
+    );
+  });
+
+  it('that is cut, or huge by its own word', async () => {
+    expect(await failure(readBytes(path).slice(0, 5000), { beside })).toMatch(/model.json is not JSON, or cut/);
+    const huge = model();
+    huge.weightsManifest[0].weights[0].shape = [2 ** 40];
+    expect(await failure(bytesOf(huge), { beside })).toMatch(/have 81708 bytes, but the tensors listed take 439\d{10}/);
+    expect(await failure(bytesOf({ hello: 'world' }), { beside })).toMatch(/modelTopology is not an object/);
+  });
+});
