@@ -115,6 +115,9 @@ async function demo() {
   await esbuild.build({
     absWorkingDir: ROOT,
     entryPoints: ['demo/demo.ts', 'demo/import-worker.ts'],
+    // A chunk for each format: the importer fetches the decoder of the file that came.
+    splitting: true,
+    chunkNames: '[name]-[hash]',
     bundle: true,
     minify: true,
     format: 'esm',

@@ -1,10 +1,17 @@
 /** How a bare checkpoint's pictures were prepared, which its file does not say: what most of its kind expect. */
 import type { PRESETS } from '../src/image/presets.js';
+import type { CheckpointFormat } from '../src/import/index.js';
 import type { DenseNetConfig } from '../src/model/config.js';
 
+const KERAS: ReadonlySet<CheckpointFormat> = new Set(['keras-h5', 'keras', 'tfjs']);
+
 /** @returns `null` for networks over other than grey and colour pictures, which no preset serves */
-export function assumedPreset({ stem, inChannels }: DenseNetConfig): keyof typeof PRESETS | null {
+export function assumedPreset(
+  { stem, inChannels }: DenseNetConfig,
+  format: CheckpointFormat,
+): keyof typeof PRESETS | null {
   if (inChannels === 1) return 'torchxrayvision';
   if (inChannels !== 3) return null;
-  return stem === 'imagenet' ? 'torchvision' : 'cifar10';
+  if (stem === 'cifar') return 'cifar10';
+  return KERAS.has(format) ? 'keras' : 'torchvision';
 }

@@ -105,10 +105,10 @@ async function usePicture(blob: Blob, name: string, text = `${name}.`): Promise<
   if (isFine && model) say(`${model.name} is ready`, 'ready');
 }
 
-async function useFile(file: File): Promise<void> {
+async function useFile(file: File, others: readonly File[]): Promise<void> {
   stopCamera();
   if (!isPicture(file)) {
-    await attempt(() => exchange(() => loadFile(file)));
+    await attempt(() => exchange(() => loadFile(file, others)));
     return;
   }
   markSample(null);

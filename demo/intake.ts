@@ -2,21 +2,25 @@
 import { page } from './page.js';
 
 /** What the worker can convert; anything is looked at, the list only helps a file dialogue. */
-const ACCEPTED = 'image/*,.safetensors,.pth,.pt,.tar,.bin,.onnx,.h5,.keras';
+const ACCEPTED = 'image/*,.safetensors,.pth,.pt,.tar,.bin,.onnx,.h5,.keras,.json';
 
-/** Calls `take` with each file; several at once: only the first. */
-export function listenForFiles(take: (file: File) => void): void {
-  const takeFirst = (files: FileList | null | undefined) => {
-    const file = files?.[0];
-    if (file) take(file);
+/**
+ * Calls `take` with what came: a file, and those that came together with it. Of several the first counts, unless one
+ * is a TensorFlow.js model.json: the others are then its weights.
+ */
+export function listenForFiles(take: (file: File, others: readonly File[]) => void): void {
+  const takeFrom = (files: FileList | null | undefined) => {
+    const all = [...(files ?? [])];
+    const file = all.find(({ name }) => name.endsWith('.json')) ?? all[0];
+    if (file) take(file, all);
   };
   page.file.accept = ACCEPTED;
   page.choose.addEventListener('click', () => page.file.click());
   page.file.addEventListener('change', () => {
-    takeFirst(page.file.files);
+    takeFrom(page.file.files);
     page.file.value = '';
   });
-  document.addEventListener('paste', ({ clipboardData }) => takeFirst(clipboardData?.files));
+  document.addEventListener('paste', ({ clipboardData }) => takeFrom(clipboardData?.files));
   document.addEventListener('dragover', (event) => {
     event.preventDefault();
     page.drop.hidden = false;
@@ -27,7 +31,7 @@ export function listenForFiles(take: (file: File) => void): void {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     page.drop.hidden = true;
-    takeFirst(event.dataTransfer?.files);
+    takeFrom(event.dataTransfer?.files);
   });
 }
 

@@ -77,11 +77,21 @@ export async function said(page: Page, pattern: RegExp): Promise<string> {
 }
 
 /** As if a file of the server had been dropped on, or pasted into, the page. */
-export async function bring(page: Page, how: 'drop' | 'paste', url: string, name: string, type = ''): Promise<void> {
+export function bring(page: Page, how: 'drop' | 'paste', url: string, name: string, type = ''): Promise<void> {
+  return bringAll(page, how, [{ url, name, type }]);
+}
+
+/** The same with several files at once. */
+export async function bringAll(
+  page: Page,
+  how: 'drop' | 'paste',
+  files: readonly { readonly url: string; readonly name: string; readonly type: string }[],
+): Promise<void> {
   await page.evaluate(
-    async (event, source, fileName, fileType) => {
+    async (event, brought) => {
       const transfer = new DataTransfer();
-      transfer.items.add(new File([await (await fetch(source)).arrayBuffer()], fileName, { type: fileType }));
+      for (const { url, name, type } of brought)
+        transfer.items.add(new File([await (await fetch(url)).arrayBuffer()], name, { type }));
       document.body.dispatchEvent(
         event === 'drop'
           ? new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true })
@@ -89,8 +99,6 @@ export async function bring(page: Page, how: 'drop' | 'paste', url: string, name
       );
     },
     how,
-    url,
-    name,
-    type,
+    files,
   );
 }

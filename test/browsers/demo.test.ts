@@ -2,7 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, bring, closeDemo, type Demo, openDemo, ROOT, said, textOf, type Visit, visit } from './demo-page.js';
+import {
+  answered,
+  bring,
+  bringAll,
+  closeDemo,
+  type Demo,
+  openDemo,
+  ROOT,
+  said,
+  textOf,
+  type Visit,
+  visit,
+} from './demo-page.js';
 
 interface Sample {
   readonly file: string;
@@ -10,8 +22,15 @@ interface Sample {
 }
 
 const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
+const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
+  ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
+  ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
+  ...TFJS.map((name): [string, Uint8Array] => [
+    `/test/tfjs/${name}`,
+    readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
+  ]),
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
 ]);
 
@@ -126,6 +145,20 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /again\.safetensors is ready/);
     await answered(page, 'airplane');
     expect(await textOf(page, '#facts')).not.toMatch(/prepared as/);
+  });
+
+  it('runs Keras files, and a TensorFlow.js model that is dropped with its weights', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/keras.h5', 'mine.h5');
+    await said(page, /mine\.h5 is ready/);
+    await bring(page, 'drop', '/test/net.keras', 'mine.keras');
+    await said(page, /mine\.keras is ready/);
+    await bring(page, 'drop', '/test/tfjs/model.json', 'model.json');
+    await said(page, /weights are in group1-shard1of3\.bin: drop it together with the model, all files at once/);
+    const files = TFJS.map((name) => ({ url: `/test/tfjs/${name}`, name, type: '' }));
+    await bringAll(page, 'drop', files);
+    await said(page, /model\.json is ready/);
+    await page.waitForFunction("/prepared as for keras/.test(document.getElementById('facts').textContent)");
   });
 
   it('says what is wrong with a bad picture and a bad model, and keeps what it had', async () => {

@@ -6,12 +6,14 @@ import { channelsOf } from '../../src/image/spec.js';
 import { familyConfig } from '../../src/model/config.js';
 
 it.each([
-  ['densenet121', 3, 'torchvision'],
-  ['densenet-bc-100-12', 3, 'cifar10'],
-  ['densenet121', 1, 'torchxrayvision'],
-  ['densenet121', 2, null],
-])('%s of %i channels: %s', (name, inChannels, expected) => {
-  const preset = assumedPreset({ ...familyConfig(name), inChannels });
+  ['densenet121', 3, 'pytorch', 'torchvision'],
+  ['densenet121', 3, 'keras', 'keras'],
+  ['densenet-bc-100-12', 3, 'keras', 'cifar10'],
+  ['densenet-bc-100-12', 3, 'pytorch', 'cifar10'],
+  ['densenet121', 1, 'pytorch', 'torchxrayvision'],
+  ['densenet121', 2, 'onnx', null],
+] as const)('%s of %i channels, from %s: %s', (name, inChannels, format, expected) => {
+  const preset = assumedPreset({ ...familyConfig(name), inChannels }, format);
   expect(preset).toBe(expected);
   if (preset) expect(channelsOf(presetOf(preset))).toBe(inChannels);
 });
