@@ -35,7 +35,7 @@ function edited(change: (layers: LayerEntry[]) => void): Uint8Array {
   const files = archive();
   const config = JSON.parse(new TextDecoder().decode(files['config.json']));
   change(config.config.layers);
-  return zipSync({ ...files, 'config.json': new TextEncoder().encode(JSON.stringify(config)) });
+  return zipSync({ ...files, 'config.json': new TextEncoder().encode(JSON.stringify(config)) }, { level: 0 });
 }
 
 function layer(layers: readonly LayerEntry[], name: string): LayerEntry {
@@ -125,6 +125,18 @@ describe('a model that is no classifier of ours', () => {
     expect(await failure(bytes)).toMatch(/layer "more" is a second Dense layer/);
   });
 
+  it('with ten thousand idle layers and as many branches is told in no time', async () => {
+    const config = (name: string) => ({ name, axis: -1 });
+    const idle = Array.from({ length: 9000 }, (_, i) => ({
+      ...{ class_name: 'Dropout', name: `d${i}`, config: config(`d${i}`) },
+      inbound_nodes: [[[i === 0 ? 'conv1_conv' : `d${i - 1}`, 0, 0, {}]]],
+    }));
+    const inputs = Array.from({ length: 9000 }, () => ['d8999', 0, 0, {}]);
+    const join = { class_name: 'Concatenate', name: 'join', config: config('join'), inbound_nodes: [inputs] };
+    const bytes = edited((layers) => layers.splice(3, Number.POSITIVE_INFINITY, ...idle, join));
+    expect(await failure(bytes)).toMatch(/this Keras model cannot be run/);
+  });
+
   it('of KerasHub, whose stem pads as "same", says what differs', async () => {
     const bytes = zipSync({ ...archive(), 'config.json': readBytes(`${FOLDER}kerashub-config.json`) });
     expect(await failure(bytes)).toMatch(/of this KerasHub model pads as "same".*use keras.applications/);
@@ -208,6 +220,9 @@ describe('a TensorFlow.js model', () => {
     'a/../../b',
     'C:\\a.bin',
     '//host/a',
+    '\t//host/a',
+    ' //host/a',
+    'a/\t../b',
     '%2e%2e/a',
   ])('reads nothing from elsewhere: %s', async (shard) => {
     const other = model();
@@ -242,6 +257,15 @@ describe('a TensorFlow.js model', () => {
     const huge = model();
     huge.weightsManifest[0].weights[0].shape = [2 ** 40];
     expect(await failure(bytesOf(huge), { beside })).toMatch(/have 81708 bytes, but the tensors listed take 439\d{10}/);
+    huge.weightsManifest[0].weights[0].shape = [2 ** 30, 2 ** 30, 0, 5];
+    expect(await failure(bytesOf(huge), { beside })).toMatch(/have 81708 bytes, but the tensors listed take 81644/);
+    const flat = model();
+    const [kernel] = flat.weightsManifest[0].weights.filter(
+      ({ name }: { name: string }) => name === 'conv1/conv/kernel',
+    );
+    flat.weightsManifest[0].weights.splice(0, Number.POSITIVE_INFINITY, { ...kernel, shape: [2 ** 30, 2 ** 30, 0, 5] });
+    const empty = async () => new Uint8Array();
+    expect(await failure(bytesOf(flat), { beside: empty })).toMatch(/was saved without its classifier/);
     expect(await failure(bytesOf({ hello: 'world' }), { beside })).toMatch(/modelTopology is not an object/);
   });
 });

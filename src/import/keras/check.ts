@@ -130,12 +130,9 @@ function checkNorm(layer: Layer, wiring: Wiring): void {
   if (next.length === 0 || !next.every(isRelu)) throw refuse(layer.name, 'is a batch norm without a ReLU behind it');
 }
 
-/** Channels are the last axis, or the first where the convolutions say so. */
-function checkAxis(layer: Layer, { layers }: Wiring): void {
-  const format = layers.find(({ kind }) => kind === 'Conv2D')?.config.get('data_format');
-  const channels = format === 'channels_first' ? [1, -3] : [3, -1];
+function checkAxis(layer: Layer, { channelAxes }: Wiring): void {
   const axis = [layer.config.get('axis') ?? -1].flat()[0];
-  if (typeof axis !== 'number' || !channels.includes(axis))
+  if (typeof axis !== 'number' || !channelAxes.includes(axis))
     throw refuse(layer.name, `works along axis ${String(axis)}, not along the channels`);
 }
 

@@ -50,8 +50,11 @@ const prefixOf = (path: string): string => path.slice(0, Math.max(0, path.lastIn
 /** `bn/moving_mean:0` → `moving_mean`. */
 export const variableOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1).replace(/:\d+$/, '');
 
+const LONGEST_NAME = 1024;
+
 /** `sequential/densenet/conv1/conv` → `conv1/conv`: scopes may stand before a layer's name. */
 export function layerOf(prefix: string, known: ReadonlySet<string>): string {
+  if (prefix.length > LONGEST_NAME) return prefix;
   for (let at = 0; at >= 0; at = prefix.indexOf('/', at) + 1 || -1) {
     if (known.has(prefix.slice(at))) return prefix.slice(at);
   }

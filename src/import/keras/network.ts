@@ -64,9 +64,9 @@ function layersOf(model: Entries): readonly unknown[] {
   const config = model.get('config');
   const layers = Array.isArray(config) ? config : entries(config).get('layers');
   if (Array.isArray(layers)) return layers;
-  const kind = String(model.get('class_name'));
+  const kind = text(model.get('class_name'), 'class_name');
   throw (
-    kerasHubRefusal(`${kind} ${String(model.get('registered_name'))}`) ??
+    kerasHubRefusal(`${kind} ${String(model.get('registered_name')).slice(0, LONGEST_NAME)}`) ??
     wrong(`its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`)
   );
 }
@@ -128,9 +128,11 @@ export function entries(value: unknown): Entries {
   throw wrong('its config is not of the form that Keras writes');
 }
 
+const LONGEST_NAME = 1024;
+
 function text(value: unknown, what: string): string {
-  if (typeof value === 'string') return value;
-  throw wrong(`${what} is not a text`);
+  if (typeof value === 'string' && value.length <= LONGEST_NAME) return value;
+  throw wrong(`${what} is no name`);
 }
 
 function wrong(what: string): ModelFormatError {

@@ -1,9 +1,13 @@
 /** Keras models that look like ours and compute something else: why, and what to do. */
 import { ModelFormatError } from '../../errors.js';
 
+const LONGEST_REASON = 500;
+
 export function refuse(layer: string, what: string, repair?: string): ModelFormatError {
   const advice = repair === undefined ? '' : `: ${repair}`;
-  return new ModelFormatError(`this Keras model cannot be run: layer "${layer}" ${what}${advice}`, {
+  // Names and options are the file's own, and may be of any length.
+  const reason = what.length > LONGEST_REASON ? `${what.slice(0, LONGEST_REASON)}…` : what;
+  return new ModelFormatError(`this Keras model cannot be run: layer "${layer}" ${reason}${advice}`, {
     format: 'keras',
     tensor: layer,
   });

@@ -13,30 +13,40 @@ export const isIdle = ({ kind }: Layer): boolean => IDLE.has(kind);
 export interface Wiring {
   /** The layers that do something, in order. */
   readonly layers: readonly Layer[];
+  /** What the convolutions' data format calls the axis of the channels. */
+  readonly channelAxes: readonly number[];
   inputs(layer: Layer): readonly Layer[];
   consumers(layer: Layer): readonly Layer[];
   /** Place in the order of the computation. */
   place(layer: Layer): number;
 }
 
+/** @param all in the order of the computation: what comes later feeds nothing before it */
 export function wire(all: readonly Layer[]): Wiring {
-  const byName = new Map(all.map((layer) => [layer.name, layer]));
-  const places = new Map(all.map((layer, place) => [layer, place]));
-  const layers = all.filter((layer) => !isIdle(layer));
-  const inputs = new Map(layers.map((layer) => [layer, layer.inputs.flatMap((name) => producer(name, byName))]));
-  const consumers = new Map<Layer, Layer[]>(layers.map((layer) => [layer, []]));
-  for (const [layer, producers] of inputs) for (const one of producers) consumers.get(one)?.push(layer);
+  /** Name → the layer that makes what goes under it, behind idle ones; `null` for the network's input. */
+  const makers = new Map<string, Layer | null>();
+  const places = new Map<Layer, number>();
+  const inputs = new Map<Layer, readonly Layer[]>();
+  const consumers = new Map<Layer, Layer[]>();
+  for (const [place, layer] of all.entries()) {
+    if (isIdle(layer)) {
+      makers.set(layer.name, makers.get(layer.inputs[0] ?? '') ?? null);
+      continue;
+    }
+    const producers = layer.inputs.flatMap((name) => makers.get(name) ?? []);
+    for (const producer of producers) consumers.get(producer)?.push(layer);
+    makers.set(layer.name, layer);
+    places.set(layer, place);
+    inputs.set(layer, producers);
+    consumers.set(layer, []);
+  }
+  const layers = [...inputs.keys()];
+  const format = layers.find(({ kind }) => kind === 'Conv2D')?.config.get('data_format');
   return {
     layers,
+    channelAxes: format === 'channels_first' ? [1, -3] : [3, -1],
     inputs: (layer) => inputs.get(layer) ?? [],
     consumers: (layer) => consumers.get(layer) ?? [],
     place: (layer) => places.get(layer) ?? -1,
   };
-}
-
-/** The layer that makes what goes under `name`, behind idle ones; none for the network's input. */
-function producer(name: string, byName: ReadonlyMap<string, Layer>): Layer[] {
-  let layer = byName.get(name);
-  for (let steps = 0; layer && isIdle(layer) && steps < byName.size; steps++) layer = byName.get(layer.inputs[0] ?? '');
-  return layer && !isIdle(layer) ? [layer] : [];
 }

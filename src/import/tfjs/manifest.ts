@@ -31,16 +31,21 @@ export function readManifest(value: unknown): readonly WeightGroup[] {
   }
 }
 
-const text: Check<string> = (value, path) => (typeof value === 'string' ? value : fail(path, 'a text'));
+const LONGEST_NAME = 1024;
+
+const text: Check<string> = (value, path) =>
+  typeof value === 'string' && value.length <= LONGEST_NAME ? value : fail(path, 'a name');
 
 const dimension: Check<number> = (value, path) =>
   Number.isSafeInteger(number(value, path)) && number(value, path) >= 0 ? number(value, path) : fail(path, 'a size');
 
+/** Letters, digits and what file names have between them; no dot, space or slash comes first, in no folder either. */
+const BESIDE = /^[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*(\/[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*)*$/u;
+
 /** A file beside the model or below it: no other folder, no other host. */
 const path: Check<string> = (value, at) => {
   const name = text(value, at);
-  const isBeside = /^[^/\\:?#%][^\\:?#%]*$/.test(name) && !name.split('/').includes('..');
-  return isBeside ? name : fail(at, `the name of a file beside model.json, not "${name.slice(0, 80)}"`);
+  return BESIDE.test(name) ? name : fail(at, `the name of a file beside model.json, not "${name.slice(0, 80)}"`);
 };
 
 const group: Check<WeightGroup> = (value, at) => {
