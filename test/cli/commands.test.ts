@@ -101,6 +101,24 @@ describe('import and verify', () => {
     expect(wrong.status).toBe(1);
   });
 
+  it('Keras, from an .h5 file and from a folder of TensorFlow.js, to the same model', () => {
+    const models = ['keras2.h5', 'tfjs'].map((name) => {
+      const model = join(OUT, `${name}.safetensors`);
+      expect(cli('import', join(FIXTURES, 'keras', name), '-o', model).status, name).toBe(0);
+      return model;
+    });
+    const [first = '', second = ''] = models;
+    expect(readBytes(first)).toEqual(readBytes(second));
+    const reference = join(FIXTURES, 'keras/keras3.reference.safetensors');
+    const { status, stdout } = cli('verify', first, '--reference', reference, '--backend', 'node', '--json');
+    expect([status, JSON.parse(stdout).passed]).toEqual([0, true]);
+    const cut = cli('import', join(FIXTURES, 'keras/hostile/external-link.h5'), '-o', first);
+    expect([cut.status, cut.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^ModelFormatError: bad HDF5 file: "kernel:0" is an/),
+    ]);
+  });
+
   it('a NaN anywhere fails, and is not lost behind later numbers', () => {
     const model = join(OUT, 'densenet3-bc.safetensors');
     expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model).status).toBe(0);
