@@ -23,7 +23,7 @@ const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESE
 --preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
 --thresholds  multi-label: the probability from which on a class is present, one for all or one for each
 --concat      new-first for nets that put new features in front of the old
---key         which dict of a file that holds several networks`;
+--key         of a file that holds several networks: a dict's key, or what the network's names begin with`;
 
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {

@@ -13,13 +13,14 @@ import { oldFeaturesFirst } from './concat-order.js';
 import type { Decoded, ReadBeside } from './decoded.js';
 import { looksLikeKeras } from './keras/sniff.js';
 import { explainMisfit } from './misfit.js';
+import { entriesUnder } from './one-of-several.js';
 import { looksLikeOnnx } from './onnx/sniff.js';
 import { operatingPoints } from './operating-points.js';
 import { looksLikeTfjs } from './tfjs/sniff.js';
 import { describeUnknown } from './unknown-file.js';
 
 export interface ImportOptions {
-  /** Which dict to take, where a PyTorch file holds several networks. */
+  /** Where a file holds several networks: the key of a PyTorch file's dict, or what the network's names begin with. */
   readonly key?: string;
   /** `new-first`: the net concatenates new features in front of the old; its weights are permuted. */
   readonly concat?: 'old-first' | 'new-first';
@@ -91,10 +92,16 @@ function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation 
 }
 
 async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {
+  if (options.key !== undefined && format !== 'safetensors' && format !== 'pytorch') {
+    throw new OptionError(
+      'key',
+      `key chooses a network of a PyTorch or safetensors file; this is ${format}: leave it out`,
+    );
+  }
   switch (format) {
     case 'safetensors': {
       const { tensors, metadata } = readSafetensors(bytes);
-      return { tensors, metadata: decodeMetadata(metadata) };
+      return { tensors: chosen(tensors, options.key), metadata: decodeMetadata(metadata) };
     }
     case 'pytorch': {
       const { readPyTorch } = await import('./pytorch/index.js');
@@ -117,6 +124,15 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return readTfjs(bytes, options.beside);
     }
   }
+}
+
+/** @throws ModelFormatError when no name begins with the key */
+function chosen(tensors: TensorMap, key: string | undefined): TensorMap {
+  if (key === undefined) return tensors;
+  const found = entriesUnder(tensors, key);
+  if (found.size > 0) return found;
+  const some = [...tensors.keys()].slice(0, 5).join(', ');
+  throw new ModelFormatError(`no tensor is named "${key}.…": the names begin ${some}`, { format: 'safetensors' });
 }
 
 /** @throws ModelFormatError when no known format begins so */

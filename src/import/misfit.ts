@@ -7,6 +7,7 @@ import { canonicalise } from '../weights/canonicalise.js';
 import { SCHEMES } from '../weights/schemes.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { nearestName } from './nearest-name.js';
+import { otherNetwork } from './one-of-several.js';
 import { moduleOf, spelling } from './spelling.js';
 import { strangersIn } from './strangers.js';
 
@@ -18,7 +19,10 @@ const MOST_LOOKUPS = 24;
 /** @returns the same problems with a message that lists them all and says what to make of them */
 export function explainMisfit(error: ModelShapeError, tensors: TensorMap): ModelShapeError {
   const strangers = strangersIn(error.problems, [...tensors.keys()]);
-  const message = [listing(error, tensors) ?? error.message, ...strangers].join('. ');
+  const { missing, extra, misshaped } = error.problems;
+  const other = missing.length + misshaped.length === 0 ? otherNetwork(extra) : null;
+  const choice = other === null ? [] : [`"${other}" seems to be another network: take one of them with --key`];
+  const message = [listing(error, tensors) ?? error.message, ...strangers, ...choice].join('. ');
   return new ModelShapeError(message, error.problems);
 }
 
@@ -54,18 +58,19 @@ function list<T>(what: string, all: readonly T[], spell: (some: readonly T[]) =>
   return `${all.length} ${what}: ${spell(all.slice(0, MOST_ITEMS)).join(', ')}${more}`;
 }
 
-/** `bn1.weight`, `bn1.bias` → `bn1.{weight, bias}`, in order of first appearance. */
+/** `bn1.weight`, `bn1.bias` → `bn1.{weight, bias}`, in order of first appearance; names without a dot stay alone. */
 function byModule(names: readonly string[]): string[] {
   const leaves = new Map<string, string[]>();
   for (const name of names) {
     const module = moduleOf(name);
-    const known = leaves.get(module);
-    if (known) known.push(name.slice(module.length + 1));
-    else leaves.set(module, [name.slice(module === '' ? 0 : module.length + 1)]);
+    const leaf = name.slice(module.length);
+    const known = module === '' ? undefined : leaves.get(module);
+    if (known) known.push(leaf.slice(1));
+    else leaves.set(module || name, module === '' ? [] : [leaf.slice(1)]);
   }
-  return [...leaves].map(([module, [first = '', ...rest]]) => {
-    const inside = rest.length === 0 ? first : `{${[first, ...rest].join(', ')}}`;
-    return module === '' ? inside : `${module}.${inside}`;
+  return [...leaves].map(([module, [first, ...rest]]) => {
+    if (first === undefined) return module;
+    return rest.length === 0 ? `${module}.${first}` : `${module}.{${[first, ...rest].join(', ')}}`;
   });
 }
 

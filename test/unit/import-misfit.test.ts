@@ -74,6 +74,11 @@ describe('what does not fit', () => {
     expect(problems.missing).toHaveLength(3);
   });
 
+  it('is listed with names that have no dot, too', async () => {
+    const shapes = shapesOf(CIFAR).set('epoch', [1]).set('best', [1]).set('extra.a', [1]).set('extra.b', [1]);
+    expect((await failure(shapes)).message).toMatch(/: 4 left over: epoch, best, extra\.\{a, b\}$/);
+  });
+
   it('is listed whole, however much it is', async () => {
     const shapes = shapesOf(IMAGENET);
     const lost = [...shapes.keys()].filter((name) => /denselayer[12]\..*(weight|bias)$/.test(name));
@@ -193,6 +198,28 @@ describe('a net that only resembles a DenseNet is refused by the tensor that doe
       /none of its 1 tensors is named like .*\. Its names are those of a ResNet$/,
     );
     expect((await failure(new Map([['densenet.weight', [4]]]))).message).toMatch(/its names begin "densenet\.weight"$/);
+  });
+});
+
+describe('two networks side by side in one file', () => {
+  const both = () => {
+    const student = shapesOf(IMAGENET, (name) => `net.${name}`);
+    for (const [name, shape] of shapesOf(IMAGENET, (each) => `ema_net.${each}`)) student.set(name, shape);
+    return student;
+  };
+
+  it('are told apart, and one is taken by what its names begin with', async () => {
+    expect((await failure(both())).message).toMatch(
+      /"ema_net" seems to be another network: take one of them with --key$/,
+    );
+    const zeros = [...both()].map(([name, shape]) => floatTensor(name, shape, new Float32Array(elementCount(shape))));
+    for (const key of ['net', 'ema_net']) {
+      const { config } = await importCheckpoint(writeSafetensors(zeros), 'x.safetensors', { key });
+      expect(config).toEqual(IMAGENET);
+    }
+    await expect(importCheckpoint(writeSafetensors(zeros), 'x.safetensors', { key: 'ema' })).rejects.toThrow(
+      'no tensor is named "ema.…": the names begin net.features',
+    );
   });
 });
 

@@ -95,6 +95,16 @@ describe('a PyTorch checkpoint gives what PyTorch computes', () => {
     }
   });
 
+  it('takes the network under a key: a dict’s, or what its names begin with', async () => {
+    const read = (key?: string) =>
+      importCheckpoint(readBytes(`${FIXTURES}torchvision-download.pth`), 'x.pth', key === undefined ? {} : { key });
+    const { tensors } = await read();
+    for (const key of ['state_dict', 'module']) expect((await read(key)).tensors, key).toEqual(tensors);
+    await expect(read('ema')).rejects.toThrow(
+      'the PyTorch file holds no named tensors under "ema": its keys are epoch, arch, state_dict, best_prec1, optimizer',
+    );
+  });
+
   it('reads torchxrayvision’s operating points: multi-label, with a threshold for each class', async () => {
     const { metadata, config } = await importCheckpoint(readBytes(`${FIXTURES}torchxrayvision.pth`), 'x.pth');
     expect(metadata).toEqual({ activation: 'sigmoid', thresholds: Array(config.classes).fill(0.5) });

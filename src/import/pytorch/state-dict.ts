@@ -3,6 +3,7 @@
  * parameters, buffers and submodules are collected from its saved state without running its class.
  */
 import { ModelFormatError } from '../../errors.js';
+import { entriesUnder } from '../one-of-several.js';
 import { Instance, type PickleDict, type PickleValue, TensorRef } from './values.js';
 
 /** Where training scripts put the network, in order of preference. */
@@ -25,7 +26,7 @@ const MAX_DEPTH = 32;
 const MAX_NESTED_KEYS = 4;
 
 /**
- * @param key take the dict under this key, where a file holds several networks
+ * @param key take the dict under this key, or the names that begin so, where a file holds several networks
  * @returns name → tensor, in the file's order
  * @throws ModelFormatError when there are no named tensors, saying what is there
  */
@@ -43,7 +44,9 @@ class Search {
   #visits = 0;
 
   find(root: PickleValue, key?: string): ReadonlyMap<string, TensorRef> {
-    return key === undefined ? this.#within(root, 0) : this.#under(root, [key], 0);
+    if (key === undefined) return this.#within(root, 0);
+    const nested = this.#under(root, [key], 0);
+    return nested.size > 0 ? nested : entriesUnder(this.#within(root, 0), key);
   }
 
   /** The dict under one of the usual keys, however deep; else all that is here. */
