@@ -8,15 +8,18 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { FIXTURES } from '../reference/fixtures.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SHARED = join(ROOT, '../shared');
 const BACKEND = findBrowser('chrome') ? 'chrome' : 'node';
+/** Milliseconds that 200 pictures may take; a quiet pair of cores needs a twentieth. */
+const PATIENCE = 400_000;
 const OUT = mkdtempSync(join(tmpdir(), 'densenet-webgpu-'));
 afterAll(() => rmSync(OUT, { recursive: true, force: true }));
+vi.setConfig({ testTimeout: PATIENCE });
 if (!existsSync(SHARED))
   console.warn(`SKIPPED: ${SHARED} is absent, and with it the published checkpoints and pictures`);
 
@@ -26,7 +29,10 @@ interface Named {
 }
 
 function cli(...args: string[]): string {
-  const run = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], { encoding: 'utf8' });
+  const run = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
+    encoding: 'utf8',
+    timeout: PATIENCE,
+  });
   expect(run.status, run.stderr).toBe(0);
   return run.stdout;
 }
