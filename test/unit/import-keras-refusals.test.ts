@@ -91,10 +91,27 @@ describe('a layer that does something else than a DenseNet’s', () => {
     expect(found).toMatch(message);
   });
 
-  it('preprocessing inside the network, with the repair', async () => {
-    const rescaling = { class_name: 'Rescaling', name: 'rescaling', config: { name: 'rescaling', scale: 1 / 255 } };
-    const bytes = edited((layers) => layers.splice(1, 0, { ...rescaling, inbound_nodes: [] }));
-    expect(await failure(bytes)).toMatch(/is a Rescaling: preprocessing is part of our model file.*--preprocess/);
+  it.each(['Rescaling', 'Lambda', 'TFOpLambda', 'TrueDivide'])(
+    'preprocessing inside the network (%s), with the repair',
+    async (kind) => {
+      const step = { class_name: kind, name: 'step', config: { name: 'step' }, inbound_nodes: [] };
+      const bytes = edited((layers) => layers.splice(1, 0, step));
+      expect(await failure(bytes)).toMatch(
+        /layer "step" is a \w+: preprocessing is part of our model file.*--preprocess/,
+      );
+    },
+  );
+
+  it('a maximum pool that is missing, or is too many', async () => {
+    const without = edited((layers) => {
+      for (const name of ['zero_padding2d_1', 'pool1']) layer(layers, name).class_name = 'Dropout';
+    });
+    expect(await failure(without)).toMatch(/"conv1_conv" is a 7×7 stem without a maximum pool behind it/);
+    const more = edited((layers) => {
+      const pool = structuredClone(layer(layers, 'pool1'));
+      layers.splice(7, 0, { ...pool, name: 'again', config: { ...pool.config, name: 'again' } });
+    });
+    expect(await failure(more)).toMatch(/"again" is a maximum pool elsewhere than in a 7×7 stem/);
   });
 
   it('features joined in one order here and another there', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Activation } from '../../model/config.js';
 import { type Layer, readNetwork } from './network.js';
+import { activationOf, expectOption, isRelu, numberOf, pairOf } from './options.js';
 import { refuse, SAME_PADDING } from './refusals.js';
 import { type Wiring, wire } from './wiring.js';
 
@@ -34,9 +35,10 @@ function meaningOf(all: readonly Layer[]): Meaning {
   const wiring = wire(all);
   for (const layer of wiring.layers) {
     const check = CHECKS[layer.kind];
-    if (!check) throw strange(layer);
+    if (!check) throw strange(layer, wiring);
     check(layer, wiring);
   }
+  checkStemPool(wiring);
   const norms = wiring.layers.filter(({ kind }) => kind === 'BatchNormalization');
   return {
     activation: headActivation(wiring),
@@ -74,16 +76,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 };
 
-function strange(layer: Layer): Error {
-  if (layer.kind === 'Rescaling' || layer.kind === 'Normalization') {
-    const repair = 'save the model without it, and say its factors with --preprocess';
-    return refuse(
-      layer.name,
-      `is a ${layer.kind}: preprocessing is part of our model file, not of the network`,
-      repair,
-    );
-  }
-  return refuse(layer.name, `is a ${layer.kind}, which no DenseNet of this runtime has`);
+/** Whatever stands before the first convolution prepares pictures: Rescaling, a Lambda, the steps of preprocess_input. */
+function strange(layer: Layer, { layers }: Wiring): Error {
+  const isBeforeStem = !layers.slice(0, layers.indexOf(layer)).some(({ kind }) => kind === 'Conv2D');
+  if (!isBeforeStem) return refuse(layer.name, `is a ${layer.kind}, which no DenseNet of this runtime has`);
+  const repair = 'save the model without it, and say its factors with --preprocess';
+  return refuse(layer.name, `is a ${layer.kind}: preprocessing is part of our model file, not of the network`, repair);
 }
 
 function checkConvolution(layer: Layer, wiring: Wiring): void {
@@ -91,9 +89,9 @@ function checkConvolution(layer: Layer, wiring: Wiring): void {
   if (height !== width || ![1, 3, 7].includes(height))
     throw refuse(layer.name, `is a ${height}×${width} convolution; a DenseNet has 7×7, 3×3 and 1×1`);
   const stride = height === 7 ? 2 : 1;
-  expect(layer, 'strides', pairOf(layer, 'strides', 1), stride);
-  expect(layer, 'dilation_rate', pairOf(layer, 'dilation_rate', 1), 1);
-  expect(layer, 'groups', [numberOf(layer, 'groups', 1)], 1);
+  expectOption(layer, 'strides', pairOf(layer, 'strides', 1), stride);
+  expectOption(layer, 'dilation_rate', pairOf(layer, 'dilation_rate', 1), 1);
+  expectOption(layer, 'groups', [numberOf(layer, 'groups', 1)], 1);
   const activation = activationOf(layer);
   if (activation !== 'linear') throw refuse(layer.name, `ends with "${activation}"; ReLUs stand behind batch norms`);
   checkPadding(layer, wiring, (height - 1) / 2, stride);
@@ -157,14 +155,30 @@ function checkBehindHead(layer: Layer, wiring: Wiring): void {
 }
 
 function checkMaximumPool(layer: Layer, wiring: Wiring): void {
-  expect(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 3);
-  expect(layer, 'strides', pairOf(layer, 'strides', 3), 2);
+  expectOption(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 3);
+  expectOption(layer, 'strides', pairOf(layer, 'strides', 3), 2);
   checkPadding(layer, wiring, 1, 2);
 }
 
+/** The 7×7 stem goes with one maximum pool behind its ReLU, the 3×3 stem with none; shapes do not show it. */
+function checkStemPool({ layers, inputs }: Wiring): void {
+  const [stem] = layers.filter(({ kind }) => kind === 'Conv2D');
+  const pools = layers.filter(({ kind }) => kind === 'MaxPooling2D');
+  const isImagenet = stem !== undefined && pairOf(stem, 'kernel_size', 0)[0] === 7;
+  if (stem && isImagenet && pools.length === 0)
+    throw refuse(stem.name, 'is a 7×7 stem without a maximum pool behind it');
+  for (const pool of pools.slice(isImagenet ? 1 : 0))
+    throw refuse(pool.name, 'is a maximum pool elsewhere than in a 7×7 stem');
+  for (const pool of pools) {
+    const padding = inputs(pool)[0];
+    const before = padding?.kind === 'ZeroPadding2D' ? inputs(padding)[0] : padding;
+    if (!before || !isRelu(before)) throw refuse(pool.name, 'pools something else than the ReLU of the stem');
+  }
+}
+
 function checkAveragePool(layer: Layer, wiring: Wiring): void {
-  expect(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 2);
-  expect(layer, 'strides', pairOf(layer, 'strides', 2), 2);
+  expectOption(layer, 'pool_size', pairOf(layer, 'pool_size', 2), 2);
+  expectOption(layer, 'strides', pairOf(layer, 'strides', 2), 2);
   if (String(layer.config.get('padding') ?? 'valid').toLowerCase() === 'same')
     throw refuse(layer.name, 'pads its last row as "same"; a transition drops it', 'use padding="valid"');
   if (wiring.inputs(layer)[0]?.kind !== 'Conv2D') throw refuse(layer.name, 'pools something else than a transition');
@@ -206,31 +220,4 @@ function concatOrder(wiring: Wiring): 'old-first' | 'new-first' {
     if (orders.size > 1) throw refuse(layer.name, 'joins features in another order than the layers before it');
   }
   return orders.has('new-first') ? 'new-first' : 'old-first';
-}
-
-const isRelu = (layer: Layer): boolean => layer.kind === 'ReLU' || activationOf(layer) === 'relu';
-
-/** `linear` for a layer that has none. */
-function activationOf({ config }: Layer): string {
-  const value = config.get('activation') ?? 'linear';
-  if (typeof value === 'string') return value;
-  const name = typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get('class_name') : null;
-  return String(name).toLowerCase();
-}
-
-function expect(layer: Layer, option: string, values: readonly number[], wanted: number): void {
-  if (values.every((value) => value === wanted)) return;
-  throw refuse(layer.name, `has ${option} ${values.join('×')}; in a DenseNet it is ${wanted}`);
-}
-
-function numberOf({ config }: Layer, option: string, otherwise: number): number {
-  const value = config.get(option) ?? otherwise;
-  return typeof value === 'number' ? value : Number.NaN;
-}
-
-/** [height, width] of an option that is a number or two. */
-function pairOf({ config }: Layer, option: string, otherwise: number): number[] {
-  const values = [config.get(option) ?? otherwise].flat();
-  const numbers = values.map((value) => (typeof value === 'number' ? value : Number.NaN));
-  return numbers.length === 1 ? [...numbers, ...numbers] : numbers;
 }
