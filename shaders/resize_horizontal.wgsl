@@ -1,13 +1,13 @@
 // First pass of preprocessing: channel order and resampling along x, in integers, equal to Pillow's 8-bit path.
 //
-//   dst[y, x] = clip8((2²¹ + Σ_i weight[x, i] · order(picture[firstRow + y, start[x] + i])) >> 22)
+//   dst[y, x] = clip8((first[x] + Σ_i weight[x, i] · order(picture[firstRow + y, start[x] + i])) >> 22)
 //
 // The crop is part of the taps: columns outside the picture have none and come out as zeros (padding).
 // Alpha is left out, not multiplied in, as Pillow's convert('RGB') does. A transposed picture has x for y, so that this
 // pass resamples its rows first, as Pillow does with tall pictures.
 //
 //   picture  8-bit values, read as value / 255; what a wider format holds is rounded to them
-//   taps     [start, count, weight 0, weight 1, …][column] of i32
+//   taps     [start, count, first, weight 0, weight 1, …][column] of i32
 //   dst      [row][column] of red | green << 8 | blue << 16, in the network's channel order; grey in the lowest byte
 //
 // ORDER is 0 for RGB, 1 for BGR, 2 for grey: ITU-R 601-2 luma as Pillow's convert('L'), 3 for the mean of the three.
@@ -50,9 +50,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let start = u32(taps[x]);
   let count = u32(taps[params.width + x]);
-  var sum = vec3i(1 << 21u);
+  var sum = vec3i(taps[2u * params.width + x]);
   for (var i = 0u; i < count; i++) {
-    sum += taps[(2u + i) * params.width + x] * pixelAt(vec2u(start + i, params.firstRow + group.y));
+    sum += taps[(3u + i) * params.width + x] * pixelAt(vec2u(start + i, params.firstRow + group.y));
   }
   let bytes = vec3u(clamp(sum >> vec3u(22u), vec3i(0), vec3i(255)));
   dst[group.y * params.width + x] = bytes.r | (bytes.g << 8u) | (bytes.b << 16u);

@@ -3,7 +3,7 @@
  * which fixed-point weights. With them, integer arithmetic gives Pillow's result bit for bit.
  *
  * Facts from Pillow's src/libImaging/Resample.c (precompute_coeffs, normalize_coeffs_8bpc) and, for `nearest`,
- * Geometry.c (ImagingScaleAffine).
+ * Geometry.c (ImagingScaleAffine); for `gaussian`, from scikit-image's transform/_warps.py (resize).
  */
 import type { ResizeFilter } from './spec.js';
 
@@ -14,6 +14,8 @@ export const WEIGHT_BITS = 22;
 export interface Taps {
   readonly start: number;
   readonly weights: readonly number[];
+  /** Added to the weighted sum, × 2²²: what lies beyond the picture, where that counts. */
+  readonly beyond?: number;
 }
 
 /** The curve of a filter over the distance from the output pixel's centre, in source pixels (before widening). */
@@ -22,7 +24,7 @@ interface Curve {
   readonly at: (distance: number) => number;
 }
 
-const CURVES: Readonly<Record<Exclude<ResizeFilter, 'nearest'>, Curve>> = {
+const CURVES: Readonly<Record<Exclude<ResizeFilter, 'nearest' | 'gaussian'>, Curve>> = {
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, at: (x) => cubic(Math.abs(x)) },
 };
@@ -48,7 +50,9 @@ export function tapsOf(
   const tapsAt =
     filter === 'nearest' || source === resized
       ? nearestTaps(source, resized)
-      : (output: number) => curveTaps(CURVES[filter], antialias, source, resized, output);
+      : filter === 'gaussian'
+        ? (output: number) => gaussianTaps(antialias, source, resized, output)
+        : (output: number) => curveTaps(CURVES[filter], antialias, source, resized, output);
   return Array.from({ length: count }, (_, i) =>
     first + i >= 0 && first + i < resized ? tapsAt(first + i) : { start: 0, weights: [] },
   );
@@ -65,6 +69,31 @@ function curveTaps(curve: Curve, antialias: boolean, source: number, resized: nu
   const raw = Array.from({ length: end - start }, (_, i) => curve.at((i + start - centre + 0.5) * step));
   const sum = raw.reduce((total, weight) => total + weight, 0);
   return { start, weights: raw.map((weight) => fixedPoint(sum === 0 ? weight : weight / sum)) };
+}
+
+/** Standard deviations at which scipy's gaussian_filter cuts off. */
+const TRUNCATE = 4;
+const MID_GREY = 127.5;
+
+/** Linear interpolation between two pixels of the blurred picture; of what lies beyond it, mid-grey comes in. */
+function gaussianTaps(antialias: boolean, source: number, resized: number, output: number): Taps {
+  const scale = source / resized;
+  const sigma = antialias ? Math.max(0, (scale - 1) / 2) : 0;
+  const reach = Math.trunc(TRUNCATE * sigma + 0.5);
+  const bell = (x: number) => (Math.abs(x) > reach ? 0 : x === 0 ? 1 : Math.exp(-((x / sigma) ** 2) / 2));
+  let total = 0;
+  for (let x = -reach; x <= reach; x++) total += bell(x);
+  const at = (output + 0.5) * scale - 0.5;
+  const left = Math.floor(at);
+  const shares = [left < 0 ? 0 : left + 1 - at, left + 1 >= source ? 0 : at - left] as const;
+  const start = Math.max(0, left - reach);
+  const end = Math.min(source, left + reach + 2);
+  const weights = Array.from({ length: end - start }, (_, i) => {
+    const x = i + start - left;
+    return fixedPoint((shares[0] * bell(x) + shares[1] * bell(x - 1)) / total);
+  });
+  const missing = weights.reduce((rest, weight) => rest - weight, 2 ** WEIGHT_BITS);
+  return { start, weights, beyond: Math.trunc(missing * MID_GREY) };
 }
 
 /** Rounds half away from zero. */
@@ -87,14 +116,14 @@ function nearestTaps(source: number, resized: number): (output: number) => Taps 
 }
 
 /**
- * Taps as the resize kernels read them, starts counted from `origin`: [start, count, weight 0, weight 1, …][output] of
- * i32, weights padded with zeros.
+ * Taps as the resize kernels read them, starts counted from `origin`: [start, count, first summand, weight 0, weight 1,
+ * …][output] of i32, weights padded with zeros. The first summand rounds the sum.
  */
 export function packTaps(taps: readonly Taps[], origin: number): Int32Array<ArrayBuffer> {
   const longest = Math.max(0, ...taps.map(({ weights }) => weights.length));
-  const packed = new Int32Array((2 + longest) * taps.length);
-  taps.forEach(({ start, weights }, output) => {
-    const column = [Math.max(0, start - origin), weights.length, ...weights];
+  const packed = new Int32Array((3 + longest) * taps.length);
+  taps.forEach(({ start, weights, beyond = 0 }, output) => {
+    const column = [Math.max(0, start - origin), weights.length, beyond + 2 ** (WEIGHT_BITS - 1), ...weights];
     for (const [row, value] of column.entries()) packed[row * taps.length + output] = value;
   });
   return packed;

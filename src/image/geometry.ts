@@ -121,7 +121,7 @@ function rowsFirst(horizontal: Axis, vertical: Axis): boolean {
 function tapsAlong({ from, span, resized, first, count }: Axis, { resize }: PreprocessSpec): Taps[] {
   const { filter, antialias } = resize.kind === 'none' ? { filter: 'nearest' as const, antialias: false } : resize;
   const taps = tapsOf({ source: span, resized, first, count }, filter, antialias);
-  return taps.map(({ start, weights }) => ({ start: start + from, weights }));
+  return taps.map((tap) => ({ ...tap, start: tap.start + from }));
 }
 
 /**

@@ -29,7 +29,7 @@ const resize: Check<PreprocessSpec['resize']> = (value, path) => {
   const fields = new Fields(value, path);
   const kind = fields.required('kind', oneOf('shorterSide', 'exact', 'cover', 'none'));
   if (kind === 'none') return { kind };
-  const filter = fields.required('filter', oneOf('nearest', 'bilinear', 'bicubic'));
+  const filter = fields.required('filter', oneOf('nearest', 'bilinear', 'bicubic', 'gaussian'));
   const antialias = fields.required('antialias', flag);
   if (kind === 'shorterSide') return { kind, size: fields.required('size', pixels), filter, antialias };
   return { kind, size: fields.required('size', size), filter, antialias };

@@ -45,11 +45,11 @@ export const PRESETS = {
     channelOrder: 'bgr',
   },
   /**
-   * torchxrayvision: the mean of the channels, XRayCenterCrop to the middle square, 224×224, (2x / 255 − 1) · 1024. Its
-   * own XRayResizer blurs with scikit-image in floating point; this resizes as Pillow does.
+   * torchxrayvision: the mean of the channels, XRayCenterCrop to the middle square, XRayResizer to 224×224,
+   * (2x / 255 − 1) · 1024.
    */
   torchxrayvision: {
-    resize: { ...exact(224, 'bilinear'), kind: 'cover' },
+    resize: { ...exact(224, 'gaussian'), kind: 'cover' },
     crop: null,
     cropRounding: 'middle',
     scale: 1 / 255,

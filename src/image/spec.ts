@@ -7,9 +7,10 @@
 
 /**
  * Pillow's resampling filters; `antialias` widens the support when shrinking, as Pillow always does (never for
- * `nearest`).
+ * `nearest`). And `gaussian`, scikit-image's `resize(mode='constant')`, which torchxrayvision takes: a blur before linear
+ * interpolation, and beyond the picture mid-grey, the zero of its range.
  */
-export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic';
+export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic' | 'gaussian';
 
 export type CropRounding = 'even' | 'down' | 'middle';
 

@@ -74,7 +74,7 @@ function countCreations(device: GPUDevice): () => number {
 
 describe.skipIf(!hasDriver('swiftshader'))('the preprocessor', () => {
   const presets = imageCases().flatMap((row) => (row.tensor ? [{ ...row, tensor: row.tensor }] : []));
-  it.each(presets)('normalises as the framework does: $name', ({ spec, source: [width, height], tensor }) =>
+  it.each(presets)('normalises as the framework does: $name', ({ spec, source: [width, height], tensor, isExact }) =>
     withDevice('swiftshader', async ({ device }) => {
       const [found] = await (await Bench.create(device, spec, 1)).run([picture(width, height)]);
       const columns = inputSizeOf(spec)?.[1] ?? 0;
@@ -84,8 +84,10 @@ describe.skipIf(!hasDriver('swiftshader'))('the preprocessor', () => {
         const [x, y, channel] = [i % sampled, Math.floor(i / sampled) % rows, Math.floor(i / sampled / rows)];
         return Math.abs((found?.[(y * columns + x) * TENSOR_STEP * 4 + channel] ?? Number.NaN) - value);
       });
-      // The frameworks round after each step, this once: a few units in the last place of a float32.
-      expect(Math.max(...errors) / largest, 'largest relative error').toBeLessThan(5e-7);
+      // The frameworks round after each step, this once: a few units in the last place of a float32; and to bytes, where
+      // the framework does not, once in a pass and once for the mean of the channels.
+      const allowed = isExact ? 5e-7 * largest : (1.5 * spec.scale) / Math.min(...spec.std);
+      expect(Math.max(...errors), 'largest error').toBeLessThan(allowed);
     }),
   );
 

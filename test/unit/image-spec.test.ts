@@ -47,7 +47,7 @@ describe('a specification in JSON', () => {
     ],
     [
       { ...torchvision, resize: { ...resize, filter: 'lanczos' } },
-      'preprocess.resize.filter must be one of nearest, bilinear, bicubic',
+      'preprocess.resize.filter must be one of nearest, bilinear, bicubic, gaussian',
     ],
     [{ ...torchvision, resize: { ...resize, antialias: 1 } }, 'preprocess.resize.antialias must be true or false'],
   ])('names the field that is wrong: %#', (value, message) => {
