@@ -25,12 +25,16 @@ const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/
 const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
+<<<<<<< HEAD
   ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
   ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
   ...TFJS.map((name): [string, Uint8Array] => [
     `/test/tfjs/${name}`,
     readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
   ]),
+=======
+  ['/test/graph.onnx', readFileSync(`${ROOT}test/fixtures/onnx/new-first.onnx`)],
+>>>>>>> 08ef968 (ONNX: Keras through tf2onnx, reshapes that change nothing; the demo's worker loads a format's reader when it comes; docs)
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
 ]);
 
@@ -135,12 +139,14 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await page.$$eval('#samples button[aria-pressed="true"]', (pressed) => pressed.length)).toBe(1);
   });
 
-  it('runs a PyTorch checkpoint and a safetensors model that are dropped on it', async () => {
+  it('runs a PyTorch checkpoint, an ONNX graph and a safetensors model that are dropped on it', async () => {
     const page = await ready();
     await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
     await said(page, /mine\.pth is ready/);
     await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
     expect(await textOf(page, '#facts')).toMatch(/prepared as for cifar10/);
+    await bring(page, 'drop', '/test/graph.onnx', 'net.onnx');
+    await said(page, /net\.onnx is ready/);
     await bring(page, 'drop', '/weights/default.safetensors', 'again.safetensors');
     await said(page, /again\.safetensors is ready/);
     await answered(page, 'airplane');

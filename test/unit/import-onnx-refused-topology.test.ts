@@ -55,7 +55,7 @@ const POOLS: readonly Refusal[] = [
     'a transition of a strided convolution',
     edited(CIFAR, { 't1.conv': { attributes: { strides: [2, 2] } } }),
     '"t1.conv" (Conv)',
-    'found a convolution of 1×1, stride 2,2',
+    'found a convolution of 1×1, stride 2, padding 0',
   ],
   [
     'padding that is no padding by zeros',

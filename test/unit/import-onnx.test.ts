@@ -6,7 +6,7 @@ import { readModel, writeModel } from '../../src/weights/model-file.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
 
-/** One row per fixture of `make_onnx.py`: whose taps it must give, and what else the graph shows. */
+/** One row per fixture of `make_onnx.py` and `make_onnx_keras.py`: whose taps it must give, and what else the graph shows. */
 interface Expected {
   readonly reference: string;
   readonly activation?: 'softmax' | 'sigmoid';
@@ -26,6 +26,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'stem-norm-folded': { reference: 'efficient-densenet-norm0' },
   'caffe2-opset6': { reference: 'torchvision-module' },
   'caffe2-opset9': { reference: 'torchvision-module' },
+  keras3: { reference: 'keras/keras3', activation: 'softmax' },
+  'keras-cifar': { reference: 'keras/keras-cifar', activation: 'softmax' },
   converted: { reference: 'torchvision-module', activation: 'softmax' },
 };
 

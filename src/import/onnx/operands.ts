@@ -3,6 +3,7 @@ import { elementCount, type Tensor, toFloats } from '../../weights/tensor.js';
 import type { Constant } from './constant.js';
 import { misfit, type Node } from './node.js';
 import type { Conv } from './places.js';
+import { describe } from './window.js';
 
 /** A node's inputs without the map that it works on; `null` where an optional one is left out. */
 export type Operands = readonly (Constant | null)[];
@@ -23,8 +24,9 @@ export function convOf(node: Node, operands: Operands, channels: number | null):
 }
 
 export function describeConv(node: Node, operands: Operands): string {
-  const [, , height, width] = tensorOf(node, operands[0]).shape;
-  return `${height}×${width}, stride ${node.ints('strides') ?? 1}, padding ${node.ints('pads') ?? 0}`;
+  const [, , height = 0, width = 0] = tensorOf(node, operands[0]).shape;
+  const strides = node.ints('strides') ?? [1];
+  return describe({ kernel: [height, width], strides, pads: node.ints('pads') ?? [0], isCeil: false });
 }
 
 /** The window that weights say. */

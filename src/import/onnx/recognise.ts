@@ -14,6 +14,7 @@ import { type Operands, tensorOf } from './operands.js';
 import { FOLLOWERS, type Logits, type Place, unexpected } from './places.js';
 import { averagePool, maxPool, pad } from './pools.js';
 import type { GraphProto, ModelProto, TensorProto } from './proto.js';
+import { isShape, shapeAt } from './shape.js';
 
 export interface Recognised {
   /** From which all of the network can be reached. */
@@ -115,7 +116,7 @@ class Walk {
       case 'CastLike':
         return place;
       case 'Shape':
-        return dimensions(node, dimsOf(node, place));
+        return dimensions(node, shapeAt(node, place));
       case 'Transpose':
         return transposeInput(node, place);
       case 'Pad':
@@ -143,7 +144,7 @@ class Walk {
       case 'Squeeze':
         return behindHead(place) ?? flatten(node, place, null, axesOf(node, first));
       case 'Reshape':
-        return behindHead(place) ?? flatten(node, place, reshapeTarget(node, first), null);
+        return this.#reshape(node, place, reshapeTarget(node, first));
       case 'Gemm':
         return gemm(node, place, operands);
       case 'MatMul':
@@ -155,6 +156,12 @@ class Walk {
       default:
         throw unexpected(node, place, `; ${node.op} is no operator of a DenseNet`);
     }
+  }
+
+  /** To the shape that it has, as converters do with maps of 1×1, or behind the pool. */
+  #reshape(node: Node, place: Place, target: readonly (number | null)[]): Place {
+    if (place.at === 'scores' || isShape(target, shapeAt(node, place))) return place;
+    return flatten(node, place, target, null);
   }
 
   #result(): Recognised {
@@ -182,25 +189,6 @@ const unfit = (error: ModelShapeError, index: number): Unfit => ({ at: 'unfit', 
 
 /** Reshaping scores changes nothing. */
 const behindHead = (place: Place): Place | null => (place.at === 'scores' ? place : null);
-
-/** What `Shape` of a map gives; where the channels stand is enough, but a channel count is not needed. */
-function dimsOf(node: Node, place: Place): readonly (number | null)[] {
-  switch (place.at) {
-    case 'input':
-      return place.dims;
-    case 'features':
-    case 'normed':
-    case 'activated':
-    case 'reduced':
-    case 'averaged':
-      return [null, null, ...place.size];
-    case 'pooled':
-    case 'logits':
-      return place.rank === 2 ? [null, null] : [null, null, 1, 1];
-    default:
-      throw unexpected(node, place);
-  }
-}
 
 /** NHWC → NCHW, as converters from TensorFlow write before the stem. */
 function transposeInput(node: Node, place: Place): Place {
