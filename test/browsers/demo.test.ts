@@ -25,16 +25,13 @@ const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/
 const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
-<<<<<<< HEAD
   ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
   ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
   ...TFJS.map((name): [string, Uint8Array] => [
     `/test/tfjs/${name}`,
     readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
   ]),
-=======
   ['/test/graph.onnx', readFileSync(`${ROOT}test/fixtures/onnx/new-first.onnx`)],
->>>>>>> 08ef968 (ONNX: Keras through tf2onnx, reshapes that change nothing; the demo's worker loads a format's reader when it comes; docs)
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
 ]);
 
