@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
 import { minify } from 'terser';
 import { minifiedKernels, writeManifest } from './build/kernels.mjs';
+import { notices } from './build/notices.mjs';
 import { buildBench } from './demo/bench/build.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -32,7 +33,8 @@ const CLI_EXTERNAL = [
 async function bundle() {
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   mkdirSync(join(ROOT, 'dist'));
-  await Promise.all([library(), commandLine(), demo(), buildBench()]);
+  const [cli, page] = await Promise.all([commandLine(), demo(), library(), buildBench()]);
+  writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENSES.txt'), notices(ROOT, [cli, page]));
 }
 
 /**
@@ -92,8 +94,21 @@ function emit(file, code, map) {
   writeFileSync(join(ROOT, 'dist', `${file}.map`), JSON.stringify({ ...map, file }));
 }
 
+/**
+ * protobufjs does without the package `long`, and then gives numbers, which is what the importer wants. With it the
+ * demo's worker would try to compile WebAssembly, which its Content-Security-Policy refuses and the console reports.
+ */
+const withoutLong = {
+  name: 'without long',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^long$/ }, () => ({ path: 'long', namespace: 'absent' }));
+    onLoad({ filter: /^long$/, namespace: 'absent' }, () => ({ contents: 'module.exports = null;' }));
+  },
+};
+
 async function commandLine() {
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
+    metafile: true,
     absWorkingDir: ROOT,
     entryPoints: [join(ROOT, 'src/cli/main.ts')],
     // A chunk for each command: none needs the npm packages of another.
@@ -106,13 +121,16 @@ async function commandLine() {
     format: 'esm',
     target: 'node20',
     external: CLI_EXTERNAL,
+    plugins: [withoutLong],
     logLevel: 'warning',
   });
+  return metafile;
 }
 
 /** The demo page → dist/demo; it imports the built package, as its readers would. */
 async function demo() {
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
+    metafile: true,
     absWorkingDir: ROOT,
     entryPoints: ['demo/demo.ts', 'demo/import-worker.ts'],
     // A chunk for each format: the importer fetches the decoder of the file that came.
@@ -124,11 +142,13 @@ async function demo() {
     target: 'es2022',
     alias: { 'densenet-webgpu': '/dist/densenet-webgpu.js' },
     external: ['/dist/*'],
+    plugins: [withoutLong],
     outdir: 'dist/demo',
     logLevel: 'warning',
   });
   for (const file of ['index.html', 'demo.css', 'charts.css', 'icon.svg'])
     copyFileSync(join(ROOT, 'demo', file), join(ROOT, 'dist/demo', file));
+  return metafile;
 }
 
 function declarations() {

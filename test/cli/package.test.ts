@@ -1,0 +1,170 @@
+/** What is shipped: nothing that it depends on, nothing that does not belong, licences known, and it works where it is installed. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readHeader } from '../../src/weights/safetensors.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const json = (path: string) => JSON.parse(read(path));
+
+describe('the package depends on nothing', () => {
+  it('that has to be installed: what it may use is optional', () => {
+    const { dependencies, optionalDependencies, bundleDependencies, peerDependencies, peerDependenciesMeta } =
+      json('package.json');
+    expect([dependencies, optionalDependencies, bundleDependencies]).toEqual([undefined, undefined, undefined]);
+    for (const name of Object.keys(peerDependencies)) expect(peerDependenciesMeta[name]?.optional, name).toBe(true);
+  });
+
+  it('that its bundles for the browser import, and they use no eval and no wasm', () => {
+    const bundles = ['.', 'demo'].flatMap((folder) =>
+      readdirSync(join(ROOT, 'dist', folder))
+        .filter((file) => file.endsWith('.js') && !file.startsWith('bench'))
+        .map((file) => join('dist', folder, file)),
+    );
+    expect(bundles.length).toBeGreaterThanOrEqual(4);
+    for (const bundle of bundles) {
+      const text = read(bundle);
+      for (const [, from = ''] of text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g))
+        expect(from, `imported by ${bundle}`).toMatch(/^(\.\/|\/dist\/)/);
+      expect(/(?<!\.)\beval\(|\bFunction\(|WebAssembly/.exec(text)?.[0], bundle).toBeUndefined();
+    }
+  });
+});
+
+describe('the packages that build it', () => {
+  it('are pinned by hash, and come from the registry alone', () => {
+    const { lockfileVersion, packages } = json('package-lock.json');
+    expect(lockfileVersion).toBe(3);
+    const installed = Object.entries<{ integrity?: string; resolved?: string; link?: boolean }>(packages).filter(
+      ([path]) => path !== '',
+    );
+    expect(installed.length).toBeGreaterThan(100);
+    for (const [path, { integrity, resolved, link }] of installed) {
+      expect(integrity, path).toMatch(/^sha512-[\w+/]{86}==$/);
+      expect(resolved ?? 'https://registry.npmjs.org/', path).toMatch(/^https:\/\/registry\.npmjs\.org\//);
+      expect(link, path).toBeUndefined();
+    }
+    for (const range of Object.values(json('package.json').devDependencies)) expect(range).toMatch(/^[\^~]?\d/);
+  });
+
+  it('leave parts in the bundles under licences that ask for their text alone, and the text is there', () => {
+    // The build fails for any other licence (build/notices.mjs).
+    const packages = [...read('dist/THIRD-PARTY-LICENSES.txt').matchAll(/^(\S+) \d\S+ \((.+)\)$/gm)];
+    expect(packages.map(([, name, licence]) => [name, licence])).toEqual([
+      ['fflate', 'MIT'],
+      ['protobufjs', 'BSD-3-Clause'],
+    ]);
+  });
+});
+
+describe('the default weights', () => {
+  it('are those whose making is written down, by their hash', () => {
+    const bytes = readFileSync(join(ROOT, 'weights/default.safetensors'));
+    expect(read('weights/train/README.md')).toContain(createHash('sha256').update(bytes).digest('hex'));
+    const document = readHeader(bytes, bytes.length)?.metadata.get('densenet-webgpu');
+    expect(JSON.parse(document ?? '{}')).toMatchObject({
+      licence: 'MIT',
+      provenance: expect.stringContaining('weights/train/README.md'),
+    });
+  });
+});
+
+const NPM = [
+  process.env.npm_execpath ?? '',
+  join(process.execPath, '../../lib/node_modules/npm/bin/npm-cli.js'),
+  join(process.execPath, '../node_modules/npm/bin/npm-cli.js'),
+].find((path) => path.endsWith('.js') && existsSync(path));
+
+/** All that may be in the package. */
+const SHIPPED = [
+  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|BENCHMARKS\.md)$/,
+  /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
+  /^dist\/types\/[\w/.-]+\.d\.ts$/,
+  /^dist\/cli\/[\w-]+\.js$/,
+  /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^shaders\/(parts\/)?\w+\.wgsl$/,
+  /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
+  /^demo\/samples\/([\w-]+\.png|index\.json|make\.mjs|SOURCES\.md)$/,
+];
+const MOST_BYTES = 3.5e6;
+
+describe.skipIf(!NPM)('the packed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'densenet-webgpu-pack-'));
+  let files: string[] = [];
+  let bytes = 0;
+
+  function npm(cwd: string, ...args: string[]): string {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [NPM ?? '', ...args], { cwd, encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    return stdout;
+  }
+
+  /** As `npx densenet-webgpu` there. */
+  function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+    const bin = join(folder, 'node_modules/densenet-webgpu/dist/cli/main.js');
+    return spawnSync(process.execPath, [bin, ...args], { cwd: folder, encoding: 'utf8', timeout: 110_000 });
+  }
+
+  beforeAll(() => {
+    const out = npm(ROOT, 'pack', '--ignore-scripts', '--json', '--silent', '--pack-destination', folder);
+    const [packed] = JSON.parse(out.slice(out.indexOf('[')));
+    files = packed.files.map(({ path }: { path: string }) => path);
+    bytes = packed.size;
+    // Nothing is asked of the network: there is nothing but the tarball to install.
+    npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${packed.filename}`);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('holds what is used, and no test, no fixture, no source of ours but the shaders', () => {
+    expect(files.filter((file) => !SHIPPED.some((pattern) => pattern.test(file)))).toEqual([]);
+    for (const needed of [
+      'dist/densenet-webgpu.js',
+      'dist/densenet-webgpu.iife.js',
+      'dist/types/index.d.ts',
+      'LICENSE',
+    ])
+      expect(files).toContain(needed);
+    expect(bytes).toBeLessThan(MOST_BYTES);
+  });
+
+  it('installs alone, offline', () => {
+    expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
+      'densenet-webgpu',
+    ]);
+    expect(existsSync(join(folder, 'node_modules/.bin/densenet-webgpu'))).toBe(true);
+  });
+
+  it('helps, and inspects the model that it brings', () => {
+    expect(run('--help').stdout).toMatch(/classify[\s\S]+import[\s\S]+inspect/);
+    const { status, stdout, stderr } = run('inspect', '--json');
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ parameters: expect.any(Number), arenaBytes: expect.any(Number) });
+  });
+
+  it.each([
+    'densenet3-bc.pth',
+    'onnx/converted.onnx',
+    'keras/keras-cifar.h5',
+    'keras/keras3.keras',
+    'keras/tfjs/model.json',
+  ])('imports %s with what it brings', (file) => {
+    const { status, stderr } = run('import', join(ROOT, 'test/fixtures', file), '-o', 'model.safetensors', '--json');
+    expect(status, stderr).toBe(0);
+  });
+
+  it('is imported by Node without touching anything', () => {
+    const script = `const before = Object.keys(globalThis).length; const { DenseNet } = await import('densenet-webgpu');
+      console.log(typeof DenseNet.load, Object.keys(globalThis).length - before);`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(stdout.trim()).toBe('function 0');
+  });
+});
