@@ -45,7 +45,7 @@ export function makeInput(reader: Reader, name: string, seed: number, index: num
 
 export async function judge(reader: Reader, input: Input): Promise<Verdict> {
   const size = [...input.values()].reduce((sum, { length }) => sum + length, 0);
-  const limit = 2 * size + ALLOWANCE;
+  const limit = 2 * size + ALLOWANCE + (reader.allowance ?? 0);
   const before = process.resourceUsage();
   const held = allocated();
   let bytes = 0;

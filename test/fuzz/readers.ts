@@ -28,6 +28,8 @@ export interface Reader {
   readonly make: (random: Random) => Input;
   /** Bytes → tensors, whose memory is measured; then whatever a model goes through before it meets a GPU. */
   readonly read: (input: Input) => Promise<() => void>;
+  /** Bytes of memory that the format lets a file of any size ask for; 0 without it. */
+  readonly allowance?: number;
 }
 
 type Maker = (random: Random) => Uint8Array;
@@ -150,6 +152,8 @@ function onnx(): Reader {
   return {
     make: oneOf('model.onnx', makers, protobufMaker(readBytes(`${FIXTURES}onnx/plain-opset7.onnx`))),
     read: readCheckpoint,
+    // A graph may say that weights are one value repeated (ConstantOfShape), of which 2^26 are made at most.
+    allowance: 2 ** 28,
   };
 }
 
