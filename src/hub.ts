@@ -48,11 +48,12 @@ export async function askHub(id: string, options: HubOptions): Promise<HubAnswer
   const signal = options.signal ?? null;
   try {
     const [weights, config, processor] = await Promise.all([
-      fetch(base + WEIGHTS, { method: 'HEAD', signal }),
+      // Where the file is stored apart, the Hub redirects to an address that is signed for GET only.
+      fetch(base + WEIGHTS, { method: 'HEAD', redirect: 'manual', signal }),
       readJson(`${base}config.json`, signal),
       readJson(`${base}preprocessor_config.json`, signal),
     ]);
-    if (!weights.ok) return { refused: `${id}: ${reasonOf(weights, revision)}`, status: weights.status };
+    if (!isThere(weights)) return { refused: `${id}: ${reasonOf(weights, revision)}`, status: weights.status };
     const metadata = { name, ...metadataOf(config, processor, options.preprocess) };
     return { url: base + WEIGHTS, metadata, config };
   } catch (cause) {
@@ -63,6 +64,9 @@ export async function askHub(id: string, options: HubOptions): Promise<HubAnswer
     return { refused: `${id}: ${base} could not be reached (offline, blocked, or no CORS headers)`, status: null };
   }
 }
+
+/** Browsers do not show the status of a redirection that they do not follow. */
+const isThere = ({ ok, type, status }: Response) => ok || type === 'opaqueredirect' || (status >= 300 && status < 400);
 
 /** @throws SyntaxError when it is no JSON */
 async function readJson(url: string, signal: AbortSignal | null): Promise<unknown> {

@@ -57,6 +57,10 @@ function answer(
     response.writeHead(302, { Location: `/stored${request.url}` }).end();
     return;
   }
+  if (stored && request.method !== 'GET') {
+    response.writeHead(403).end(); // the address is signed for GET
+    return;
+  }
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   response.writeHead(200, { 'Content-Length': bytes.length, 'Content-Type': 'application/octet-stream' });
   response.end(request.method === 'HEAD' ? undefined : bytes);
