@@ -23,6 +23,11 @@ const ROWS: readonly Row[] = [
   },
   { at: 0, text: '<', say: 'it is a web page or XML, not the file that a link promised: download it again' },
   { at: 0, text: '\x93NUMPY', say: 'it is one NumPy array, not a network' },
+  {
+    at: 0,
+    text: '{',
+    say: 'it is JSON, but no TensorFlow.js model.json: an index of sharded weights names files that must be one',
+  },
   { at: 0, text: 'PK\x05\x06', say: 'it is an empty zip archive' },
 ];
 

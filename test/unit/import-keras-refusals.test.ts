@@ -283,6 +283,9 @@ describe('a TensorFlow.js model', () => {
     flat.weightsManifest[0].weights.splice(0, Number.POSITIVE_INFINITY, { ...kernel, shape: [2 ** 30, 2 ** 30, 0, 5] });
     const empty = async () => new Uint8Array();
     expect(await failure(bytesOf(flat), { beside: empty })).toMatch(/was saved without its classifier/);
-    expect(await failure(bytesOf({ hello: 'world' }), { beside })).toMatch(/modelTopology is not an object/);
+    expect(await failure(bytesOf({ weightsManifest: [] }), { beside })).toMatch(/modelTopology is not an object/);
+    expect(await failure(bytesOf({ metadata: {}, weight_map: {} }))).toMatch(
+      /it is JSON, but no TensorFlow.js model.json/,
+    );
   });
 });

@@ -72,6 +72,20 @@ describe('a Keras or TensorFlow.js file gives what Keras computes', () => {
   }
 });
 
+it('all files of one net give the same tensors, bit for bit', async () => {
+  const ofOne = Object.entries(EXPECTED).filter(([, { reference }]) => reference === 'keras3');
+  expect(ofOne.length).toBe(5);
+  const [first, ...others] = await Promise.all(ofOne.map(([name]) => importFixture(name)));
+  for (const { tensors, source } of others) {
+    expect([...tensors.keys()].sort(), source.fileName).toEqual([...(first?.tensors.keys() ?? [])].sort());
+    for (const [name, { shape, bytes }] of tensors)
+      expect({ shape, bytes }, `${source.fileName}: ${name}`).toEqual({
+        shape: first?.tensors.get(name)?.shape,
+        bytes: first?.tensors.get(name)?.bytes,
+      });
+  }
+});
+
 describe('what the config says decides', () => {
   it('an epsilon of one norm that differs goes into its variance', async () => {
     const { tensors, config } = await importFixture('keras-cifar.h5');

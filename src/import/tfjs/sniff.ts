@@ -1,5 +1,8 @@
-/** Whether a file begins as a JSON document: of what can be imported, only a TensorFlow.js model.json does. */
+/** Whether a file is a TensorFlow.js model.json: a JSON document that names one of its two parts early on. */
 export function looksLikeTfjs(bytes: Uint8Array): boolean {
-  const start = new TextDecoder().decode(bytes.subarray(0, 64));
-  return /^\uFEFF?\s*\{\s*("|$)/.test(start);
+  const start = new TextDecoder().decode(bytes.subarray(0, START));
+  return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest)"/.test(start);
 }
+
+/** Converters put format and origin before them, a page's `model.save()` puts nothing there. */
+const START = 4096;
