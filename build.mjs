@@ -16,7 +16,7 @@ import { notices } from './build/notices.mjs';
 import { buildBench } from './demo/bench/build.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
-const GZIP_BUDGET = 32_000;
+const GZIP_BUDGET = 33_000;
 
 /** Libraries that the command line loads when a command needs them; never part of the browser bundles. */
 const CLI_EXTERNAL = [
@@ -74,7 +74,7 @@ async function browserModule(entry) {
   return minify(bundled, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
+    compress: { passes: 6, unsafe_arrows: true, pure_getters: true },
     sourceMap: { content: map, asObject: true },
   });
 }

@@ -1,4 +1,5 @@
 /** The shapes of the public API: what `DenseNet` takes and gives. */
+import type { DeviceLostError, PrecisionOverflowError } from './errors.js';
 import type { ImageSource } from './image/source.js';
 import type { PreprocessSpec } from './image/spec.js';
 
@@ -16,7 +17,10 @@ export interface LoadOptions {
   readonly device?: GPUDevice;
   /** The WebGPU to ask for a device; default `navigator.gpu`. For Node with npm `webgpu`: `create([])`. */
   readonly gpu?: GPU;
-  /** Storage of feature maps: `f16` needs `shader-f16`; `auto` takes it where it is. Arithmetic is always f32. */
+  /**
+   * Storage of feature maps: `f16` needs `shader-f16`; `auto` takes it where it is, and goes on in f32 once a value does
+   * not fit. Arithmetic is always f32.
+   */
   readonly precision?: 'auto' | 'f32' | 'f16';
   /** Storage of weights on the GPU; `f16` halves their memory on every adapter. Default `f32`. */
   readonly weights?: 'f32' | 'f16';
@@ -29,10 +33,22 @@ export interface LoadOptions {
   /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
   readonly hub?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Told of what went wrong and was mended: DeviceLostError when the device was lost, and the next call opens another;
+   * PrecisionOverflowError when `auto` went from f16 to f32. Default `console.warn`.
+   */
+  readonly onWarning?: (warning: DeviceLostError | PrecisionOverflowError) => void;
+  /** The longest that one wait for the GPU or for a picture's source may take, in milliseconds. Default 180,000. */
+  readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Calls of one network run in the order in which they are made: up to 4 are on the GPU, up to 1,024 wait for their turn,
+ * and one more rejects with QueueFullError.
+ */
 export interface CallOptions {
+  /** Ends the call at once, wherever it is, with AbortedError. */
   readonly signal?: AbortSignal;
 }
 

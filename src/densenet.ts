@@ -12,8 +12,8 @@ import type {
   TensorInput,
 } from './api.js';
 import type { ModelSource } from './download.js';
-import type { Engine, JobPass } from './engine.js';
-import { DisposedError, OptionError } from './errors.js';
+import type { Engine } from './engine.js';
+import { OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import { timeSteps } from './gpu/profiler.js';
@@ -21,6 +21,7 @@ import type { Session } from './gpu/session.js';
 import { Heatmap } from './heatmap.js';
 import type { ImageSource } from './image/source.js';
 import { checkTensor, feedTensor } from './inputs.js';
+import type { JobPass } from './job.js';
 import { loadParts } from './load.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
@@ -41,7 +42,6 @@ export interface DenseNetParts {
   readonly pictures: Pictures;
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
-  readonly precision: Precision;
   readonly inputSize: Size;
   readonly plan: NetworkPlan;
 }
@@ -50,8 +50,6 @@ export class DenseNet {
   readonly config: DenseNetConfig;
   /** What the model file says of itself: labels, preprocessing, provenance. */
   readonly metadata: ModelMetadata;
-  /** How feature maps and weights are stored on the GPU. */
-  readonly precision: Precision;
   /** [height, width] that pictures are brought to. */
   readonly inputSize: Size;
   /** The plan that `load()` made: steps and arena, as plain data. */
@@ -65,7 +63,6 @@ export class DenseNet {
       pictures: this.pictures,
       config: this.config,
       metadata: this.metadata,
-      precision: this.precision,
       inputSize: this.inputSize,
       plan: this.plan,
     } = parts);
@@ -75,7 +72,7 @@ export class DenseNet {
    * Loads a safetensors model, uploads it and compiles every kernel it needs.
    *
    * @throws DownloadError, ModelFormatError, ModelShapeError, WebGPUUnavailableError, LimitError, OutOfMemoryError,
-   * ShaderError, AbortedError, OptionError; nothing stays allocated then
+   * ShaderError, TimeoutError, DeviceLostError, AbortedError, OptionError; nothing stays allocated then
    * @example const net = await DenseNet.load('densenet121.safetensors', { onProgress: ({ phase }) => show(phase) });
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<DenseNet> {
@@ -85,6 +82,11 @@ export class DenseNet {
   /** Class names by index, or null when the model file has none. */
   get labels(): readonly string[] | null {
     return this.metadata.labels ?? null;
+  }
+
+  /** How feature maps and weights are stored on the GPU. */
+  get precision(): Precision {
+    return this.engine.precision;
   }
 
   get adapter(): AdapterReport {
@@ -110,12 +112,12 @@ export class DenseNet {
     const count = checkTop(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
-    const { results, executable } = await this.engine.run({
+    const predictions = await this.engine.run({
       ...this.pictureJob('classify', list, options),
       passes: [pass('network', 'scores')],
-      outputs: (made) => (count <= made.plan.top ? ['best'] : ['best', 'scores']),
+      outputs: ({ plan }) => (count <= plan.top ? ['best'] : ['best', 'scores']),
+      answer: ({ plan }, [best = EMPTY, scores = EMPTY]) => predictionsOf(plan, best, scores, count, this.metadata),
     });
-    const predictions = predictionsOf(executable.plan, bytesOf(results, 0), results[1] ?? EMPTY, count, this.metadata);
     return Array.isArray(images) ? predictions : (predictions[0] ?? []);
   }
 
@@ -125,12 +127,12 @@ export class DenseNet {
    */
   async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
     const list = listOf(images);
-    const { results, executable } = await this.engine.run({
+    return this.engine.run({
       ...this.pictureJob('embed', list, options),
       passes: [pass('network')],
       outputs: () => ['pooled'],
+      answer: ({ plan }, [pooled = EMPTY]) => pooledOf(plan, pooled),
     });
-    return pooledOf(executable.plan, bytesOf(results, 0));
   }
 
   /**
@@ -149,18 +151,18 @@ export class DenseNet {
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
       );
     }
-    const { results, executable } = await this.engine.run({
+    return this.engine.run({
       ...this.pictureJob('explain', [image], options),
       passes: [pass('network', 'scores'), { ...pass('explain'), before: chooseClass(classIndex) }],
       outputs: () => ['best', 'heat'],
+      answer: ({ plan }, [best = EMPTY, heat = EMPTY]) => {
+        const [first] = predictionsOf(plan, best, EMPTY, 1, this.metadata)[0] ?? [];
+        const index = classIndex ?? first?.index ?? 0;
+        const [height, width] = plan.finalSize;
+        const values = new Float32Array(heat.buffer, heat.byteOffset, width * height);
+        return new Heatmap(index, this.labels?.[index] ?? `class ${index}`, width, height, values);
+      },
     });
-    const { plan } = executable;
-    const [best] = predictionsOf(plan, bytesOf(results, 0), EMPTY, 1, this.metadata)[0] ?? [];
-    const index = classIndex ?? best?.index ?? 0;
-    const [height, width] = plan.finalSize;
-    const heat = bytesOf(results, 1);
-    const values = new Float32Array(heat.buffer, heat.byteOffset, width * height);
-    return new Heatmap(index, this.labels?.[index] ?? `class ${index}`, width, height, values);
   }
 
   /**
@@ -170,13 +172,15 @@ export class DenseNet {
    * not finite; LimitError when the adapter cannot hold the batch
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
-    const { results, executable } = await this.engine.run({
+    return this.engine.run({
       ...this.tensorJob('run', input, options),
       passes: [pass('input', 'network')],
       outputs: () => ['logits'],
+      answer: ({ plan }, [bytes = EMPTY]): RunResult => {
+        const { data } = logitsOf(plan, bytes);
+        return { logits: data, shape: [plan.options.batch, plan.config.classes] };
+      },
     });
-    const { data } = logitsOf(executable.plan, bytesOf(results, 0));
-    return { logits: data, shape: [input.shape[0], this.config.classes] };
   }
 
   /**
@@ -184,19 +188,18 @@ export class DenseNet {
    * `final` (after the last BN and ReLU), `pooled` and `logits`.
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
-    const { results, executable } = await this.engine.run({
+    return this.engine.run({
       ...this.tensorJob('taps', input, options),
       taps: true,
       passes: [pass('input', 'network', 'taps')],
       outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
+      answer: ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) =>
+        new Map([
+          ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, maps[t] ?? EMPTY)]),
+          ['pooled', pooledOf(plan, pooled)],
+          ['logits', logitsOf(plan, logits)],
+        ]),
     });
-    const { plan } = executable;
-    const maps = plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, bytesOf(results, t + 2))]);
-    return new Map([
-      ...maps,
-      ['pooled', pooledOf(plan, bytesOf(results, 0))],
-      ['logits', logitsOf(plan, bytesOf(results, 1))],
-    ]);
   }
 
   /** Time of every step for a picture, and of the whole call. */
@@ -207,21 +210,25 @@ export class DenseNet {
       await this.classify(image);
       wall.push(performance.now() - start);
     }
-    const rounds: (readonly number[])[] = [];
-    const executable = await this.engine.prepare(1, this.inputSize);
-    for (let round = 0; round < PROFILE_ROUNDS; round++) {
-      const times = await timeSteps(this.engine.session, executable, new Set(['network', 'scores']));
-      if (times) rounds.push(times);
-    }
-    const steps = executable.plan.steps.filter(({ stage }) => stage === 'network' || stage === 'scores');
-    const microseconds = (s: number) => (rounds.length ? median(rounds.map((times) => times[s] ?? 0)) / 1000 : null);
-    return {
-      steps: steps.map(({ name, kernel, macs }, s) => ({ name, kernel, macs, microseconds: microseconds(s) })),
-      milliseconds: median(wall),
-    };
+    const stages = new Set<Stage>(['network', 'scores']);
+    const call = { what: 'profile', batch: 1, inputSize: this.inputSize };
+    return this.engine.prepare(call, async (session, prepared) => {
+      const executable = await prepared;
+      const rounds: (readonly number[])[] = [];
+      for (let round = 0; round < PROFILE_ROUNDS; round++) {
+        const times = await timeSteps(session, executable, stages);
+        if (times) rounds.push(times);
+      }
+      const steps = executable.plan.steps.filter(({ stage }) => stages.has(stage));
+      const microseconds = (s: number) => (rounds.length ? median(rounds.map((times) => times[s] ?? 0)) / 1000 : null);
+      return {
+        steps: steps.map(({ name, kernel, macs }, s) => ({ name, kernel, macs, microseconds: microseconds(s) })),
+        milliseconds: median(wall),
+      };
+    });
   }
 
-  /** Releases the GPU. Pending calls reject with DisposedError. */
+  /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
   dispose(): void {
     this.engine.dispose();
   }
@@ -263,12 +270,6 @@ const isList = (images: ImageSource | readonly ImageSource[]): images is readonl
   Array.isArray(images);
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>
   isList(images) ? images : [images];
-
-function bytesOf(results: readonly Uint8Array[], index: number): Uint8Array {
-  const bytes = results[index];
-  if (!bytes) throw new DisposedError('a call');
-  return bytes;
-}
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,67 +1,65 @@
 /**
- * Runs jobs of one network on a GPU: one command buffer, one submit and one readback each; and brings the network back
- * on a new device when the old one is lost.
+ * The calls of one network, in turn; and its return on a new device when the old one is lost, or in f32 when f16 cannot
+ * hold its values.
  */
-import { AbortedError, DeviceLostError, DisposedError, RefusedError } from './errors.js';
-import { type AdapterReport, adapterReport, requestAdapter, requestDevice, traitsOf } from './gpu/device.js';
+import { unlessAborted, within } from './deadline.js';
+import {
+  AbortedError,
+  DeviceLostError,
+  DisposedError,
+  PrecisionOverflowError,
+  QueueFullError,
+  TimeoutError,
+} from './errors.js';
+import { type AdapterReport, adapterReport, traitsOf } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
-import { Session, type SessionOptions } from './gpu/session.js';
-import type { Size } from './model/layers.js';
+import { isLoss, lostError } from './gpu/loss.js';
+import { closeSession, type OpeningOptions, openSession } from './gpu/opening.js';
+import type { Session } from './gpu/session.js';
+import { type Call, type Job, submit } from './job.js';
 import type { PlanOptions } from './plan/network.js';
-import type { Stage } from './plan/step.js';
+import type { Precision } from './plan/source.js';
 
-/** What to run. */
-export interface Job {
-  /** For error messages: the public method. */
-  readonly what: string;
-  readonly batch: number;
-  readonly inputSize: Size;
-  /** Compute passes, in order; `before` records what must happen between the previous pass and this one. */
-  readonly passes: readonly JobPass[];
-  readonly taps?: boolean;
-  /** Regions to read back, in order. */
-  readonly outputs: (executable: Executable) => readonly string[];
-  /** Brings the input: writes buffers now, returns what must be recorded before the network. */
-  readonly feed: (session: Session, executable: Executable) => Promise<Recorder>;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Records the input's work ahead of the network's first step. `release` is called once, whatever happened. */
-export interface Recorder {
-  readonly release?: () => void;
-  readonly copies?: (encoder: GPUCommandEncoder) => void;
-  readonly dispatches?: (pass: GPUComputePassEncoder) => void;
-}
-
-export interface JobPass {
-  readonly stages: ReadonlySet<Stage>;
-  readonly before?: (encoder: GPUCommandEncoder, session: Session, executable: Executable) => void;
-}
-
-export interface EngineOptions extends SessionOptions {
-  readonly gpu: GPU | undefined;
-  /** The caller's device; used as it is and never replaced. */
-  readonly device: GPUDevice | undefined;
+export interface EngineOptions extends OpeningOptions {
   readonly sigmoid: boolean;
+  /** Whether f32 may take the place of f16. */
+  readonly isAuto: boolean;
+  /** Told of what went wrong and was mended. */
+  readonly onWarning: (warning: DeviceLostError | PrecisionOverflowError) => void;
 }
 
-/** How often a call is tried again after a device loss. */
+/** A call's work when its turn is over; boxed, since a promise of a promise would be awaited in the turn. */
+interface Flight<T> {
+  readonly landing: T | Promise<T>;
+}
+
+/** Calls that may be waiting; one more is refused. */
+const MAX_CALLS = 1024;
+/** Submitted calls whose results have not come yet; the next waits. */
+const MAX_IN_FLIGHT = 4;
+/** How often a call is tried again after a loss. */
 const MAX_RECOVERIES = 2;
-/** How long after a failed GPU call the news of a device loss may take. */
-const LOSS_NEWS_MS = 250;
 /** Pauses before asking again for an adapter after a loss. */
 const RECOVERY_PAUSES_MS = [0, 200, 1000];
 
 export class Engine {
   private disposed = false;
-  private tail: Promise<unknown> = Promise.resolve();
+  private calls = 0;
+  private turn: Promise<unknown> = Promise.resolve();
+  /** Oldest first; none of them rejects. */
+  private readonly flights: Promise<unknown>[] = [];
+  private current: Session;
+  /** While the network is on its way to a new session: all calls wait for the same. */
   private opening: Promise<Session> | null = null;
 
   private constructor(
-    private readonly options: EngineOptions,
-    private current: Session,
-  ) {}
+    private options: EngineOptions,
+    session: Session,
+  ) {
+    this.current = this.adopt(session);
+  }
 
+  /** @throws as `openSession` */
   static async create(options: EngineOptions): Promise<Engine> {
     return new Engine(options, await openSession(options));
   }
@@ -74,158 +72,154 @@ export class Engine {
     return adapterReport(this.current.device);
   }
 
-  /** Compiles everything for a batch and input size. */
-  async prepare(batch: number, inputSize: Size): Promise<Executable> {
-    return this.locked(async () => (await this.usable()).executable(this.planOptions({ batch, inputSize })));
+  get precision(): Precision {
+    return this.options.precision;
   }
 
   /**
-   * One pass of a job.
+   * Submits a job and waits for its answer. Jobs run in the order in which they are asked for.
    *
-   * @returns the bytes of each output region
-   * @throws DisposedError, AbortedError, DeviceLostError after the allowed recoveries, and what the feed throws
+   * @throws DisposedError, QueueFullError, AbortedError as soon as the signal fires, TimeoutError, RefusedError,
+   * DeviceLostError after the allowed recoveries, and what the feed and the answer throw
    */
-  async run(job: Job): Promise<{ results: Uint8Array[]; executable: Executable }> {
-    for (let attempt = 0; ; attempt++) {
-      this.check(job);
-      const session = await this.usable();
+  run<T>(job: Job<T>): Promise<T> {
+    return this.call(job, async (session) => {
+      const executable = await this.executable(session, job);
+      if (this.flights.length === MAX_IN_FLIGHT) await this.flights.shift();
+      const feeding = job.feed(session, executable);
+      const input = await within(this.options.timeout, 'a picture', feeding, (late) => late.release?.());
       try {
-        const { read, executable } = await this.locked(() => this.submit(session, job));
-        const results = await read();
         this.check(job);
-        return { results, executable };
-      } catch (cause) {
-        this.check(job);
-        if (!(await isLost(session))) throw cause;
-        if (attempt >= MAX_RECOVERIES || this.options.device) throw lostError(session, job.what, cause);
+        const reading = this.answered(session, submit(session, executable, job, input));
+        this.flights.push(reading.catch(() => {}));
+        return { landing: reading.then((outputs) => job.answer(executable, outputs)) };
+      } finally {
+        input.release?.();
       }
-    }
+    });
+  }
+
+  /** Work with the executable of a batch and input size, while no job is submitted. @throws as `run` */
+  prepare<T>(
+    call: Call & Pick<PlanOptions, 'batch' | 'inputSize'>,
+    work: (session: Session, executable: Promise<Executable>) => Promise<T>,
+  ): Promise<T> {
+    return this.call(call, async (session) => ({
+      landing: await this.answered(session, work(session, this.executable(session, call))),
+    }));
   }
 
   dispose(): void {
     this.disposed = true;
-    this.current.dispose();
-    if (!this.options.device) this.current.device.destroy();
+    closeSession(this.current, this.options);
   }
 
-  private check(job: Job): void {
-    if (this.disposed) throw new DisposedError(`${job.what}()`);
-    if (job.signal?.aborted) throw new AbortedError(`${job.what}()`, { cause: job.signal.reason });
+  private async call<T>(call: Call, start: (session: Session) => Promise<Flight<T>>): Promise<T> {
+    this.check(call);
+    if (this.calls === MAX_CALLS) throw new QueueFullError(call.what, MAX_CALLS);
+    this.calls++;
+    const work = this.attempt(call, start, MAX_RECOVERIES).finally(() => {
+      this.calls--;
+    });
+    return unlessAborted(call.signal, `${call.what}()`, work);
   }
 
-  private async submit(
-    session: Session,
-    job: Job,
-  ): Promise<{ read: () => Promise<Uint8Array[]>; executable: Executable }> {
-    this.check(job);
-    const executable = await session.executable(this.planOptions(job));
-    const input = await job.feed(session, executable);
-    const { device, readback } = session;
-    device.pushErrorScope('validation');
+  private async attempt<T>(call: Call, start: (session: Session) => Promise<Flight<T>>, retries: number): Promise<T> {
+    let session = this.current;
     try {
-      this.check(job);
-      const encoder = device.createCommandEncoder();
-      input.copies?.(encoder);
-      for (const [p, { stages, before }] of job.passes.entries()) {
-        before?.(encoder, session, executable);
-        const pass = encoder.beginComputePass();
-        if (p === 0) input.dispatches?.(pass);
-        executable.encode(pass, stages);
-        pass.end();
-      }
-      const ranges = job.outputs(executable).map((name) => session.locate(executable, name));
-      const pending = readback.copy(encoder, ranges);
-      device.queue.submit([encoder.finish()]);
-      const refusal = device.popErrorScope();
-      return { read: () => unlessRefused(pending.read(), refusal, job.what), executable };
-    } catch (error) {
-      await device.popErrorScope();
-      throw error;
-    } finally {
-      input.release?.();
+      session = await this.usable();
+      const { landing } = await this.inTurn(async () => {
+        this.check(call);
+        if (session.lost) throw session.lost;
+        return start(session);
+      });
+      const result = await landing;
+      this.check(call);
+      return result;
+    } catch (cause) {
+      this.check(call);
+      const isLost = await isLoss(session, cause);
+      const isMended = isLost ? !this.options.device : session.disposed || this.widens(session, cause);
+      if (isMended && retries > 0 && !(cause instanceof DeviceLostError)) return this.attempt(call, start, retries - 1);
+      throw isLost ? lostError(session, ` during ${call.what}`, cause) : cause;
     }
   }
 
-  private planOptions(job: Pick<Job, 'batch' | 'inputSize' | 'taps'>): PlanOptions {
-    return {
-      batch: job.batch,
-      inputSize: job.inputSize,
-      activations: this.options.precision.activations,
-      traits: traitsOf(this.current.device),
-      sigmoid: this.options.sigmoid,
-      ...(job.taps ? { taps: true } : {}),
-    };
+  private check({ what, signal }: Call): void {
+    if (this.disposed) throw new DisposedError(`${what}()`);
+    if (signal?.aborted) throw new AbortedError(`${what}()`, { cause: signal.reason });
   }
 
   /** Jobs share the arena, so they are fed and submitted one after the other; their readbacks overlap. */
-  private locked<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.tail.then(work);
-    this.tail = result.catch(() => undefined);
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => {});
     return result;
   }
 
-  /** The session, or a new one when its device is lost. */
-  private async usable(): Promise<Session> {
-    if (!this.current.lost || this.options.device) return this.current;
-    this.opening ??= this.reopen();
+  private executable(
+    session: Session,
+    { batch, inputSize, taps = false }: Pick<PlanOptions, 'batch' | 'inputSize' | 'taps'>,
+  ): Promise<Executable> {
+    const { activations } = session.precision;
+    const { sigmoid } = this.options;
+    const traits = traitsOf(session.device);
+    return this.answered(session, session.executable({ batch, inputSize, activations, traits, sigmoid, taps }));
+  }
+
+  /** A wait for the GPU. A device of our own that does not answer is given up, so that the next call gets another. */
+  private async answered<T>(session: Session, work: Promise<T>): Promise<T> {
     try {
-      return await this.opening;
-    } finally {
-      this.opening = null;
+      return await within(this.options.timeout, 'the GPU', work);
+    } catch (error) {
+      if (error instanceof TimeoutError && !this.options.device) session.device.destroy();
+      throw error;
     }
   }
 
-  private async reopen(): Promise<Session> {
+  /** Whether f32 may hold what f16 could not; the next session is in f32 then. */
+  private widens(session: Session, cause: unknown): boolean {
+    const { precision, isAuto, onWarning } = this.options;
+    if (!isAuto || session.precision.activations === 'f32' || !(cause instanceof PrecisionOverflowError)) return false;
+    if (session.precision === precision) {
+      this.options = { ...this.options, precision: { ...precision, activations: 'f32' } };
+      onWarning(new PrecisionOverflowError('a value left the range of f16: the network goes on in f32', { cause }));
+    }
+    return true;
+  }
+
+  /** The session; a new one when its device is lost, or when it is not in the wanted precision. */
+  private async usable(): Promise<Session> {
+    const { current, options } = this;
+    if (current.precision === options.precision && (!current.lost || options.device)) return current;
+    this.opening ??= this.reopen(options).finally(() => {
+      this.opening = null;
+    });
+    return this.opening;
+  }
+
+  private async reopen(options: EngineOptions): Promise<Session> {
     const old = this.current;
+    closeSession(old, options);
     let failure: unknown;
     for (const pause of RECOVERY_PAUSES_MS) {
       await new Promise((resolve) => setTimeout(resolve, pause));
+      if (this.disposed) break;
       try {
-        const session = await openSession(this.options);
-        old.dispose();
-        this.current = session;
-        if (this.disposed) this.dispose();
-        return session;
+        this.current = this.adopt(await openSession(options));
+        return this.current;
       } catch (error) {
         failure = error;
       }
     }
-    throw lostError(old, 'recovering', failure);
+    throw old.lost ? lostError(old, ' during recovering', failure) : failure;
   }
-}
 
-async function openSession(options: EngineOptions): Promise<Session> {
-  if (options.device) return Session.create(options.device, options);
-  const adapter = await requestAdapter(options.gpu);
-  const device = await requestDevice(adapter, options.packed.byteLength);
-  try {
-    return await Session.create(device, options);
-  } catch (error) {
-    device.destroy();
-    throw error;
+  private adopt(session: Session): Session {
+    if (this.disposed) closeSession(session, this.options);
+    session.device.lost.then(() => {
+      if (!session.disposed) this.options.onWarning(lostError(session, ''));
+    });
+    return session;
   }
-}
-
-async function isLost(session: Session): Promise<boolean> {
-  if (!session.lost) {
-    await Promise.race([session.device.lost, new Promise((resolve) => setTimeout(resolve, LOSS_NEWS_MS))]);
-  }
-  return session.lost !== null;
-}
-
-/**
- * A command buffer that the GPU refuses leaves the arena as it was, so that what is read back are the results of an
- * earlier call: they must not be taken for this call's.
- */
-async function unlessRefused<T>(results: Promise<T>, refusal: Promise<GPUError | null>, what: string): Promise<T> {
-  const [result, error] = await Promise.all([results, refusal]);
-  if (error) throw new RefusedError(what, error.message, { cause: error });
-  return result;
-}
-
-function lostError(session: Session, what: string, cause: unknown): DeviceLostError {
-  const { reason = 'unknown', message = '' } = session.lost ?? {};
-  return new DeviceLostError(reason, `the GPU device was lost during ${what} (${message || reason}): reload the page`, {
-    cause,
-  });
 }

@@ -27,6 +27,8 @@ export type DenseNetErrorName =
   | 'ShaderError'
   | 'OutOfMemoryError'
   | 'DeviceLostError'
+  | 'TimeoutError'
+  | 'QueueFullError'
   | 'RefusedError'
   | 'PrecisionOverflowError'
   | 'AbortedError'
@@ -44,14 +46,18 @@ export class WebGPUUnavailableError extends DenseNetError {
   }
 }
 
-/** The plan needs more than the adapter offers: which limit, needed and offered, in that limit's unit. */
+/**
+ * The plan needs more than the adapter offers: which limit, needed and offered, in that limit's unit. `largestBatch` is
+ * the batch that fits (0: none), where a smaller one is the repair.
+ */
 export class LimitError extends DenseNetError {
   override readonly name = 'LimitError' as const;
   constructor(
     readonly limit: string,
     readonly needed: number,
     readonly offered: number,
-    repair: string,
+    readonly repair: string,
+    readonly largestBatch: number | null = null,
   ) {
     super(`${limit} is ${offered} on this adapter, but ${needed} is needed: ${repair}`);
   }
@@ -158,6 +164,28 @@ export class DeviceLostError extends DenseNetError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** The GPU or a picture's source did not answer in time (the option `timeout`); the next call starts afresh. */
+export class TimeoutError extends DenseNetError {
+  override readonly name = 'TimeoutError' as const;
+  constructor(
+    who: string,
+    readonly milliseconds: number,
+  ) {
+    super(`${who} did not answer in ${milliseconds / 1000} s: try again, or load() with a longer timeout`);
+  }
+}
+
+/** More calls are waiting than are kept: `await` some before making more. */
+export class QueueFullError extends DenseNetError {
+  override readonly name = 'QueueFullError' as const;
+  constructor(
+    what: string,
+    readonly waiting: number,
+  ) {
+    super(`${waiting} calls are waiting, ${what}() would be one too many: await some of them first`);
   }
 }
 

@@ -1,10 +1,11 @@
 /** Tensors as input: the checks, and the way to the GPU. */
 import type { TensorInput } from './api.js';
-import type { Recorder } from './engine.js';
 import { TensorShapeError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
+import { tensorBytes } from './gpu/limits.js';
 import type { Session } from './gpu/session.js';
 import { USAGE } from './gpu/usage.js';
+import type { Recorder } from './job.js';
 import type { DenseNetConfig } from './model/config.js';
 
 /**
@@ -65,7 +66,6 @@ export function feedTensor(session: Session, executable: Executable, data: Float
     session.device.queue.writeBuffer(executable.tensor, 0, data.buffer, data.byteOffset, data.byteLength);
     return {};
   }
-  const { batch, inputSize } = executable.plan.options;
-  const bytes = batch * executable.plan.config.inChannels * inputSize[0] * inputSize[1] * 4;
+  const bytes = tensorBytes(executable.plan);
   return { copies: (encoder) => encoder.copyBufferToBuffer(data, 0, executable.tensor, 0, bytes) };
 }

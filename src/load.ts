@@ -1,5 +1,6 @@
 /** `load()` in its stages: bytes → folded model → packed weights → GPU → compiled kernels. */
 import type { LoadOptions, LoadProgress } from './api.js';
+import { unlessAborted, within } from './deadline.js';
 import type { DenseNetParts } from './densenet.js';
 import { type ModelSource, readSource } from './download.js';
 import { Engine } from './engine.js';
@@ -9,6 +10,7 @@ import { isHubId, openHub } from './hub-id.js';
 import { inputSizeOf } from './image/spec.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
+import { checkOptions } from './options.js';
 import { Pictures } from './pictures.js';
 import type { Precision } from './plan/source.js';
 import { readModel } from './weights/model-file.js';
@@ -22,8 +24,10 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
     if (options.signal?.aborted) throw new AbortedError('load()', { cause: options.signal.reason });
   };
   check();
+  checkOptions(options);
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
-  const precision = await choosePrecision(options, gpu);
+  const timeout = options.timeout ?? DEFAULT_TIMEOUT_MS;
+  const precision = await within(timeout, 'the GPU', choosePrecision(options, gpu));
   const hub = isHubId(source) ? await openHub(source, options) : null;
   const bytes = await readSource(
     hub?.url ?? source,
@@ -38,25 +42,35 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   progress('upload', 0, packed.byteLength);
   const weightLayout = layoutWeights(config, precision.weights);
   const sigmoid = metadata.activation === 'sigmoid';
-  const engine = await Engine.create({ config, precision, packed, weightLayout, gpu, device: options.device, sigmoid });
+  const spec = options.preprocess ?? metadata.preprocess ?? null;
+  const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
+  const batch = options.batch ?? 1;
+  check();
+  const opening = Engine.create({
+    ...{ config, precision, packed, weightLayout, gpu, device: options.device, sigmoid, batch, inputSize, timeout },
+    isAuto: options.precision === 'auto',
+    onWarning: options.onWarning ?? (({ message }) => console.warn(message)),
+  });
+  const { signal } = options;
+  const engine = await unlessAborted(signal, 'load()', opening, (late) => late.dispose());
   try {
     check();
-    const spec = options.preprocess ?? metadata.preprocess ?? null;
-    const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
     const pictures = new Pictures(spec, { channels: config.inChannels, size: inputSize });
     progress('compile', 0, 1);
-    const [{ plan }] = await Promise.all([
-      engine.prepare(options.batch ?? 1, inputSize),
-      pictures.prepare(engine.session),
-    ]);
+    const plan = await engine.prepare({ what: 'load', signal, batch, inputSize }, async (session, executable) => {
+      await Promise.all([executable, pictures.prepare(session)]);
+      return (await executable).plan;
+    });
     progress('compile', 1, 1);
     check();
-    return { engine, pictures, config, metadata, precision, inputSize, plan };
+    return { engine, pictures, config, metadata, inputSize, plan };
   } catch (error) {
     engine.dispose();
     throw error;
   }
 }
+
+const DEFAULT_TIMEOUT_MS = 180_000;
 
 async function choosePrecision(options: LoadOptions, gpu: GPU | undefined): Promise<Precision> {
   const weights = options.weights ?? 'f32';

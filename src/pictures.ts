@@ -1,11 +1,11 @@
 /** Pictures as input: one preprocessor per session, made from the model file's specification. */
-import type { Recorder } from './engine.js';
 import { ImageError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
 import { Preprocessor } from './image/preprocessor.js';
 import { type ImageSource, openPicture } from './image/source.js';
 import type { PreprocessSpec } from './image/spec.js';
+import type { Recorder } from './job.js';
 
 export class Pictures {
   private readonly preprocessors = new WeakMap<Session, Promise<Preprocessor>>();

@@ -103,6 +103,8 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
   ShaderError: true,
   OutOfMemoryError: true,
   DeviceLostError: true,
+  TimeoutError: true,
+  QueueFullError: true,
   RefusedError: true,
   PrecisionOverflowError: true,
   AbortedError: true,

@@ -1,36 +1,25 @@
 /** Buffer allocation that either gives everything or gives nothing back and says what was too much. */
-import { LimitError, OutOfMemoryError } from '../errors.js';
+import { OutOfMemoryError } from '../errors.js';
 
-export interface BufferRequest {
-  readonly label: string;
-  readonly size: number;
-  readonly usage: number;
-}
+/** Makes one buffer of an allocation; usage as in `usage.ts`. */
+export type MakeBuffer = (label: string, size: number, usage: number) => GPUBuffer;
 
 /**
- * All the buffers, in order, or none.
+ * What `make` makes of new buffers, all of them or none.
  *
- * @throws LimitError when one exceeds the device's limits; OutOfMemoryError when the GPU refuses; either way everything
- * that this call had allocated is destroyed
+ * @throws OutOfMemoryError when the GPU refuses; everything that this call had allocated is destroyed then
  */
-export async function allocate(device: GPUDevice, requests: readonly BufferRequest[]): Promise<GPUBuffer[]> {
-  for (const { label, size } of requests) checkLimit(device, 'maxBufferSize', size, `the ${label} is`);
+export async function allocate<T>(device: GPUDevice, make: (buffer: MakeBuffer) => T): Promise<T> {
+  const buffers: GPUBuffer[] = [];
   device.pushErrorScope('out-of-memory');
-  const buffers = requests.map((request) => device.createBuffer(request));
-  const error = await device.popErrorScope();
-  if (!error) return buffers;
+  const made = make((label, size, usage) => {
+    const buffer = device.createBuffer({ label, size, usage });
+    buffers.push(buffer);
+    return buffer;
+  });
+  const cause = await device.popErrorScope();
+  if (!cause) return made;
   for (const buffer of buffers) buffer.destroy();
-  const total = requests.reduce((sum, { size }) => sum + size, 0);
-  throw new OutOfMemoryError(requests.map(({ label }) => label).join(' and '), total, { cause: error });
-}
-
-/** @throws LimitError when `needed` bytes are more than the device's limit allows; `what` begins the repair */
-export function checkLimit(
-  device: GPUDevice,
-  limit: 'maxBufferSize' | 'maxStorageBufferBindingSize',
-  needed: number,
-  what: string,
-): void {
-  const offered = device.limits[limit];
-  if (needed > offered) throw new LimitError(limit, needed, offered, `${what} too large; use a smaller batch or input`);
+  const bytes = buffers.reduce((sum, { size }) => sum + size, 0);
+  throw new OutOfMemoryError(buffers.map(({ label }) => label).join(' and '), bytes, { cause });
 }

@@ -3,6 +3,7 @@
  */
 import { WebGPUUnavailableError } from '../errors.js';
 import type { Traits } from '../plan/variants.js';
+import { beyondDefaults, type Limits } from './limits.js';
 
 /** What an adapter says of itself; empty strings where a browser keeps it private. */
 export interface AdapterReport {
@@ -36,23 +37,18 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
   );
 }
 
-/** WebGPU's default `maxBufferSize`, which every adapter offers (WebGPU, section 3.6.2). */
-const DEFAULT_BUFFER_SIZE = 256 * 1024 * 1024;
-
 /**
- * A device with the wanted features that the adapter has, and the default limits; only where the largest buffer exceeds
- * the default size is that limit raised, as far as the adapter goes: allocation compares and reports.
+ * A device with the wanted features that the adapter has, and the default limits; only those that do not suffice are
+ * raised.
  *
- * @param largestBuffer bytes
  * @throws WebGPUUnavailableError when the adapter refuses
  */
-export async function requestDevice(adapter: GPUAdapter, largestBuffer: number): Promise<GPUDevice> {
-  const maxBufferSize = Math.min(largestBuffer, adapter.limits.maxBufferSize);
+export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promise<GPUDevice> {
   try {
     return await adapter.requestDevice({
       label: 'densenet-webgpu',
       requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: largestBuffer > DEFAULT_BUFFER_SIZE ? { maxBufferSize } : {},
+      requiredLimits: beyondDefaults(limits),
     });
   } catch (cause) {
     throw new WebGPUUnavailableError(

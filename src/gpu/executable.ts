@@ -9,6 +9,7 @@ import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
 import type { WeightLayout } from '../weights/pack.js';
 import { allocate } from './buffers.js';
+import { tensorBytes } from './limits.js';
 import { writeParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
@@ -37,38 +38,36 @@ export class Executable {
     private readonly own: { readonly params: GPUBuffer; readonly tensor: GPUBuffer; readonly classes: GPUBuffer },
   ) {}
 
-  /** @throws ShaderError, OutOfMemoryError, LimitError; nothing is kept then */
+  /** @throws ShaderError, OutOfMemoryError; nothing is kept then */
   static async create(
     device: GPUDevice,
     plan: NetworkPlan,
     shared: SharedBuffers,
     pipelines: PipelineCache,
   ): Promise<Executable> {
-    const { batch, inputSize } = plan.options;
-    const tensorBytes = batch * plan.config.inChannels * inputSize[0] * inputSize[1] * 4;
-    const compiled = await Promise.all(plan.steps.map((step) => pipelines.get(step.kernel, step.variant)));
-    const [params, tensor, classes] = await allocate(device, [
-      { label: 'step parameters', size: plan.steps.length * UNIFORM_ALIGNMENT, usage: USAGE.UNIFORM | USAGE.COPY_DST },
-      { label: 'input tensor', size: alignUp(tensorBytes, 16), usage: USAGE.STORAGE | USAGE.COPY_DST },
-      { label: 'classes to explain', size: alignUp(batch * 4, 16), usage: USAGE.STORAGE | USAGE.COPY_DST },
-    ]);
-    if (!params || !tensor || !classes) throw new RangeError('allocate() returns a buffer per request');
+    const compiled = await Promise.all(
+      plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
+    );
+    const storage = USAGE.STORAGE | USAGE.COPY_DST;
+    const own = await allocate(device, (buffer) => ({
+      params: buffer('step parameters', plan.steps.length * UNIFORM_ALIGNMENT, USAGE.UNIFORM | USAGE.COPY_DST),
+      tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
+      classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
+    }));
+    const { params } = own;
     device.queue.writeBuffer(params, 0, packParams(plan.steps));
-    const external: Record<ExternalName, GPUBuffer> = { tensor, classes };
-    const dispatches = plan.steps.map((step, s): Dispatch => {
-      const { pipeline, layout } = compiled[s] ?? {};
-      if (!pipeline || !layout) throw new RangeError('a step has no pipeline');
+    const dispatches = compiled.map(({ step, pipeline, layout }, s): Dispatch => {
       const entries = KERNELS[step.kernel].bindings.map(({ binding, name, kind }): GPUBindGroupEntry => {
         const resource =
           kind === 'uniform'
             ? { buffer: params, offset: s * UNIFORM_ALIGNMENT, size: KERNELS[step.kernel].paramsBytes }
-            : resolve(sourceOf(step, name), plan, shared, external);
+            : resolve(sourceOf(step, name), plan, shared, own);
         return { binding, resource };
       });
       const bindGroup = device.createBindGroup({ label: step.name, layout, entries });
       return { stage: step.stage, name: step.name, pipeline, bindGroup, workgroups: step.workgroups };
     });
-    return new Executable(plan, dispatches, { params, tensor, classes });
+    return new Executable(plan, dispatches, own);
   }
 
   /** Where an input tensor is written or copied to, [image][channel][pixel] of f32. */

@@ -29,14 +29,12 @@ export class Readback {
   copy(encoder: GPUCommandEncoder, ranges: readonly ReadRange[]): Pending {
     const total = ranges.reduce((sum, { bytes }) => sum + alignUp(bytes, 4), 0);
     const staging = this.take(total);
-    const offsets: number[] = [];
     let at = 0;
     for (const { buffer, offset, bytes } of ranges) {
-      offsets.push(at);
       encoder.copyBufferToBuffer(buffer, offset, staging, at, alignUp(bytes, 4));
       at += alignUp(bytes, 4);
     }
-    return { read: () => this.read(staging, ranges, offsets, total) };
+    return { read: () => this.read(staging, ranges, total) };
   }
 
   dispose(): void {
@@ -56,15 +54,15 @@ export class Readback {
     return buffer;
   }
 
-  private async read(
-    staging: GPUBuffer,
-    ranges: readonly ReadRange[],
-    offsets: readonly number[],
-    total: number,
-  ): Promise<Uint8Array[]> {
+  private async read(staging: GPUBuffer, ranges: readonly ReadRange[], total: number): Promise<Uint8Array[]> {
     await nudged(this.device.queue, staging.mapAsync(MAP_MODE_READ, 0, total));
     const mapped = new Uint8Array(staging.getMappedRange(0, total));
-    const results = ranges.map(({ bytes }, i) => mapped.slice(offsets[i], (offsets[i] ?? 0) + bytes));
+    let at = 0;
+    const results = ranges.map(({ bytes }) => {
+      const result = mapped.slice(at, at + bytes);
+      at += alignUp(bytes, 4);
+      return result;
+    });
     staging.unmap();
     if (!this.disposed) this.free.push(staging);
     return results;

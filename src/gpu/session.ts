@@ -1,16 +1,17 @@
 /**
  * A network on one device: weights, arena banks and the executables of the input sizes seen so far.
  *
- * When the device is lost the session is dead; `DenseNet` makes a new one from the packed weights.
+ * When the device is lost the session is dead; `Engine` makes a new one from the packed weights.
  */
 import { DisposedError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
+import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
-import { planNetwork } from '../plan/network.js';
 import type { Precision } from '../plan/source.js';
 import type { WeightLayout } from '../weights/pack.js';
-import { allocate, checkLimit } from './buffers.js';
+import { allocate } from './buffers.js';
 import { Executable } from './executable.js';
+import { planWithin } from './limits.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { USAGE } from './usage.js';
@@ -35,15 +36,17 @@ export interface GpuMemory {
   readonly otherBytes: number;
 }
 
+type Banks = readonly [GPUBuffer, GPUBuffer];
+
 export class Session {
   readonly pipelines: PipelineCache;
   readonly readback: Readback;
   /** Set once the device is gone. */
   lost: GPUDeviceLostInfo | null = null;
   private readonly executables = new Map<string, Executable>();
-  private banks: [GPUBuffer, GPUBuffer] | null = null;
+  private banks: Banks | null = null;
   private readonly parts: SessionPart[] = [];
-  private disposed = false;
+  disposed = false;
 
   private constructor(
     readonly device: GPUDevice,
@@ -57,14 +60,17 @@ export class Session {
     });
   }
 
-  /** Uploads the weights. @throws OutOfMemoryError, LimitError */
+  /** Uploads the weights. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
-    const [weights] = await allocate(device, [
-      { label: 'weights', size: options.packed.byteLength, usage: USAGE.STORAGE | USAGE.COPY_DST },
-    ]);
-    if (!weights) throw new RangeError('allocate() returns a buffer per request');
+    const weights = await allocate(device, (buffer) =>
+      buffer('weights', options.packed.byteLength, USAGE.STORAGE | USAGE.COPY_DST),
+    );
     device.queue.writeBuffer(weights, 0, options.packed);
     return new Session(device, options, weights);
+  }
+
+  get precision(): Precision {
+    return this.options.precision;
   }
 
   /** The executable of a batch and input size, made on first use. @throws LimitError, OutOfMemoryError, ShaderError */
@@ -72,7 +78,8 @@ export class Session {
     const key = [options.batch, ...options.inputSize, options.taps].join('x');
     const known = this.executables.get(key);
     if (known) return known;
-    const made = await this.bind(planNetwork(this.options.config, options));
+    const { config, weightLayout } = this.options;
+    const made = await this.bind(planWithin(this.device.limits, config, weightLayout, options));
     this.executables.set(key, made);
     return made;
   }
@@ -101,10 +108,10 @@ export class Session {
 
   /** Where a region of an executable's plan lies on the GPU. */
   locate(executable: Executable, name: string): { buffer: GPUBuffer; offset: number; bytes: number } {
-    const region = executable.plan.arena.regions.find((candidate) => candidate.name === name);
-    const buffer = region && this.banks?.[region.bank];
-    if (!region || !buffer) throw new RangeError(`the arena has no region "${name}"`);
-    return { buffer, offset: region.offset, bytes: region.bytes };
+    const { bank, offset, bytes } = regionNamed(executable.plan.arena.regions, name);
+    const buffer = this.banks?.[bank];
+    if (!buffer) throw new DisposedError('a call');
+    return { buffer, offset, bytes };
   }
 
   get memory(): GpuMemory {
@@ -120,39 +127,32 @@ export class Session {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.dropExecutables();
+    this.dropArena();
     this.readback.dispose();
     for (const part of this.parts) part.dispose();
     this.weights.destroy();
-    for (const bank of this.banks ?? []) bank.destroy();
-    this.banks = null;
   }
 
   /** The arena's banks, grown if this plan needs more; growing retires every executable bound to the old ones. */
-  private async banksFor(plan: NetworkPlan): Promise<[GPUBuffer, GPUBuffer]> {
+  private async banksFor(plan: NetworkPlan): Promise<Banks> {
     const needed = plan.arena.bankBytes;
     if (this.banks && this.banks[0].size >= needed[0] && this.banks[1].size >= needed[1]) return this.banks;
-    for (const { name, bytes } of plan.arena.regions) {
-      checkLimit(this.device, 'maxStorageBufferBindingSize', bytes, `the region ${name} of the arena is`);
-    }
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     const size = (bank: 0 | 1) => Math.max(needed[bank], this.banks?.[bank].size ?? 0);
-    const [a, b] = await allocate(this.device, [
-      { label: 'arena bank 0', size: size(0), usage },
-      { label: 'arena bank 1', size: size(1), usage },
-    ]);
-    if (!a || !b) throw new RangeError('allocate() returns a buffer per request');
-    if (this.disposed) {
-      for (const bank of [a, b]) bank.destroy();
-      throw new DisposedError('a call');
-    }
-    for (const bank of this.banks ?? []) bank.destroy();
-    this.dropExecutables();
-    this.banks = [a, b];
-    return this.banks;
+    const banks = await allocate(
+      this.device,
+      (buffer): Banks => [buffer('arena bank 0', size(0), usage), buffer('arena bank 1', size(1), usage)],
+    );
+    this.dropArena();
+    this.banks = banks;
+    if (this.disposed) this.dropArena();
+    return banks;
   }
 
-  private dropExecutables(): void {
+  /** The banks and every executable that is bound to them. */
+  private dropArena(): void {
+    for (const bank of this.banks ?? []) bank.destroy();
+    this.banks = null;
     for (const executable of this.executables.values()) executable.dispose();
     this.executables.clear();
   }

@@ -4,6 +4,7 @@
  * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
  */
 import { OutOfMemoryError } from '../errors.js';
+import { writeParams } from '../gpu/params.js';
 import type { Pipeline } from '../gpu/pipelines.js';
 import { TEXTURE_USAGE, USAGE } from '../gpu/usage.js';
 import { KERNELS } from '../plan/kernels.generated.js';
@@ -227,12 +228,7 @@ function uniform<K extends ResizeKernel>(
   values: Readonly<Record<keyof (typeof KERNELS)[K]['params'], number | readonly number[]>>,
 ): Uint8Array<ArrayBuffer> {
   const { params, paramsBytes } = KERNELS[kernel];
-  const view = new DataView(new ArrayBuffer(paramsBytes));
-  const offsets = new Map(Object.entries(params).map(([name, { offset }]) => [name, offset]));
-  for (const [name, value] of Object.entries<number | readonly number[]>(values)) {
-    const offset = offsets.get(name) ?? 0;
-    if (typeof value === 'number') view.setUint32(offset, value, true);
-    else for (const [c, component] of value.entries()) view.setFloat32(offset + 4 * c, component, true);
-  }
-  return new Uint8Array(view.buffer);
+  const bytes = new Uint8Array(paramsBytes);
+  writeParams(new DataView(bytes.buffer), params, values);
+  return bytes;
 }

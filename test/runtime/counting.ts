@@ -42,6 +42,13 @@ const CREATORS = {
   createQuerySet: 'querySets',
 } as const satisfies Partial<Record<keyof GPUDevice, keyof Counts>>;
 
+export type Asynchronous =
+  | 'requestAdapter'
+  | 'requestDevice'
+  | 'createComputePipelineAsync'
+  | 'popErrorScope'
+  | 'mapAsync';
+
 export interface CountingOptions {
   /** Features that the device gets although the adapter has more; default all that are asked for. */
   readonly features?: readonly GPUFeatureName[];
@@ -64,6 +71,13 @@ export class CountingGpu {
   refuses: (label: string) => boolean = () => false;
   /** While true there is no adapter. */
   isAway = false;
+  /** Asynchronous methods that never answer while they are in here, called or asked for. */
+  readonly silent = new Set<Asynchronous>();
+  /** What they were asked. */
+  unanswered = 0;
+  /** Maps asked for and not answered. */
+  mapping = 0;
+  mostMapping = 0;
   /** Kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
   private readonly pipelines: GPUComputePipeline[] = [];
 
@@ -95,15 +109,23 @@ export class CountingGpu {
     return Object.values(objects).reduce((sum, count) => sum + count, 0);
   }
 
+  /** The answer, unless it is not to come. */
+  private async heard<T>(method: Asynchronous, answer: Promise<T>): Promise<T> {
+    if (!this.silent.has(method)) return answer;
+    await answer;
+    this.unanswered += 1;
+    return new Promise<never>(() => {});
+  }
+
   private async adapter(options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
-    const adapter = this.isAway ? null : await this.inner.requestAdapter(options);
+    const adapter = this.isAway ? null : await this.heard('requestAdapter', this.inner.requestAdapter(options));
     if (!adapter) return null;
     const requestDevice = adapter.requestDevice.bind(adapter);
     adapter.requestDevice = async (descriptor = {}) => {
       this.requests.push(descriptor);
       const asked = [...(descriptor.requiredFeatures ?? [])];
       const requiredFeatures = asked.filter((feature) => this.options.features?.includes(feature) ?? true);
-      return this.watch(await requestDevice({ ...descriptor, requiredFeatures }));
+      return this.watch(await this.heard('requestDevice', requestDevice({ ...descriptor, requiredFeatures })));
     };
     return adapter;
   }
@@ -125,7 +147,7 @@ export class CountingGpu {
     const createPipeline = device.createComputePipelineAsync.bind(device);
     device.createComputePipelineAsync = async (descriptor) => {
       counts.pipelines += 1;
-      const pipeline = await createPipeline(descriptor);
+      const pipeline = await this.heard('createComputePipelineAsync', createPipeline(descriptor));
       this.pipelines.push(pipeline);
       return pipeline;
     };
@@ -156,14 +178,19 @@ export class CountingGpu {
       const map = buffer.mapAsync.bind(buffer);
       buffer.mapAsync = (...range) => {
         this.counts.maps += 1;
-        return map(...range);
+        this.mapping += 1;
+        this.mostMapping = Math.max(this.mostMapping, this.mapping);
+        const mapped = map(...range).finally(() => {
+          this.mapping -= 1;
+        });
+        return this.heard('mapAsync', mapped);
       };
       return buffer;
     };
     // An implementation reports a refusal to the innermost scope for it.
     const pop = device.popErrorScope.bind(device);
     device.popErrorScope = async () => {
-      const error = await pop();
+      const error = await this.heard('popErrorScope', pop());
       if (!refused) return error;
       refused = false;
       return new GPUOutOfMemoryError('refused for the test');

@@ -151,6 +151,37 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
       );
   });
 
+  it('options that mean nothing are named', async () => {
+    const load = (options: string) => DenseNet.load(SMALL_MODEL, { gpu, ...JSON.parse(options) });
+    for (const [options, says] of [
+      ['{"precision":"f64"}', 'OptionError: precision is f64: make it auto, f32 or f16'],
+      ['{"weights":"int8"}', 'OptionError: weights is int8: make it f32 or f16'],
+      ['{"batch":0}', 'OptionError: batch is 0: make it a whole number, 1 or more'],
+      ['{"batch":1.5}', 'OptionError: batch is 1.5: make it a whole number, 1 or more'],
+      ['{"inputSize":[224]}', 'OptionError: inputSize is 224: make it [height, width]'],
+      ['{"inputSize":[8,0.5]}', 'OptionError: inputSize is 8,0.5: make it [height, width]'],
+      ['{"device":{}}', 'OptionError: device is [object Object]: make it a GPUDevice'],
+    ] as const)
+      expect(await failure(load(options))).toBe(says);
+  });
+
+  it("a device without shader-f16 is told when f16 is demanded, and does without when it is 'auto'", async () => {
+    expect(await failure(DenseNet.load(SMALL_MODEL, { gpu, precision: 'f16', inputSize: INPUT_SIZE }))).toBe(
+      "OptionError: this adapter has no shader-f16: use precision 'auto' or 'f32'",
+    );
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, precision: 'auto', inputSize: INPUT_SIZE });
+    expect(net.precision).toEqual({ activations: 'f32', weights: 'f32' });
+    net.dispose();
+  });
+
+  it("the caller's device that is lost already", async () => {
+    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    device.destroy();
+    expect(await failure(DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE }))).toMatch(
+      /^DeviceLostError: the GPU device was lost/,
+    );
+  });
+
   it('a bad file and a dead address are typed errors', async () => {
     expect(await failure(DenseNet.load(new Uint8Array(3), { gpu }))).toMatch(/^ModelFormatError/);
     expect(await failure(DenseNet.load('http://127.0.0.1:9/none', { gpu }))).toMatch(/^DownloadError/);

@@ -4,7 +4,7 @@ import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
-import { failure, SIDE, SMALL_MODEL, smallInput } from './models.js';
+import { failure, SIDE, SMALL_MODEL, settled, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
 
@@ -122,8 +122,3 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 const isLost = (device: GPUDevice): Promise<boolean> =>
   Promise.race([device.lost.then(() => true), pause(200).then(() => false)]);
-
-/** Waits until nothing is created or destroyed any more, at most 5 s. */
-async function settled(counting: CountingGpu): Promise<void> {
-  for (let i = 0; i < 50 && counting.liveBuffers > 0; i++) await pause(100);
-}

@@ -1,10 +1,14 @@
 /** A GPU without enough memory, or with limits too small: typed errors, and what worked before works on. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { randomModel } from '../../src/cli/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
+import { LimitError } from '../../src/errors.js';
+import type { DenseNetConfig } from '../../src/model/config.js';
+import { planNetwork } from '../../src/plan/network.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
-import { failure, SIDE, SMALL_MODEL, smallInput } from './models.js';
+import { failure, SIDE, SMALL, SMALL_MODEL, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
 
@@ -68,6 +72,67 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     net.dispose();
   });
 
+  it('names the batch that fits, which does, on a device as on paper', async () => {
+    const device = await new CountingGpu(gpu, { features: [] }).open();
+    // As if of an adapter that offers little.
+    const limits = { maxBufferSize: 2 ** 20, maxStorageBufferBindingSize: 50_000 };
+    Object.defineProperty(device, 'limits', { value: { ...limits, maxTextureDimension2D: 8192 } });
+    const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
+    const error = await net.run(smallInput(1, 99)).catch((caught: unknown) => caught);
+    if (!(error instanceof LimitError && error.largestBatch)) throw new Error(`no batch is named: ${error}`);
+    expect(error.message).toBe(
+      `maxStorageBufferBindingSize is 50000 on this adapter, but ${error.needed} is needed: use a smaller batch or ` +
+        `input, or weights: 'f16' (a batch of ${error.largestBatch} fits)`,
+    );
+    expect((await net.run(smallInput(1, error.largestBatch))).shape).toEqual([error.largestBatch, 5]);
+    expect(await failure(net.run(smallInput(1, error.largestBatch + 1)))).toMatch(/^LimitError/);
+    net.dispose();
+    device.destroy();
+  });
+
+  it('an input that no batch fits is refused before there is a device', async () => {
+    const counting = new CountingGpu(gpu, { features: [] });
+    const options = { gpu: counting.gpu, inputSize: [16_384, 16_384] } as const;
+    expect(await failure(DenseNet.load(SMALL_MODEL, options))).toMatch(
+      /^LimitError: max\w+ is \d+ on this adapter, but \d+ is needed: use a smaller batch or input.* \(no batch fits\)$/,
+    );
+    expect(counting.requests).toEqual([]);
+  });
+
+  it('a batch beyond the default limits has a device asked for with what it needs, no more', async () => {
+    let asked: GPUDeviceDescriptor | undefined;
+    const requestDevice = (descriptor: GPUDeviceDescriptor) => {
+      asked = descriptor;
+      return Promise.reject(new TypeError('enough is known'));
+    };
+    const limits = { maxBufferSize: 2 ** 32, maxStorageBufferBindingSize: 2 ** 32 };
+    const adapter = { limits, features: new Set(), requestDevice };
+    const generous = new Proxy(gpu, { get: () => async () => adapter });
+    for (const batch of [1, 10_000, 60_000]) {
+      const load = DenseNet.load(SMALL_MODEL, { gpu: generous, inputSize: INPUT_SIZE, batch });
+      expect(await failure(load)).toMatch(/^WebGPUUnavailableError/);
+      const { regions, bankBytes } = arenaOf(SMALL, batch, INPUT_SIZE);
+      const [binding, buffer] = [Math.max(...regions.map(({ bytes }) => bytes)), Math.max(...bankBytes)];
+      expect(asked?.requiredLimits, `batch ${batch}`).toEqual({
+        ...(binding > 2 ** 27 ? { maxStorageBufferBindingSize: binding } : {}),
+        ...(buffer > 2 ** 28 ? { maxBufferSize: buffer } : {}),
+      });
+    }
+    expect(Object.keys(asked?.requiredLimits ?? {}), 'the largest batch needs more of both').toHaveLength(2);
+  });
+
+  it('really runs out: a bank of the 1 GiB that SwiftShader offers, and cannot allocate', async () => {
+    const counting = new CountingGpu(gpu, { features: [] });
+    const inputSize = [1024, 2048] as const;
+    const bytes = Math.max(...arenaOf(WIDE, 1, inputSize).bankBytes);
+    expect((await gpu.requestAdapter())?.limits).toMatchObject({ maxBufferSize: bytes });
+    const load = DenseNet.load(randomModel(WIDE, 1), { gpu: counting.gpu, inputSize });
+    expect(await failure(load, 60_000)).toMatch(
+      /^OutOfMemoryError: out of GPU memory: arena bank 0 and arena bank 1 needs \d+ bytes/,
+    );
+    expect(counting.liveBuffers).toBe(0);
+  });
+
   it('no adapter, and an adapter that gives no device, are told apart', async () => {
     const counting = new CountingGpu(gpu);
     counting.isAway = true;
@@ -85,3 +150,9 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     );
   });
 });
+
+/** A map of 32 quads: 512 bytes a pixel, as many as a dispatch may have would be more than a buffer may be. */
+const WIDE: DenseNetConfig = { ...SMALL, initFeatures: 124, growthRate: 4, transitions: [8] };
+
+const arenaOf = (config: DenseNetConfig, batch: number, inputSize: readonly [number, number]) =>
+  planNetwork(config, { batch, inputSize, activations: 'f32', traits: { subgroup: null } }).arena;

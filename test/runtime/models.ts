@@ -2,6 +2,7 @@
 import { randomModel } from '../../src/cli/bench/random-model.js';
 import { isDenseNetError } from '../../src/errors.js';
 import { presetOf } from '../../src/image/presets.js';
+import type { PreprocessSpec } from '../../src/image/spec.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { writeModel } from '../../src/weights/model-file.js';
@@ -34,6 +35,13 @@ export const SMALL_MODEL: Uint8Array<ArrayBuffer> = randomModel(SMALL, 1);
 /** Pixels on a side that the small network is tested with. */
 export const SIDE = 8;
 
+/** Pictures of any size to the small network's input. */
+export const TO_SMALL: PreprocessSpec = {
+  ...presetOf('cifar10'),
+  resize: { kind: 'exact', size: [SIDE, SIDE], filter: 'bilinear', antialias: true },
+  crop: null,
+};
+
 /** A seeded input for the small network. */
 export function smallInput(seed: number, batch = 1, side = SIDE): Input {
   const data = Float32Array.from(randoms(batch * 3 * side * side, random(seed)));
@@ -61,4 +69,9 @@ export async function failure(promise: Promise<unknown>, milliseconds = 20_000):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Waits, at most 10 s, until no buffer is left of what came after an error. */
+export async function settled(counting: { readonly liveBuffers: number }): Promise<void> {
+  for (let i = 0; i < 100 && counting.liveBuffers > 0; i++) await new Promise((resolve) => setTimeout(resolve, 100));
 }

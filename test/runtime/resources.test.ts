@@ -3,23 +3,14 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { randomInput, randomModel } from '../../src/cli/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { presetOf } from '../../src/image/presets.js';
-import type { PreprocessSpec } from '../../src/image/spec.js';
 import { familyConfig } from '../../src/model/config.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
-import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput } from './models.js';
+import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput, TO_SMALL } from './models.js';
 
 afterEach(expectNoComplaints);
 
 const INPUT_SIZE = [SIDE, SIDE] as const;
-/** Pictures of any size to the small network's input. */
-const PREPROCESS: PreprocessSpec = {
-  ...presetOf('cifar10'),
-  resize: { kind: 'exact', size: INPUT_SIZE, filter: 'bilinear', antialias: true },
-  crop: null,
-};
-
 describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
   let gpu: GPU;
   beforeAll(async () => {
@@ -72,7 +63,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const device = await counting.open();
     for (let i = 0; i < 60; i++) {
-      const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE, preprocess: PREPROCESS });
+      const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE, preprocess: TO_SMALL });
       if (i % 3 === 1) await net.run(smallInput(i, 1 + (i % 2)));
       if (i % 3 === 2) await net.classify([picture(i), picture(i + 1)]);
       net.dispose();
@@ -103,7 +94,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const device = await counting.open();
     for (const delay of [0, 1, 3, 10, 30]) {
-      const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE, preprocess: PREPROCESS });
+      const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE, preprocess: TO_SMALL });
       const pending = [net.run(smallInput(1, 3, SIDE + delay)), net.classify([picture(1), picture(2)])];
       await new Promise((resolve) => setTimeout(resolve, delay));
       net.dispose();

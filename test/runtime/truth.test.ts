@@ -3,11 +3,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
+import { relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints, takeComplaints } from './counting.js';
 import { failure, inputOf, modelOf, SIDE, SMALL_MODEL, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
 
+const SMALLEST = 'densenet3-bc';
 const NETS = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 /** Beyond f16 at the input, within it there but not behind the stem. */
 const TOO_MUCH_FOR_F16 = [1e6, 6e4];
@@ -42,6 +44,28 @@ describe.skipIf(!hasDriver('lavapipe'))('in f16 on lavapipe', () => {
   });
 });
 
+describe.skipIf(!hasDriver('lavapipe'))("with precision 'auto' on lavapipe", () => {
+  it('a value too large for f16 has the network go on in f32, said once; pending calls get their answers', async () => {
+    const { gpu } = new CountingGpu(await dawnGpu('lavapipe'));
+    const warnings: string[] = [];
+    const onWarning = ({ name, message }: Error) => void warnings.push(`${name}: ${message}`);
+    const load = async (precision: 'auto' | 'f32') =>
+      DenseNet.load(await modelOf(SMALLEST), { gpu, precision, weights: 'f16', onWarning });
+    const [net, f32] = [await load('auto'), await load('f32')];
+    const [usual, large] = [inputOf(SMALLEST), scaled(SMALLEST, 6e4)];
+    const expected = await Promise.all([usual, large].map(async (input) => (await f32.run(input)).logits));
+    f32.dispose();
+    expect(net.precision.activations).toBe('f16');
+    const answers = await Promise.all([usual, large, usual, large, usual].map((input) => net.run(input)));
+    for (const [i, { logits }] of answers.entries())
+      expect(relativeError(logits, expected[i % 2] ?? []), `call ${i}`).toBeLessThan(1e-2);
+    expect((await net.run(large)).logits).toEqual(expected[1]);
+    expect(net.precision).toEqual({ activations: 'f32', weights: 'f16' });
+    expect(warnings).toEqual(['PrecisionOverflowError: a value left the range of f16: the network goes on in f32']);
+    net.dispose();
+  });
+});
+
 describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
   const open = async () => {
     const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
@@ -55,6 +79,23 @@ describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
       (await net.run({ data: input.data.map((v) => v * factor), shape: input.shape })).logits;
     const [a, b] = [await large(1e20), await large(1e30)];
     for (const [i, logit] of b.entries()) expect(logit / (a[i] ?? Number.NaN) / 1e10).toBeCloseTo(1, 4);
+    net.dispose();
+    device.destroy();
+  });
+
+  it('a tensor on the GPU with a NaN in it is an error, and the next call works', async () => {
+    const { device, net } = await open();
+    const { data, shape } = smallInput(1);
+    const { logits } = await net.run({ data, shape });
+    const buffer = device.createBuffer({
+      size: data.byteLength,
+      usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(buffer, 0, data.with(7, Number.NaN));
+    expect(await failure(net.run({ data: buffer, shape }))).toBe(
+      'PrecisionOverflowError: a logit is not finite: the weights or the input are beyond the range of f32',
+    );
+    expect((await net.run({ data, shape })).logits).toEqual(logits);
     net.dispose();
     device.destroy();
   });
