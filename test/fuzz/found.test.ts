@@ -1,4 +1,5 @@
 /** What fuzzing found, one case each, made as small as it gets. What exhausts memory is in bombs.test.ts. */
+import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
@@ -44,5 +45,24 @@ describe('Keras files', () => {
     writeNumber(bytes, type + 4, 4, 0n);
     writeNumber(bytes, space + 8, 8, HUGE);
     expect(await refusal(bytes)).toMatch(/points to 1099511627776 bytes/);
+  });
+
+  it('a layer of the class "constructor" is a layer that nobody knows', async () => {
+    const bytes = Uint8Array.from(file);
+    const text = Buffer.from(bytes.buffer);
+    text.write('"constructor"', text.indexOf('"Concatenate"'));
+    expect(await refusal(bytes)).toMatch(/is a constructor, which no DenseNet of this runtime has/);
+  });
+});
+
+describe('PyTorch files', () => {
+  it('a storage of the type "constructor" is of no type that weights have', async () => {
+    const members = unzipSync(readBytes(`${FIXTURES}torchvision-mixed.pth`));
+    const name = Object.keys(members).find((key) => key.endsWith('data.pkl')) ?? '';
+    const pickle = Buffer.from(members[name] ?? []).toString('latin1');
+    const changed = pickle.replace('ctorch\nFloatStorage\n', 'ctorch\nconstructor\n');
+    expect(changed).not.toBe(pickle);
+    const bytes = zipSync({ ...members, [name]: Buffer.from(changed, 'latin1') });
+    expect(await refusal(bytes)).toMatch(/the tensors do not make a DenseNet|no named tensors|not a DenseNet/);
   });
 });

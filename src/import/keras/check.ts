@@ -34,7 +34,7 @@ export function describeNetwork(config: unknown): Network {
 function meaningOf(all: readonly Layer[]): Meaning {
   const wiring = wire(all);
   for (const layer of wiring.layers) {
-    const check = CHECKS[layer.kind];
+    const check = Object.hasOwn(CHECKS, layer.kind) ? CHECKS[layer.kind] : undefined;
     if (!check) throw strange(layer, wiring);
     check(layer, wiring);
   }

@@ -99,29 +99,29 @@ const CONSTRUCTORS: ReadonlyMap<string, Constructor> = new Map<string, Construct
 ]);
 
 /** torch's storage classes and dtypes that are ours too; others (complex, quantised) stay names. */
-const STORAGE_TYPES: Readonly<Record<string, Dtype>> = {
-  DoubleStorage: 'F64',
-  FloatStorage: 'F32',
-  HalfStorage: 'F16',
-  BFloat16Storage: 'BF16',
-  LongStorage: 'I64',
-  IntStorage: 'I32',
-  ShortStorage: 'I16',
-  CharStorage: 'I8',
-  ByteStorage: 'U8',
-  BoolStorage: 'BOOL',
-};
-const DTYPES: Readonly<Record<string, Dtype>> = {
-  float64: 'F64',
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int64: 'I64',
-  int32: 'I32',
-  uint16: 'U16',
-  uint32: 'U32',
-  uint64: 'U64',
-};
+const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map([
+  ['DoubleStorage', 'F64'],
+  ['FloatStorage', 'F32'],
+  ['HalfStorage', 'F16'],
+  ['BFloat16Storage', 'BF16'],
+  ['LongStorage', 'I64'],
+  ['IntStorage', 'I32'],
+  ['ShortStorage', 'I16'],
+  ['CharStorage', 'I8'],
+  ['ByteStorage', 'U8'],
+  ['BoolStorage', 'BOOL'],
+]);
+const DTYPES: ReadonlyMap<string, Dtype> = new Map([
+  ['float64', 'F64'],
+  ['float32', 'F32'],
+  ['float16', 'F16'],
+  ['bfloat16', 'BF16'],
+  ['int64', 'I64'],
+  ['int32', 'I32'],
+  ['uint16', 'U16'],
+  ['uint32', 'U32'],
+  ['uint64', 'U64'],
+]);
 
 /**
  * A reference to a class or function.
@@ -163,7 +163,7 @@ export function persistentLoad(id: PickleValue): PickleValue {
   if (typeof key !== 'string' || typeof offset !== 'number' || typeof length !== 'number')
     throw wrong('a storage has no key');
   if (type.name === 'UntypedStorage') return new StorageRef(null, key, length, offset);
-  const dtype = STORAGE_TYPES[type.name];
+  const dtype = STORAGE_TYPES.get(type.name);
   return dtype ? new StorageRef(dtype, key, length, offset) : new Instance(type, []);
 }
 
@@ -177,7 +177,7 @@ function rebuildTensor(args: readonly PickleValue[], type: GlobalName, dtype?: D
 }
 
 function dtypeOf(value: PickleValue | undefined): Dtype | null {
-  return value instanceof GlobalName && value.module === 'torch' ? (DTYPES[value.name] ?? null) : null;
+  return value instanceof GlobalName && value.module === 'torch' ? (DTYPES.get(value.name) ?? null) : null;
 }
 
 function isSize(value: PickleValue | undefined): value is number {
