@@ -91,6 +91,17 @@ describe('a layer that does something else than a DenseNet’s', () => {
     expect(found).toMatch(message);
   });
 
+  it('but channels first in every layer is the same network: kernels lie alike', async () => {
+    const bytes = edited((layers) => {
+      for (const { config } of layers) {
+        if ('data_format' in config) config.data_format = 'channels_first';
+        if ('axis' in config) config.axis = 1;
+      }
+    });
+    const { tensors } = await importCheckpoint(bytes, 'first.keras');
+    expect(tensors).toEqual((await importCheckpoint(readBytes(`${FOLDER}keras3.keras`), 'last.keras')).tensors);
+  });
+
   it.each(['Rescaling', 'Lambda', 'TFOpLambda', 'TrueDivide'])(
     'preprocessing inside the network (%s), with the repair',
     async (kind) => {
