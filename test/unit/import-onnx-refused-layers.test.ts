@@ -64,6 +64,46 @@ const OPERATORS: readonly Refusal[] = [
     '"b1l1.conv2" (Conv)',
     'it takes two feature maps',
   ],
+  [
+    'text for weights',
+    edited(CIFAR, {}, [{ ...zeros('stem.weight', [INIT, 3, 3, 3]), dataType: 8 }]),
+    '"stem" (Conv)',
+    `expected floating-point constants, found STRING [${INIT},3,3,3]`,
+  ],
+  [
+    '8-bit floats for weights',
+    edited(CIFAR, {}, [{ ...zeros('stem.weight', [INIT, 3, 3, 3]), dataType: 17 }]),
+    '"stem" (Conv)',
+    `found type 17 [${INIT},3,3,3]`,
+  ],
+  [
+    'a quantised picture',
+    inFront(
+      CIFAR,
+      'stem',
+      [node('quantised', 'QuantizeLinear', ['input', 'fc.bias', 'zero'])],
+      [{ ...zeros('zero', []), dataType: 2 }],
+    ),
+    '"quantised" (QuantizeLinear)',
+    'QuantizeLinear is no operator of a DenseNet',
+  ],
+  [
+    'maps of whole numbers',
+    inFront(CIFAR, 'b1l1.a.relu', [node('cast', 'Cast', ['b1l1.a.norm'], { to: 6 })]),
+    '"cast" (Cast)',
+    'expected a floating-point type (1, 10, 11, 16), found 6',
+  ],
+  [
+    'Dropout in training mode',
+    inFront(
+      CIFAR,
+      'fc',
+      [node('drop', 'Dropout', ['flatten', 'half', 'yes'])],
+      [zeros('half', []), { name: 'yes', dims: [], values: [1], type: 'i64' }],
+    ),
+    '"drop" (Dropout)',
+    'it is in training mode',
+  ],
 ];
 
 describe('operators of other networks', () => refuses(OPERATORS));

@@ -2,7 +2,8 @@
  * Constants of a graph: weights, which stay in the file's bytes, and the whole numbers that say axes, pads and shapes.
  */
 import { DTYPE_BYTES, type Dtype, elementCount, type Tensor } from '../../weights/tensor.js';
-import { bad, type DataField, readVarints, type TensorProto } from './proto.js';
+import type { DataField, TensorProto } from './messages.js';
+import { bad, readVarints } from './proto.js';
 
 /** Floating-point values; `tensor.name` is the initialiser's, for messages. */
 export interface Floats {
@@ -17,7 +18,14 @@ export interface Ints {
   readonly values: readonly (number | null)[];
 }
 
-export type Constant = Floats | Ints;
+/** Values of a type that neither weights nor shapes have, or far too many for a shape. */
+export interface Opaque {
+  readonly kind: 'opaque';
+  readonly shape: readonly number[];
+  readonly type: string;
+}
+
+export type Constant = Floats | Ints | Opaque;
 
 const FLOAT_TYPES: Readonly<Record<number, { dtype: Dtype; field: DataField }>> = {
   1: { dtype: 'F32', field: 'float' },
@@ -25,9 +33,11 @@ const FLOAT_TYPES: Readonly<Record<number, { dtype: Dtype; field: DataField }>> 
   11: { dtype: 'F64', field: 'double' },
   16: { dtype: 'BF16', field: 'int32' },
 };
-const INT_TYPES: Readonly<Record<number, { bytes: 4 | 8; field: DataField }>> = {
+/** Booleans are 0 or 1. */
+const INT_TYPES: Readonly<Record<number, { bytes: 1 | 4 | 8; field: DataField }>> = {
   6: { bytes: 4, field: 'int32' },
   7: { bytes: 8, field: 'int64' },
+  9: { bytes: 1, field: 'int32' },
 };
 /** `TensorProto.DataType` by number, for messages. */
 const TYPE_NAMES =
@@ -38,7 +48,7 @@ const MOST_DIMENSIONS = 8;
 /** Shapes, axes and pads are short. */
 const MOST_INTS = 4096;
 
-/** @throws ModelFormatError naming the tensor whose data are elsewhere, cut short or of a type that weights never have */
+/** @throws ModelFormatError naming the tensor whose data are elsewhere or cut short */
 export function readConstant(proto: TensorProto): Constant {
   const { name, dims, dataType } = proto;
   if (proto.external !== null) throw external(name, proto.external);
@@ -51,9 +61,16 @@ export function readConstant(proto: TensorProto): Constant {
     return { kind: 'floats', tensor: { name, dtype: float.dtype, shape: dims, bytes } };
   }
   const int = INT_TYPES[dataType];
-  if (!int) throw bad(`tensor "${name}" is of type ${TYPE_NAMES[dataType] ?? dataType}, which weights never are`);
-  if (count > MOST_INTS) throw bad(`tensor "${name}" has ${count} whole numbers, more than any shape`);
+  if (!int || count > MOST_INTS)
+    return { kind: 'opaque', shape: dims, type: TYPE_NAMES[dataType] ?? `type ${dataType}` };
   return { kind: 'ints', shape: dims, values: readInts(proto, int.bytes, int.field, count) };
+}
+
+/** For messages. */
+export function describeConstant(constant: Constant | null | undefined): string {
+  if (!constant) return 'nothing';
+  if (constant.kind === 'floats') return `${constant.tensor.dtype} [${constant.tensor.shape}]`;
+  return `${constant.kind === 'ints' ? 'whole numbers' : constant.type} [${constant.shape}]`;
 }
 
 function external(name: string, file: string): Error {
@@ -78,7 +95,7 @@ function floatBytes(proto: TensorProto, dtype: Dtype, field: DataField, count: n
   return bytes;
 }
 
-function readInts(proto: TensorProto, size: 4 | 8, field: DataField, count: number): number[] {
+function readInts(proto: TensorProto, size: 1 | 4 | 8, field: DataField, count: number): number[] {
   const raw = proto.data.get('raw');
   if (!raw) return varints(proto, field, count);
   const bytes = joined(raw);
@@ -87,7 +104,7 @@ function readInts(proto: TensorProto, size: 4 | 8, field: DataField, count: numb
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: count }, (_, i) =>
-    size === 4 ? view.getInt32(4 * i, true) : Number(view.getBigInt64(8 * i, true)),
+    size === 8 ? Number(view.getBigInt64(8 * i, true)) : size === 4 ? view.getInt32(4 * i, true) : view.getUint8(i),
   );
 }
 

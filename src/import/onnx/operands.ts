@@ -1,12 +1,29 @@
-/** The constant inputs of nodes, checked: weights of convolutions, values per channel. */
+/** The constant inputs of nodes, checked: whole numbers, weights of convolutions, values per channel. */
 import { elementCount, type Tensor, toFloats } from '../../weights/tensor.js';
-import type { Constant } from './constant.js';
+import { type Constant, describeConstant, type Ints } from './constant.js';
 import { misfit, type Node } from './node.js';
 import type { Conv } from './places.js';
 import { describe } from './window.js';
 
 /** A node's inputs without the map that it works on; `null` where an optional one is left out. */
 export type Operands = readonly (Constant | null)[];
+
+export function required(node: Node, input: Constant | null | undefined): Constant {
+  if (input) return input;
+  throw misfit(node, 'it lacks an input');
+}
+
+export function asInts(node: Node, input: Constant | null | undefined): Ints {
+  if (input?.kind === 'ints') return input;
+  throw misfit(node, `expected whole numbers, found ${describeConstant(input)}`);
+}
+
+export function wholeNumbers(node: Node, input: Constant | null | undefined): readonly number[] {
+  return asInts(node, input).values.map((value) => {
+    if (value === null) throw misfit(node, 'it depends on a size that only running the graph would tell');
+    return value;
+  });
+}
 
 /** @param channels that enter, or `null` where the graph does not say */
 export function convOf(node: Node, operands: Operands, channels: number | null): Conv {
@@ -34,7 +51,7 @@ export const spatial = ({ kernel }: Conv): number[] => [kernel, kernel];
 
 export function tensorOf(node: Node, operand: Constant | null | undefined): Tensor {
   if (operand?.kind === 'floats') return operand.tensor;
-  throw misfit(node, 'expected floating-point weights that are constants of the graph');
+  throw misfit(node, `expected floating-point constants, found ${describeConstant(operand)}`);
 }
 
 /**

@@ -6,57 +6,15 @@
  */
 import protobuf from 'protobufjs/minimal.js';
 import { isDenseNetError, ModelFormatError } from '../../errors.js';
-
-export interface ModelProto {
-  /** Of the standard operators; 1 where the file does not say. */
-  readonly opset: number;
-  readonly graph: GraphProto;
-}
-
-export interface GraphProto {
-  readonly nodes: readonly NodeProto[];
-  readonly initializers: readonly TensorProto[];
-  readonly inputs: readonly ValueInfo[];
-  readonly outputs: readonly ValueInfo[];
-}
-
-export interface NodeProto {
-  readonly name: string;
-  /** With its domain in front where that is not the standard's: `com.microsoft.FusedConv`. */
-  readonly op: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  readonly attributes: ReadonlyMap<string, AttributeProto>;
-}
-
-/** One of the fields is set; which one, the operator's definition says. */
-export interface AttributeProto {
-  readonly f: number;
-  readonly i: number;
-  readonly s: string;
-  readonly t: TensorProto | null;
-  readonly floats: readonly number[];
-  readonly ints: readonly number[];
-}
-
-export interface TensorProto {
-  readonly name: string;
-  readonly dims: readonly number[];
-  /** `TensorProto.DataType`. */
-  readonly dataType: number;
-  /** Wire bytes by field: `raw_data` or the packed elements of a typed field. */
-  readonly data: ReadonlyMap<DataField, readonly Uint8Array[]>;
-  /** The file that holds the data, where that is another one. */
-  readonly external: string | null;
-}
-
-export type DataField = 'float' | 'int32' | 'int64' | 'raw' | 'double';
-
-export interface ValueInfo {
-  readonly name: string;
-  /** `null`: a dimension that the graph leaves open. Absent when the shape is not given. */
-  readonly dims: readonly (number | null)[] | null;
-}
+import type {
+  AttributeProto,
+  DataField,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfo,
+} from './messages.js';
 
 /** Fields in one file, some 300 bytes in memory each. DenseNet-121 as Caffe2 exported it, in 1746 nodes, has 28 thousand. */
 const MOST_ITEMS = 2 ** 18;

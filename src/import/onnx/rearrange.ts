@@ -3,12 +3,12 @@ import { DTYPE_BYTES, elementCount } from '../../weights/tensor.js';
 import type { Constant, Floats } from './constant.js';
 
 export function shapeOf(constant: Constant): readonly number[] {
-  return constant.kind === 'ints' ? constant.shape : constant.tensor.shape;
+  return constant.kind === 'floats' ? constant.tensor.shape : constant.shape;
 }
 
 /** The same elements; their count must fit, which the caller has checked. */
 export function withShape(constant: Constant, shape: readonly number[]): Constant {
-  if (constant.kind === 'ints') return { ...constant, shape };
+  if (constant.kind !== 'floats') return { ...constant, shape };
   return { kind: 'floats', tensor: { ...constant.tensor, shape } };
 }
 
@@ -82,6 +82,7 @@ function pick(constant: Constant, shape: readonly number[], indices: Int32Array)
   if (constant.kind === 'ints') {
     return { kind: 'ints', shape, values: Array.from(indices, (index) => constant.values[index] ?? null) };
   }
+  if (constant.kind === 'opaque') return { ...constant, shape };
   const { tensor } = constant;
   const bytes = pickWords(tensor.bytes, DTYPE_BYTES[tensor.dtype], indices);
   return { kind: 'floats', tensor: { ...tensor, shape, bytes } };

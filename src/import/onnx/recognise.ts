@@ -7,13 +7,14 @@ import { ModelShapeError } from '../../errors.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
 import { type Constant, readConstant } from './constant.js';
-import { axesOf, dimensions, Evaluator, reshapeTarget, wholeNumbers } from './evaluate.js';
+import { Evaluator } from './evaluate.js';
 import { activation, addBias, convHead, flatten, gemm, globalAverage, matMul } from './head.js';
+import { axesOf, dimensions, reshapeTarget } from './lists.js';
+import type { GraphProto, ModelProto, TensorProto } from './messages.js';
 import { misfit, Node } from './node.js';
-import { type Operands, tensorOf } from './operands.js';
+import { type Operands, tensorOf, wholeNumbers } from './operands.js';
 import { FOLLOWERS, type Logits, type Place, unexpected } from './places.js';
 import { averagePool, maxPool, pad } from './pools.js';
-import type { GraphProto, ModelProto, TensorProto } from './proto.js';
 import { isShape, shapeAt } from './shape.js';
 
 export interface Recognised {
@@ -111,10 +112,12 @@ class Walk {
     const [first] = operands;
     switch (node.op) {
       case 'Identity':
-      case 'Dropout':
-      case 'Cast':
       case 'CastLike':
         return place;
+      case 'Dropout':
+        return dropout(node, place, operands);
+      case 'Cast':
+        return castMap(node, place);
       case 'Shape':
         return dimensions(node, shapeAt(node, place));
       case 'Transpose':
@@ -189,6 +192,23 @@ const unfit = (error: ModelShapeError, index: number): Unfit => ({ at: 'unfit', 
 
 /** Reshaping scores changes nothing. */
 const behindHead = (place: Place): Place | null => (place.at === 'scores' ? place : null);
+
+/** Does nothing outside of training, which an input asks for since opset 12. */
+function dropout(node: Node, place: Place, [, training]: Operands): Place {
+  if (training && wholeNumbers(node, training).some((flag) => flag !== 0))
+    throw misfit(node, 'it is in training mode; export the network after model.eval()');
+  return place;
+}
+
+const FLOAT_TYPES = [1, 10, 11, 16];
+
+/** Between floating-point types; the runtime has a precision of its own. */
+function castMap(node: Node, place: Place): Place {
+  const to = node.int('to', 1);
+  // A name before opset 6.
+  if (FLOAT_TYPES.includes(to) || /^(FLOAT|DOUBLE)/.test(node.text('to', ''))) return place;
+  throw misfit(node, `expected a floating-point type (${FLOAT_TYPES.join(', ')}), found ${to}`);
+}
 
 /** NHWC → NCHW, as converters from TensorFlow write before the stem. */
 function transposeInput(node: Node, place: Place): Place {
