@@ -54,8 +54,14 @@ export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-export const print = (line: string): void => void process.stdout.write(`${line}\n`);
-export const note = (line: string): void => void process.stderr.write(`${line}\n`);
+export const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`);
+export const note = (line: string): void => void process.stderr.write(`${harmless(line)}\n`);
+
+/** Names and labels come out of files, and control characters in them would command the terminal. */
+function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');
+}
 
 /** Columns padded to their widest cell; numbers right-aligned. */
 export function table(rows: readonly (readonly (string | number)[])[]): string[] {

@@ -148,10 +148,18 @@ describe('metadata', () => {
     ['thresholds of texts', '{"thresholds":[0.5,"a"]}', /thresholds\[1\] must be a number/],
     ['an order without meaning', '{"concat":"last"}', /concat must be one of new-first/],
     ['epsilon zero', '{"bnEpsilon":0}', /bnEpsilon must be above zero/],
+    ['a number that is none', '{"bnEpsilon":NaN}', /is not JSON/],
+    ['a number beyond all', '{"bnEpsilon":1e999}', /bnEpsilon must be a number/],
+    ['lists in lists in lists', '['.repeat(1_000_000), /is not JSON/],
     ['half a preprocess', '{"preprocess":{}}', /preprocess.resize must be an object/],
   ];
   for (const [what, json, message] of bad)
     it(`refuses ${what}`, () => expect(() => decodeMetadata(new Map([['densenet-webgpu', json]]))).toThrow(message));
+
+  it('takes no field from a prototype', () => {
+    const entries = new Map([['densenet-webgpu', '{"__proto__":{"bnEpsilon":-1,"labels":7},"constructor":{}}']]);
+    expect(decodeMetadata(entries)).toEqual({});
+  });
 
   it('refuses labels that do not fit the classes', () => {
     expect(() => modelFromTensors(tensors, { labels: ['one'] })).toThrow('1 labels for a network of 5 classes');
