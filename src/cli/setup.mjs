@@ -2,7 +2,7 @@
  * Everything between a fresh clone and a command, with Node's own modules only: packages, system packages for the
  * tests, the build. Quick when nothing is missing.
  *
- *   node src/cli/setup.mjs classify|test|conformance|fuzz|serve|bench|… [arguments]
+ *   node src/cli/setup.mjs classify|test|conformance|soak|fuzz|serve|bench|… [arguments]
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -94,10 +94,14 @@ installPackages();
 build();
 if (command === 'fuzz') process.exit(node(['test/fuzz/run.mjs', ...args], 'inherit'));
 const vitest = (...options) => process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...options], 'inherit'));
-if (command === 'test' || command === 'conformance') prepareTestSystem(say);
+if (['test', 'conformance', 'soak'].includes(command)) prepareTestSystem(say);
 if (command === 'test') vitest(...args);
 if (command === 'conformance') {
   process.env.CONFORMANCE = args.includes('--write') ? 'write' : 'all';
   vitest('test/conformance', '--disable-console-intercept');
+}
+if (command === 'soak') {
+  process.env.SOAK = 'long';
+  vitest('test/soak', '--disable-console-intercept', ...args);
 }
 process.exit(node(['dist/cli/main.js', command, ...args], 'inherit'));

@@ -78,8 +78,8 @@ export class CountingGpu {
   /** Maps asked for and not answered. */
   mapping = 0;
   mostMapping = 0;
-  /** Kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
-  private readonly pipelines: GPUComputePipeline[] = [];
+  /** By label; kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
+  private readonly pipelines = new Map<string | undefined, GPUComputePipeline>();
 
   constructor(
     private readonly inner: GPU,
@@ -148,7 +148,7 @@ export class CountingGpu {
     device.createComputePipelineAsync = async (descriptor) => {
       counts.pipelines += 1;
       const pipeline = await this.heard('createComputePipelineAsync', createPipeline(descriptor));
-      this.pipelines.push(pipeline);
+      this.pipelines.set(descriptor.label, pipeline);
       return pipeline;
     };
     this.watchBuffers(device);

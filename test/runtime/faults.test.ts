@@ -1,4 +1,5 @@
 /** What callers get wrong gives a typed error that names the culprit and the repair, and the next call works. */
+import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -149,6 +150,22 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
       expect(await failure(call)).toBe(
         `DisposedError: ${names[c]}() was called on a network that has been disposed; load it again`,
       );
+  });
+
+  it('an abort ends a download that has stalled', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': SMALL_MODEL.length });
+      response.write(SMALL_MODEL.subarray(0, 100));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const controller = new AbortController();
+    const onProgress = ({ loaded }: { loaded: number }) => loaded > 0 && controller.abort();
+    const load = DenseNet.load(`http://127.0.0.1:${port}/`, { gpu, signal: controller.signal, onProgress });
+    expect(await failure(load)).toMatch(/^AbortedError: /);
+    server.closeAllConnections();
+    server.close();
   });
 
   it('options that mean nothing are named', async () => {

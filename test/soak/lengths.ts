@@ -1,0 +1,35 @@
+/** How much each soak test does: little in `npm test`, what RELIABILITY.md records in `npm run soak`. */
+export const isLong = process.env.SOAK === 'long';
+
+export const COUNTS = isLong
+  ? { inferences: 10_000, loads: 200, abortedLoads: 1000 }
+  : { inferences: 300, loads: 12, abortedLoads: 40 };
+
+export const PATIENCE_MS = isLong ? 3_600_000 : 120_000;
+
+/**
+ * What the heap may grow by from the first fifth to the end, in bytes. The engine's own caches (code, inline caches,
+ * timers) take some hundred KiB; 100 bytes of every inference, or 4 KiB of every load, would be more than this.
+ */
+export const GROWTH = 768 * 1024;
+
+/** One line of the record. */
+export function report(what: string, count: number, heap: readonly [number, number], start: number): void {
+  if (!isLong) return;
+  const kib = heap.map((bytes) => Math.round(bytes / 1024).toLocaleString('en'));
+  const seconds = Math.round((performance.now() - start) / 1000);
+  console.log(`${what}: ${count.toLocaleString('en')} in ${seconds} s; heap ${kib[0]} → ${kib[1]} KiB`);
+}
+
+/** Does it `count` times, and measures after the first fifth and at the end. */
+export async function soak(
+  count: number,
+  step: (i: number) => Promise<unknown>,
+  heap: () => Promise<number>,
+): Promise<readonly [number, number]> {
+  const warm = Math.floor(count / 5);
+  for (let i = 0; i < warm; i++) await step(i);
+  const before = await heap();
+  for (let i = warm; i < count; i++) await step(i);
+  return [before, await heap()];
+}
