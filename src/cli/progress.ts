@@ -1,19 +1,30 @@
-/** A download's progress on stderr: one line that is drawn over on a terminal, a line for every quarter elsewhere. */
+/**
+ * A download's progress on stderr: one line that is drawn over on a terminal; in a log, and where the length is unknown,
+ * a line now and then.
+ */
 
 const WIDTH = 30;
 const REDRAW_MS = 100;
 const MEBIBYTE = 2 ** 20;
+/** Bytes between two lines where the length is unknown. */
+const STRIDE = 8 * MEBIBYTE;
 
 /** @returns to be called with the bytes so far and the total, 0 while unknown */
-export function progressBar(what: string, out: NodeJS.WriteStream = process.stderr) {
-  let drawn = { at: 0, quarter: 0 };
+export function progressBar(what: string, out: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stderr) {
+  let drawnAt = 0;
+  let lines = 0;
   return (loaded: number, total: number): void => {
-    const isDone = loaded === total;
-    const quarter = total > 0 ? Math.floor((4 * loaded) / total) : 0;
-    const isDue = out.isTTY ? isDone || performance.now() - drawn.at >= REDRAW_MS : quarter > drawn.quarter;
-    if (!isDue) return;
-    drawn = { at: performance.now(), quarter };
-    out.write(out.isTTY ? `\r${line(what, loaded, total)}${isDone ? '\n' : ''}` : `${line(what, loaded, total)}\n`);
+    const text = line(what, loaded, total);
+    if (out.isTTY && total > 0) {
+      const isDone = loaded === total;
+      if (!isDone && performance.now() - drawnAt < REDRAW_MS) return;
+      drawnAt = performance.now();
+      out.write(`\r${text}${isDone ? '\n' : ''}`);
+      return;
+    }
+    const due = Math.floor(total > 0 ? (4 * loaded) / total : loaded / STRIDE);
+    if (due > lines) out.write(`${text}\n`);
+    lines = due;
   };
 }
 
