@@ -4,10 +4,10 @@
  */
 import { ModelShapeError } from '../errors.js';
 import { canonicalise } from '../weights/canonicalise.js';
-import { SCHEMES } from '../weights/schemes.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { nearestName } from './nearest-name.js';
 import { otherNetwork } from './one-of-several.js';
+import { ORIGINS } from './origins.js';
 import { moduleOf, spelling } from './spelling.js';
 import { strangersIn } from './strangers.js';
 
@@ -39,7 +39,7 @@ function listing({ problems }: ModelShapeError, tensors: TensorMap): string | nu
     list('left over', extra, byModule),
     list('mis-shaped', misshaped, (some) => some.map(inFile)),
   ].filter((part) => part !== '');
-  const from = SCHEMES.find(({ name }) => name === reading.scheme)?.from ?? '';
+  const from = ORIGINS.get(reading.scheme) ?? '';
   return `the tensors do not make a DenseNet (its names read best as "${reading.scheme}": ${from}): ${parts.join('; ')}`;
 }
 

@@ -21,8 +21,6 @@ export type Role =
 /** Template(s) of each role; several where a code base or its forks differ. */
 export interface Scheme {
   readonly name: string;
-  /** An example of who writes such names. */
-  readonly from: string;
   readonly modules: Readonly<Record<Exclude<Role, 'classifier'>, readonly string[]>>;
 }
 
@@ -58,22 +56,18 @@ function torchvisionLike(layer: (part: 'norm' | 'conv', index: 1 | 2) => string)
 export const SCHEMES: readonly Scheme[] = [
   {
     name: 'torchvision',
-    from: 'torchvision, timm, torchxrayvision; efficient_densenet (norm_final)',
     modules: torchvisionLike((part, index) => `${part}${index}`),
   },
   {
     name: 'torchvision-download',
-    from: "torchvision's and Hugging Face's files of 2017",
     modules: torchvisionLike((part, index) => `${part}.${index}`),
   },
   {
     name: 'monai',
-    from: 'MONAI',
     modules: torchvisionLike((part, index) => `layers.${part}${index}`),
   },
   {
     name: 'densenet3',
-    from: 'DenseNet3: andreasveit, ODIN, DICE',
     modules: {
       conv0: ['conv1'],
       norm0: [],
@@ -88,7 +82,6 @@ export const SCHEMES: readonly Scheme[] = [
   },
   {
     name: 'dense-trans',
-    from: 'CIFAR code bases in the manner of kuangliu (which put new features first) and bamos',
     modules: {
       conv0: ['conv1'],
       norm0: [],
@@ -103,7 +96,6 @@ export const SCHEMES: readonly Scheme[] = [
   },
   {
     name: 'pytorchcv',
-    from: 'pytorchcv, for ImageNet and CIFAR',
     modules: {
       conv0: ['init_block.conv', 'init_block'],
       norm0: ['init_block.bn'],
@@ -118,7 +110,6 @@ export const SCHEMES: readonly Scheme[] = [
   },
   {
     name: 'keras',
-    from: 'keras.applications, both generations; kernels already OIHW',
     modules: {
       conv0: ['conv1_conv', 'conv1/conv', 'conv1'],
       norm0: ['conv1_bn', 'conv1/bn'],

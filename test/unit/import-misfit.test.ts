@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { isDenseNetError, ModelShapeError } from '../../src/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { nearestName } from '../../src/import/nearest-name.js';
+import { ORIGINS } from '../../src/import/origins.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { expectedTensors, type Shape } from '../../src/model/tensors.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
+import { SCHEMES } from '../../src/weights/schemes.js';
 import { elementCount, floatTensor } from '../../src/weights/tensor.js';
 
 const IMAGENET: DenseNetConfig = {
@@ -257,6 +259,10 @@ describe('names and shapes made to exhaust', () => {
       expect((await failure(shapes())).message.length).toBeLessThan(2e6);
     });
   }
+});
+
+it('every scheme has its origin, for messages', () => {
+  expect([...ORIGINS.keys()]).toEqual(SCHEMES.map(({ name }) => name));
 });
 
 describe('nearestName', () => {
