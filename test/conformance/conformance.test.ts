@@ -4,7 +4,10 @@
  * The short form asks one context of each platform for everything and the others for the core. CONFORMANCE=all asks all
  * for everything, and one for what takes long; CONFORMANCE=write also puts what came out into the README.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE } from '../../src/cli/files.js';
 import type { RunningServer } from '../../src/cli/server.js';
 import type { Extent } from './lab.js';
 import { type OpenPlatform, PLATFORMS, type Platform, SUITE_MS, serveSuite } from './platforms.js';
@@ -52,6 +55,13 @@ describe.each(PLATFORMS)('$name on $driver conforms', (platform) => {
     },
     SUITE_MS,
   );
+});
+
+describe('the bundles', () => {
+  const dist = join(PACKAGE, 'dist');
+  it.each(readdirSync(dist).filter((file) => file.endsWith('.js')))('%s uses no eval and no wasm', (file) => {
+    expect(readFileSync(join(dist, file), 'utf8')).not.toMatch(/\beval\(|new Function|WebAssembly/);
+  });
 });
 
 describe('the table of the README', () => {
