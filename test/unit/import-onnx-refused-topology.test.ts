@@ -72,7 +72,7 @@ const POOLS: readonly Refusal[] = [
     'zeros before an average pool',
     inFront(CIFAR, 'pool', [node('pad', 'Pad', ['final.relu', 'sides'])], [ints('sides', [0, 0, 1, 1, 0, 0, 1, 1])]),
     '"pool" (GlobalAveragePool)',
-    'expected a convolution or a pool',
+    'expected a convolution or a max pool',
   ],
   [
     'padding by ones',
@@ -84,6 +84,17 @@ const POOLS: readonly Refusal[] = [
     ),
     '"pad" (Pad)',
     'expected zeros',
+  ],
+  [
+    'SAME padding on top of a Pad',
+    inFront(
+      edited(CIFAR, { stem: { attributes: { auto_pad: 'SAME_UPPER' } } }),
+      'stem',
+      [node('pad', 'Pad', ['input', 'sides'])],
+      [ints('sides', [0, 0, 1, 1, 0, 0, 1, 1])],
+    ),
+    '"stem" (Conv)',
+    'it pads as SAME what a Pad node has padded',
   ],
 ];
 
@@ -144,6 +155,24 @@ const CONNECTIONS: readonly Refusal[] = [
     ]),
     '"both" (Concat)',
     'it joins the features of several blocks',
+  ],
+  [
+    'a Concat with a constant',
+    edited(CIFAR, { 'b1l1.concat': { inputs: ['stem', 'b1l1.conv2', 'fc.bias'] } }),
+    '"b1l1.concat" (Concat)',
+    'it joins features and constants',
+  ],
+  [
+    'a network of no layers',
+    edited(CIFAR, { pool: { inputs: ['b1l1.a.relu'] } }),
+    '"pool" (GlobalAveragePool)',
+    'expected dense layers before it',
+  ],
+  [
+    'a transition before any layer',
+    edited(CIFAR, { 't1.pool': { inputs: ['b1l1.conv1'] } }),
+    '"t1.pool" (AveragePool)',
+    'expected dense layers before it',
   ],
 ];
 
@@ -235,6 +264,21 @@ const HEADS: readonly Refusal[] = [
     },
     '"scores" (Softmax)',
     'over axis 1, found axis 0',
+  ],
+  [
+    'a bias along another axis',
+    edited(
+      CIFAR,
+      {
+        fc: [
+          ...CIFAR.nodes.filter(({ name }) => name === 'fc').map((gemm) => ({ ...gemm, name: 'part' })),
+          node('fc', 'Add', ['part', 'column']),
+        ],
+      },
+      [zeros('column', [CLASSES, 1])],
+    ),
+    '"fc" (Add)',
+    `or Add of ${CLASSES} biases; found Add of [${CLASSES},1]`,
   ],
 ];
 

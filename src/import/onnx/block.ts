@@ -47,6 +47,12 @@ export function channelsOf({ entry, layers }: Block): number {
   return layers.reduce((sum, layer) => sum + layer.channels, entry.channels);
 }
 
+/** @throws ModelShapeError for a block without layers: then the network is another */
+export function requireLayers(node: Node, { layers }: Block): void {
+  if (layers.length === 0)
+    throw misfit(node, 'expected dense layers before it, whose outputs Concat joins to what they read');
+}
+
 /** A 7×7 stem whose norm, ReLU and max pool have not come yet. */
 export function isUnpooled({ entry }: Block): boolean {
   return entry.kind === 'stem' && entry.conv.kernel === 7 && !entry.isPooled;

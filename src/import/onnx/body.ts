@@ -1,5 +1,5 @@
 /** The rules of stem, dense layers and transitions: place and operation → the next place, or the error why not. */
-import { blockOf, channelsOf, isUnpooled, type Order, orderOf } from './block.js';
+import { blockOf, channelsOf, isUnpooled, type Order, orderOf, requireLayers } from './block.js';
 import { misfit, type Node } from './node.js';
 import { identityNorm, type Norm, scaled, shifted, shortest } from './norm.js';
 import { convOf, describeConv, type Operands, spatial, vector } from './operands.js';
@@ -55,7 +55,8 @@ export class Body {
       case 'averaged': {
         const { from, norm, size } = place;
         const conv = convOf(node, operands, channelsOf(from));
-        if (isSquare(windowOf(node, size, pads, spatial(conv)), 1, 1, 0)) return transition(from, norm, conv, size);
+        if (isSquare(windowOf(node, size, pads, spatial(conv)), 1, 1, 0))
+          return transition(node, from, norm, conv, size);
       }
     }
     throw unexpected(node, given, `, found a convolution of ${describeConv(node, operands)}`);
@@ -163,7 +164,8 @@ function endOfStem({ entry, layers }: Block, norm: Norm | null, size: Size): Fea
   return { at: 'features', parts: [stem], size };
 }
 
-export function transition(from: Block, norm: Norm, conv: Conv, size: Size): Features {
+export function transition(node: Node, from: Block, norm: Norm, conv: Conv, size: Size): Features {
+  requireLayers(node, from);
   return { at: 'features', parts: [{ kind: 'transition', from, norm, conv, channels: conv.out }], size };
 }
 

@@ -1,6 +1,6 @@
 /** The rules of the head: pooled features → vector → logits → scores. */
 import { elementCount, floatTensor, type Tensor, toFloats } from '../../weights/tensor.js';
-import { channelsOf } from './block.js';
+import { channelsOf, requireLayers } from './block.js';
 import { readyNorm } from './body.js';
 import { misfit, type Node } from './node.js';
 import { type Operands, tensorOf } from './operands.js';
@@ -12,6 +12,7 @@ export function globalAverage(node: Node, place: Place, axes: readonly number[] 
   if (place.at !== 'activated') throw unexpected(node, place);
   const norm = readyNorm(node, place);
   const { from } = place;
+  requireLayers(node, from);
   if (node.op === 'GlobalAveragePool') return { at: 'pooled', from, norm, rank: 4 };
   const over = (axes ?? []).map((axis) => (axis < 0 ? axis + 4 : axis)).sort();
   if (over.join() !== '2,3') throw misfit(node, `expected the mean over axes 2 and 3, found ${axes ?? 'all'}`);
@@ -118,7 +119,7 @@ function logits(node: Node, made: Logits): Logits {
       node,
       `expected weights for ${channels} features, the channels of the last block, found [${weight.shape}]`,
     );
-  if (bias && elementCount(bias.shape) !== classes)
+  if (bias && (elementCount(bias.shape) !== classes || bias.shape.at(-1) !== classes))
     throw misfit(node, `expected ${classes} biases, found [${bias.shape}]`);
   return { ...made, bias: bias && { ...bias, shape: [classes] } };
 }
@@ -129,7 +130,10 @@ const classesOf = ({ weight }: Logits): number => weight.shape[0] ?? 0;
 export function addBias(node: Node, place: Logits, [operand]: Operands): Logits {
   const term = tensorOf(node, operand);
   const classes = classesOf(place);
-  if (node.op !== 'Add' || elementCount(term.shape) !== classes) throw unexpected(node, place);
+  // [classes] or [1, classes]; [classes, 1, 1] or [1, classes, 1, 1] where the logits are a map.
+  const isAligned = term.shape.at(place.rank === 2 ? -1 : -3) === classes && elementCount(term.shape) === classes;
+  if (node.op !== 'Add' || !isAligned)
+    throw unexpected(node, place, `, or Add of ${classes} biases; found ${node.op} of [${term.shape}]`);
   if (!place.bias) return { ...place, bias: { ...term, shape: [classes] } };
   const [a, b] = [toFloats(place.bias), toFloats(term)];
   const sum = Float32Array.from(a, (value, c) => value + (b[c] ?? Number.NaN));

@@ -149,7 +149,7 @@ export const FOLLOWERS: Readonly<Record<Place['at'], string>> = {
   pooled: 'Flatten, Reshape or Squeeze, and Gemm, MatMul or a 1×1 convolution',
   logits: 'the end of the graph, Softmax or Sigmoid',
   scores: 'the end of the graph',
-  padded: 'a convolution or a pool',
+  padded: 'a convolution or a max pool',
 };
 
 export function unexpected(node: Node, place: Place, found = ''): Error {

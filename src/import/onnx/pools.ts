@@ -1,5 +1,5 @@
 /** The rules of pools and of the zeros that exporters put before them. */
-import { isUnpooled } from './block.js';
+import { isUnpooled, requireLayers } from './block.js';
 import { readyNorm, transition } from './body.js';
 import { misfit, type Node } from './node.js';
 import { identityNorm } from './norm.js';
@@ -20,7 +20,7 @@ export function maxPool(node: Node, given: Place): Features {
 export function averagePool(node: Node, place: Place): Features | Averaged | Pooled {
   if (place.at === 'reduced' && !place.isActive && !place.norm2) {
     const window = halving(node, place.size);
-    return transition(place.from, place.norm1, place.conv, slide(window, place.size));
+    return transition(node, place.from, place.norm1, place.conv, slide(window, place.size));
   }
   if (place.at !== 'activated') throw unexpected(node, place);
   const { from, size } = place;
@@ -33,6 +33,7 @@ export function averagePool(node: Node, place: Place): Features | Averaged | Poo
       node,
       `expected a window over the whole map${map(size)}, or 2×2 with stride 2, found ${describe(window)}`,
     );
+  requireLayers(node, from);
   return { at: 'pooled', from, norm, rank: 4 };
 }
 

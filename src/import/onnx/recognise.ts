@@ -97,7 +97,7 @@ class Walk {
     const [place, another] = places;
     if (!place || (node.op === 'CastLike' && isConstant(inputs[0] ?? null)))
       return this.#evaluator.evaluate(node, constants);
-    if (node.op === 'Concat') return this.#body.concat(node, places);
+    if (node.op === 'Concat') return this.#concat(node, inputs, places);
     if (another) throw misfit(node, 'it takes two feature maps; a DenseNet joins them by Concat alone');
     // Mul and Add take the map on either side; the operands keep their order without it.
     const operands = constants.filter((_, i) => !isPlace(inputs[i] ?? null));
@@ -105,6 +105,11 @@ class Walk {
     if (isSwapped && node.op !== 'Mul' && node.op !== 'Add')
       throw unexpected(node, place, `, found ${node.op} of constants`);
     return this.#follow(node, place, operands);
+  }
+
+  #concat(node: Node, inputs: readonly (Value | null)[], places: readonly Place[]): Place {
+    if (places.length === inputs.length) return this.#body.concat(node, places);
+    throw misfit(node, 'it joins features and constants');
   }
 
   /** A node that works on one map. */
@@ -147,7 +152,7 @@ class Walk {
       case 'Squeeze':
         return behindHead(place) ?? flatten(node, place, null, axesOf(node, first));
       case 'Reshape':
-        return this.#reshape(node, place, reshapeTarget(node, first));
+        return behindHead(place) ?? reshapeMap(node, place, reshapeTarget(node, first));
       case 'Gemm':
         return gemm(node, place, operands);
       case 'MatMul':
@@ -159,12 +164,6 @@ class Walk {
       default:
         throw unexpected(node, place, `; ${node.op} is no operator of a DenseNet`);
     }
-  }
-
-  /** To the shape that it has, as converters do with maps of 1×1, or behind the pool. */
-  #reshape(node: Node, place: Place, target: readonly (number | null)[]): Place {
-    if (place.at === 'scores' || isShape(target, shapeAt(node, place))) return place;
-    return flatten(node, place, target, null);
   }
 
   #result(): Recognised {
@@ -192,6 +191,11 @@ const unfit = (error: ModelShapeError, index: number): Unfit => ({ at: 'unfit', 
 
 /** Reshaping scores changes nothing. */
 const behindHead = (place: Place): Place | null => (place.at === 'scores' ? place : null);
+
+/** To the shape that it has, as converters do with maps of 1×1, or behind the pool. */
+function reshapeMap(node: Node, place: Place, target: readonly (number | null)[]): Place {
+  return isShape(target, shapeAt(node, place)) ? place : flatten(node, place, target, null);
+}
 
 /** Does nothing outside of training, which an input asks for since opset 12. */
 function dropout(node: Node, place: Place, [, training]: Operands): Place {

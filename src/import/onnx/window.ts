@@ -27,6 +27,8 @@ export function windowOf(
   const strides = node.ints('strides') ?? shape.map(() => 1);
   if (shape.length !== 2 || strides.length !== 2) throw misfit(node, 'expected a window of height and width');
   if (node.ints('dilations')?.some((dilation) => dilation !== 1)) throw misfit(node, 'its window is dilated');
+  if (node.text('auto_pad', '').startsWith('SAME') && padding.some((zeros) => zeros > 0))
+    throw misfit(node, 'it pads as SAME what a Pad node has padded');
   const own = padsOf(node, shape, strides, size);
   const pads = NO_PADS.map((_, side) => (own[side] ?? 0) + (padding[side] ?? 0));
   return { kernel: shape, strides, pads, isCeil: node.int('ceil_mode', 0) === 1 };
