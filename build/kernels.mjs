@@ -7,6 +7,7 @@ import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
+const PROBES = fileURLToPath(new URL('../src/profile/probes.generated.ts', import.meta.url));
 /** What reads kernels as text. */
 const READERS = ['source', 'expand'].map((name) => fileURLToPath(new URL(`../src/plan/${name}.ts`, import.meta.url)));
 
@@ -70,8 +71,16 @@ export function minifiedManifest() {
   };
 }
 
+/** The probes that measure an adapter, which no network runs. */
+const probes = () => mapValues(wgslIn(join(SHADERS, 'probes')), stripWgsl);
+
 /** @returns how many kernels there are */
 export function writeManifest() {
+  writeFileSync(
+    PROBES,
+    `// Made by build.mjs from shaders/probes/*.wgsl; not to be edited.\n` +
+      `export const PROBES = ${JSON.stringify(probes(), null, 2)} as const;\n`,
+  );
   const { parts, kernels } = manifest();
   writeFileSync(
     MANIFEST,
@@ -89,5 +98,10 @@ export const minifiedKernels = {
     const { parts, kernels } = minifiedManifest();
     const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;
     onLoad({ filter: /kernels\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
+    const small = mapValues(probes(), (source) => wgslMinifier([source])(source));
+    onLoad({ filter: /probes\.generated\.ts$/ }, () => ({
+      contents: `export const PROBES = ${JSON.stringify(small)};`,
+      loader: 'js',
+    }));
   },
 };

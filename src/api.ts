@@ -5,7 +5,10 @@ import type { PreprocessSpec } from './image/spec.js';
 
 export type { ImageSource };
 
-/** Steps of `load`, in order. `loaded` and `total` are bytes for `download`, and counts otherwise; total 0: unknown. */
+/**
+ * What `load` is waiting for, in order; all of it begins as soon as the file's header is there. `loaded` and `total` are
+ * bytes, and counts for `compile`; total 0: unknown.
+ */
 export interface LoadProgress {
   readonly phase: 'download' | 'read' | 'upload' | 'compile';
   readonly loaded: number;
@@ -98,20 +101,29 @@ export interface ExplainOptions extends CallOptions {
   readonly classIndex?: number;
 }
 
-/** One step of `profile()`. */
+/** One step of `profile()`. What needs a clock on the GPU is null where the device has no `timestamp-query`. */
 export interface StepProfile {
   readonly name: string;
   readonly kernel: string;
-  /**
-   * GPU time, the median of several passes; null where the device has no `timestamp-query`. Browsers quantise it
-   * (100 µs in Chrome unless its WebGPU developer features are on).
-   */
+  /** GPU time, the median of several passes, in steps of the profile's `resolution`. */
   readonly microseconds: number | null;
+  /** Multiply-accumulates of the formula. */
   readonly macs: number;
+  /** What the step binds, every byte once: no cache, nothing read twice. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** 10⁹ operations per second, two for each multiply-accumulate. */
+  readonly gflops: number | null;
+  /** The least time that the adapter's ceiling allows over the measured time: 1 is as fast as can be. */
+  readonly ofCeiling: number | null;
 }
 
 export interface NetworkProfile {
   readonly steps: readonly StepProfile[];
   /** One whole inference by the wall clock, upload and readback included; the median of several. */
   readonly milliseconds: number;
+  /** Microseconds that all GPU times are multiples of, measured. Chrome rounds them to 100. */
+  readonly resolution: number | null;
+  /** What two probes measured of the adapter: f32 `fma` from registers, and a copy of 64 MiB (reads and writes). */
+  readonly ceiling: { readonly gflops: number; readonly gigabytesPerSecond: number } | null;
 }

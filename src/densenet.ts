@@ -13,10 +13,9 @@ import type {
 } from './api.js';
 import type { ModelSource } from './download.js';
 import type { Engine } from './engine.js';
-import { OptionError } from './errors.js';
+import { DownloadError, OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
-import { timeSteps } from './gpu/profiler.js';
 import type { Session } from './gpu/session.js';
 import { Heatmap } from './heatmap.js';
 import type { ImageSource } from './image/source.js';
@@ -31,6 +30,7 @@ import type { NetworkPlan } from './plan/network.js';
 import type { Precision } from './plan/source.js';
 import type { Stage } from './plan/step.js';
 import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
+import { layoutWeights } from './weights/pack.js';
 
 const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
 const DEFAULT_TOP = 5;
@@ -69,7 +69,8 @@ export class DenseNet {
   }
 
   /**
-   * Loads a safetensors model, uploads it and compiles every kernel it needs.
+   * Loads a safetensors model, uploads it, and compiles and runs every kernel it needs: the first call costs what the
+   * second does.
    *
    * @throws DownloadError, ModelFormatError, ModelShapeError, WebGPUUnavailableError, LimitError, OutOfMemoryError,
    * ShaderError, TimeoutError, DeviceLostError, AbortedError, OptionError; nothing stays allocated then
@@ -202,30 +203,23 @@ export class DenseNet {
     });
   }
 
-  /** Time of every step for a picture, and of the whole call. */
+  /**
+   * Time, work and traffic of every step for a picture, beside what the adapter can do.
+   *
+   * @throws DownloadError when the profiler's own file is not beside the library; ImageError
+   */
   async profile(image: ImageSource): Promise<NetworkProfile> {
+    const { profileExecutable } = await loadProfiler();
     const wall: number[] = [];
     for (let round = 0; round < PROFILE_ROUNDS; round++) {
       const start = performance.now();
       await this.classify(image);
       wall.push(performance.now() - start);
     }
-    const stages = new Set<Stage>(['network', 'scores']);
     const call = { what: 'profile', batch: 1, inputSize: this.inputSize };
-    return this.engine.prepare(call, async (session, prepared) => {
-      const executable = await prepared;
-      const rounds: (readonly number[])[] = [];
-      for (let round = 0; round < PROFILE_ROUNDS; round++) {
-        const times = await timeSteps(session, executable, stages);
-        if (times) rounds.push(times);
-      }
-      const steps = executable.plan.steps.filter(({ stage }) => stages.has(stage));
-      const microseconds = (s: number) => (rounds.length ? median(rounds.map((times) => times[s] ?? 0)) / 1000 : null);
-      return {
-        steps: steps.map(({ name, kernel, macs }, s) => ({ name, kernel, macs, microseconds: microseconds(s) })),
-        milliseconds: median(wall),
-      };
-    });
+    return this.engine.prepare(call, async ({ device, precision }, executable) =>
+      profileExecutable(device, await executable, layoutWeights(this.config, precision.weights), wall),
+    );
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
@@ -271,7 +265,12 @@ const isList = (images: ImageSource | readonly ImageSource[]): images is readonl
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>
   isList(images) ? images : [images];
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
+/** Few pages profile, so that what it takes is a file of its own. */
+async function loadProfiler(): Promise<typeof import('./profile/index.js')> {
+  try {
+    return await import('./profile/index.js');
+  } catch (cause) {
+    const message = 'profile() needs densenet-webgpu-profile.js: serve it beside the library';
+    throw new DownloadError('densenet-webgpu-profile.js', null, message, { cause });
+  }
 }

@@ -1,17 +1,37 @@
-/** A model's bytes from wherever the caller has them, with progress, abortable. */
-import { AbortedError, DownloadError, ModelFormatError, OptionError } from './errors.js';
+/** A file's bytes from a URL as they come, with progress, abortable; or all of them, from wherever the caller has them. */
+import { AbortedError, DownloadError, isDenseNetError, ModelFormatError, OptionError } from './errors.js';
 
 export type ModelSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
+/** Called with the bytes so far and the total (0 while unknown). */
+export type OnBytes = (loaded: number, total: number) => void;
+
+/** A file that is being downloaded. */
+export interface Download {
+  /** The whole file's length; `null` while unknown. */
+  readonly length: number | null;
+  /** Its bytes in order. @throws DownloadError when it breaks off; AbortedError */
+  readonly chunks: AsyncGenerator<Uint8Array, void>;
+  /** Ends it early. */
+  cancel(): void;
+}
+
 /**
- * @param onBytes called with bytes so far and the total (0 while unknown)
+ * All the bytes of a source.
+ *
  * @throws DownloadError for a URL that does not answer with a whole file; AbortedError; OptionError for other sources
  */
-export async function readSource(
+export async function readSource(source: ModelSource, onBytes: OnBytes, signal?: AbortSignal): Promise<Uint8Array> {
+  const opened = await openSource(source, onBytes, signal);
+  return opened instanceof Uint8Array ? opened : joined(opened.chunks);
+}
+
+/** The bytes, where they are at hand, or their download. Throws as {@link readSource}. */
+export async function openSource(
   source: ModelSource,
-  onBytes: (loaded: number, total: number) => void,
+  onBytes: OnBytes,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array | Download> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
@@ -19,52 +39,60 @@ export async function readSource(
   throw new OptionError('source', 'a model is loaded from a URL, a Blob, an ArrayBuffer or a Uint8Array');
 }
 
-async function download(
-  url: string,
-  onBytes: (loaded: number, total: number) => void,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
+async function download(url: string, onBytes: OnBytes, signal?: AbortSignal): Promise<Download> {
   try {
     const response = await fetch(url, signal ? { signal } : {});
-    if (!response.ok) {
-      throw new DownloadError(
-        url,
-        response.status,
-        `${url} answered ${response.status} ${response.statusText}: check the address`,
-      );
-    }
-    const body = await collect(response, onBytes);
-    if (body.length === 0) throw new ModelFormatError(`${url} is empty`, { format: 'safetensors' });
-    return body;
+    const { ok, status, statusText, headers } = response;
+    if (!ok) throw new DownloadError(url, status, `${url} answered ${status} ${statusText}: check the address`);
+    // What is encoded on its way has another length than what arrives.
+    const length = headers.get('content-encoding') === null ? Number(headers.get('content-length') ?? 0) : 0;
+    const reader = response.body?.getReader();
+    return {
+      length: length || null,
+      chunks: chunksOf(url, reader, length, onBytes, signal),
+      cancel: () => void reader?.cancel().catch(() => {}),
+    };
   } catch (cause) {
-    if (signal?.aborted) throw new AbortedError(`loading ${url}`, { cause: signal.reason });
-    if (cause instanceof DownloadError || cause instanceof ModelFormatError) throw cause;
-    throw new DownloadError(url, null, `${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
+    throw failed(url, cause, signal);
   }
 }
 
-async function collect(response: Response, onBytes: (loaded: number, total: number) => void): Promise<Uint8Array> {
-  const encoded = response.headers.get('content-encoding') !== null;
-  const total = encoded ? 0 : Number(response.headers.get('content-length') ?? 0);
-  const chunks: Uint8Array[] = [];
+async function* chunksOf(
+  url: string,
+  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+  length: number,
+  onBytes: OnBytes,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
   let loaded = 0;
-  for (const reader = response.body?.getReader(); reader; ) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    loaded += value.length;
-    onBytes(loaded, total);
+  try {
+    while (reader) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      loaded += value.length;
+      onBytes(loaded, length);
+      yield value;
+    }
+  } catch (cause) {
+    throw failed(url, cause, signal);
   }
-  if (total > 0 && loaded !== total) {
-    throw new DownloadError(
-      response.url,
-      response.status,
-      `${response.url} ended after ${loaded} of ${total} bytes: try again`,
-    );
-  }
-  const bytes = new Uint8Array(loaded);
+  if (loaded === 0) throw new ModelFormatError(`${url} is empty`, { format: 'safetensors' });
+  if (length > 0 && loaded !== length)
+    throw new DownloadError(url, 200, `${url} ended after ${loaded} of ${length} bytes: try again`);
+}
+
+function failed(url: string, cause: unknown, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return new AbortedError(`loading ${url}`, { cause: signal.reason });
+  if (isDenseNetError(cause)) return cause;
+  return new DownloadError(url, null, `${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
+}
+
+async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const list: Uint8Array[] = [];
+  for await (const chunk of chunks) list.push(chunk);
+  const bytes = new Uint8Array(list.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const chunk of chunks) {
+  for (const chunk of list) {
     bytes.set(chunk, at);
     at += chunk.length;
   }

@@ -28,6 +28,8 @@ export interface EngineOptions extends OpeningOptions {
   readonly onWarning: (warning: DeviceLostError | PrecisionOverflowError) => void;
 }
 
+type Shape = Pick<PlanOptions, 'batch' | 'inputSize' | 'taps'>;
+
 /** A call's work when its turn is over; boxed, since a promise of a promise would be awaited in the turn. */
 interface Flight<T> {
   readonly landing: T | Promise<T>;
@@ -59,9 +61,21 @@ export class Engine {
     this.current = this.adopt(session);
   }
 
-  /** @throws as `openSession` */
+  /**
+   * With the memory for the first batch and input size. The weights are yet to be packed and uploaded.
+   *
+   * @throws as `openSession`; OutOfMemoryError, LimitError
+   */
   static async create(options: EngineOptions): Promise<Engine> {
-    return new Engine(options, await openSession(options));
+    const session = await openSession(options);
+    const engine = new Engine(options, session);
+    try {
+      await engine.answered(session, session.reserve(engine.planOptions(session, options)));
+      return engine;
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
   }
 
   get session(): Session {
@@ -100,10 +114,7 @@ export class Engine {
   }
 
   /** Work with the executable of a batch and input size, while no job is submitted. @throws as `run` */
-  prepare<T>(
-    call: Call & Pick<PlanOptions, 'batch' | 'inputSize'>,
-    work: (session: Session, executable: Promise<Executable>) => Promise<T>,
-  ): Promise<T> {
+  prepare<T>(call: Call & Shape, work: (session: Session, executable: Promise<Executable>) => Promise<T>): Promise<T> {
     return this.call(call, async (session) => ({
       landing: await this.answered(session, work(session, this.executable(session, call))),
     }));
@@ -157,14 +168,13 @@ export class Engine {
     return result;
   }
 
-  private executable(
-    session: Session,
-    { batch, inputSize, taps = false }: Pick<PlanOptions, 'batch' | 'inputSize' | 'taps'>,
-  ): Promise<Executable> {
-    const { activations } = session.precision;
+  private executable(session: Session, call: Shape): Promise<Executable> {
+    return this.answered(session, session.executable(this.planOptions(session, call)));
+  }
+
+  private planOptions({ device, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
     const { sigmoid } = this.options;
-    const traits = traitsOf(session.device);
-    return this.answered(session, session.executable({ batch, inputSize, activations, traits, sigmoid, taps }));
+    return { batch, inputSize, activations: precision.activations, traits: traitsOf(device), sigmoid, taps };
   }
 
   /** A wait for the GPU. A device of our own that does not answer is given up, so that the next call gets another. */
@@ -207,6 +217,7 @@ export class Engine {
       if (this.disposed) break;
       try {
         this.current = this.adopt(await openSession(options));
+        this.current.upload();
         return this.current;
       } catch (error) {
         failure = error;

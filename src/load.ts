@@ -1,76 +1,135 @@
-/** `load()` in its stages: bytes → folded model → packed weights → GPU → compiled kernels. */
+/**
+ * `load()`: header → network → GPU memory, then two things at once until both are done: the weights, folded, packed and
+ * uploaded as they arrive; and the kernels, compiled and run once.
+ */
 import type { LoadOptions, LoadProgress } from './api.js';
+import { Arrival } from './arrival.js';
 import { unlessAborted, within } from './deadline.js';
 import type { DenseNetParts } from './densenet.js';
-import { type ModelSource, readSource } from './download.js';
+import type { ModelSource } from './download.js';
 import { Engine } from './engine.js';
 import { AbortedError, OptionError } from './errors.js';
+import { packArriving } from './filling.js';
 import { requestAdapter } from './gpu/device.js';
+import type { Executable } from './gpu/executable.js';
 import { isHubId, openHub } from './hub-id.js';
 import { inputSizeOf } from './image/spec.js';
+import type { Recorder } from './job.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
+import type { ModelMetadata } from './model/model.js';
 import { checkOptions } from './options.js';
 import { Pictures } from './pictures.js';
 import type { Precision } from './plan/source.js';
-import { readModel } from './weights/model-file.js';
-import { layoutWeights, packWeights } from './weights/pack.js';
+import { canonicalTensors } from './weights/canonical-names.js';
+import { decodeMetadata } from './weights/metadata.js';
+import { interpretCanonical } from './weights/model-file.js';
+import { layoutWeights } from './weights/pack.js';
+
+const DEFAULT_TIMEOUT_MS = 180_000;
+
+/** What the stages of one `load()` share. */
+interface Loading {
+  readonly options: LoadOptions;
+  readonly gpu: GPU | undefined;
+  readonly timeout: number;
+  readonly precision: Precision;
+  /** @throws AbortedError once the signal has fired */
+  readonly check: () => void;
+  /** Reports progress, and checks. */
+  readonly at: (phase: LoadProgress['phase'], loaded: number, total: number) => void;
+}
 
 /** @throws as `DenseNet.load`; nothing stays allocated then */
 export async function loadParts(source: ModelSource, options: LoadOptions): Promise<DenseNetParts> {
-  const progress = (phase: LoadProgress['phase'], loaded: number, total: number) =>
-    options.onProgress?.({ phase, loaded, total });
+  const { signal, onProgress, timeout = DEFAULT_TIMEOUT_MS } = options;
   const check = () => {
-    if (options.signal?.aborted) throw new AbortedError('load()', { cause: options.signal.reason });
+    if (signal?.aborted) throw new AbortedError('load()', { cause: signal.reason });
   };
   check();
   checkOptions(options);
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
-  const timeout = options.timeout ?? DEFAULT_TIMEOUT_MS;
   const precision = await within(timeout, 'the GPU', choosePrecision(options, gpu));
+  const onBytes = (loaded: number, total: number) => onProgress?.({ phase: 'download', loaded, total });
   const hub = isHubId(source) ? await openHub(source, options) : null;
-  const bytes = await readSource(
-    hub?.url ?? source,
-    (loaded, total) => progress('download', loaded, total),
-    options.signal,
-  );
-  check();
-  progress('read', 0, bytes.length);
-  const { folded, metadata } = readModel(bytes, hub?.metadata);
-  const { config } = folded;
-  const packed = packWeights(folded, precision.weights);
-  progress('upload', 0, packed.byteLength);
+  const arrival = await Arrival.open(hub?.url ?? source, onBytes, signal);
+  const at: Loading['at'] = (phase, loaded, total) => {
+    onProgress?.({ phase, loaded, total });
+    check();
+  };
+  try {
+    check();
+    return await assemble(arrival, hub?.metadata, { options, gpu, timeout, precision, check, at });
+  } catch (error) {
+    arrival.cancel();
+    throw error;
+  }
+}
+
+/** @param known what the file need not say itself */
+async function assemble(arrival: Arrival, known: ModelMetadata | undefined, loading: Loading): Promise<DenseNetParts> {
+  const { options, gpu, timeout, precision, check, at } = loading;
+  const { signal, device, batch = 1 } = options;
+  const metadata = { ...known, ...decodeMetadata(arrival.header.metadata) };
+  const { canonical, config } = interpretCanonical(await canonicalTensors(arrival.tensors), metadata);
   const weightLayout = layoutWeights(config, precision.weights);
+  const packed = new ArrayBuffer(weightLayout.bytes);
   const sigmoid = metadata.activation === 'sigmoid';
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
-  const batch = options.batch ?? 1;
-  check();
   const opening = Engine.create({
-    ...{ config, precision, packed, weightLayout, gpu, device: options.device, sigmoid, batch, inputSize, timeout },
+    ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
     isAuto: options.precision === 'auto',
     onWarning: options.onWarning ?? (({ message }) => console.warn(message)),
   });
-  const { signal } = options;
   const engine = await unlessAborted(signal, 'load()', opening, (late) => late.dispose());
+  let isOver = false;
   try {
-    check();
     const pictures = new Pictures(spec, { channels: config.inChannels, size: inputSize });
-    progress('compile', 0, 1);
-    const plan = await engine.prepare({ what: 'load', signal, batch, inputSize }, async (session, executable) => {
-      await Promise.all([executable, pictures.prepare(session)]);
-      return (await executable).plan;
+    const first = engine.session;
+    const fill = async () => {
+      let isRead = false;
+      for await (const range of packArriving(arrival, canonical, config, weightLayout, packed)) {
+        if (isOver) return;
+        check();
+        engine.session.upload(range);
+        if (arrival.isWhole && !isRead) at('read', 0, packed.byteLength);
+        isRead = arrival.isWhole;
+      }
+      at('upload', packed.byteLength, packed.byteLength);
+      at('compile', 0, 1);
+    };
+    const compile = engine.prepare({ what: 'load', signal, batch, inputSize }, async (session, executable) => {
+      const [made] = await Promise.all([executable, pictures.prepare(session)]);
+      await warmUp(session.device, made, await pictures.blank(session, made));
+      return made.plan;
     });
-    progress('compile', 1, 1);
-    check();
+    const [plan] = await Promise.all([compile, fill()]);
+    // The device was lost meanwhile: what had been uploaded by then went to the old one.
+    if (engine.session !== first) engine.session.upload();
+    at('compile', 1, 1);
     return { engine, pictures, config, metadata, inputSize, plan };
   } catch (error) {
+    isOver = true;
     engine.dispose();
     throw error;
   }
 }
 
-const DEFAULT_TIMEOUT_MS = 180_000;
+/** One workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
+async function warmUp(device: GPUDevice, executable: Executable, picture: Recorder): Promise<void> {
+  try {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    picture.dispatches?.(pass);
+    executable.encodeFirsts(pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  } finally {
+    picture.release?.();
+  }
+  await device.queue.onSubmittedWorkDone();
+}
 
 async function choosePrecision(options: LoadOptions, gpu: GPU | undefined): Promise<Precision> {
   const weights = options.weights ?? 'f32';

@@ -21,6 +21,20 @@ export class Pictures {
     if (this.spec) await this.preprocessor(session, this.spec);
   }
 
+  /** The work of a blank picture as small as fits, to run every kernel once; none where no picture can be used. */
+  async blank(session: Session, executable: Executable): Promise<Recorder> {
+    const sizes = this.spec ? [[1, 1] as const, this.input.size] : [];
+    for (const [height, width] of sizes) {
+      const picture = { data: new Uint8Array(4 * height * width), width, height };
+      try {
+        return await this.feed(session, executable, [picture]);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+      }
+    }
+    return {};
+  }
+
   /** @throws ImageError when a picture cannot be used; nothing stays open then */
   async feed(session: Session, executable: Executable, images: readonly ImageSource[]): Promise<Recorder> {
     if (!this.spec) {

@@ -32,42 +32,53 @@ interface Dispatch {
 }
 
 export class Executable {
+  /** Every step in order, once it is bound. */
+  dispatches: readonly Dispatch[] = [];
+
   private constructor(
     readonly plan: NetworkPlan,
-    readonly dispatches: readonly Dispatch[],
     private readonly own: { readonly params: GPUBuffer; readonly tensor: GPUBuffer; readonly classes: GPUBuffer },
   ) {}
 
-  /** @throws ShaderError, OutOfMemoryError; nothing is kept then */
-  static async create(
-    device: GPUDevice,
-    plan: NetworkPlan,
-    shared: SharedBuffers,
-    pipelines: PipelineCache,
-  ): Promise<Executable> {
-    const compiled = await Promise.all(
-      plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
-    );
+  /** With memory of its own, not yet bound. @throws OutOfMemoryError; nothing is kept then */
+  static async allocate(device: GPUDevice, plan: NetworkPlan): Promise<Executable> {
     const storage = USAGE.STORAGE | USAGE.COPY_DST;
     const own = await allocate(device, (buffer) => ({
       params: buffer('step parameters', plan.steps.length * UNIFORM_ALIGNMENT, USAGE.UNIFORM | USAGE.COPY_DST),
       tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    const { params } = own;
-    device.queue.writeBuffer(params, 0, packParams(plan.steps));
-    const dispatches = compiled.map(({ step, pipeline, layout }, s): Dispatch => {
+    device.queue.writeBuffer(own.params, 0, packParams(plan.steps));
+    return new Executable(plan, own);
+  }
+
+  /** Compiles what is not compiled yet, and binds every step, once. @throws ShaderError */
+  async bind(device: GPUDevice, shared: SharedBuffers, pipelines: PipelineCache): Promise<void> {
+    if (this.dispatches.length > 0) return;
+    const { plan, own } = this;
+    const compiled = await Promise.all(
+      plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
+    );
+    this.dispatches = compiled.map(({ step, pipeline, layout }, s): Dispatch => {
       const entries = KERNELS[step.kernel].bindings.map(({ binding, name, kind }): GPUBindGroupEntry => {
         const resource =
           kind === 'uniform'
-            ? { buffer: params, offset: s * UNIFORM_ALIGNMENT, size: KERNELS[step.kernel].paramsBytes }
+            ? { buffer: own.params, offset: s * UNIFORM_ALIGNMENT, size: KERNELS[step.kernel].paramsBytes }
             : resolve(sourceOf(step, name), plan, shared, own);
         return { binding, resource };
       });
       const bindGroup = device.createBindGroup({ label: step.name, layout, entries });
       return { stage: step.stage, name: step.name, pipeline, bindGroup, workgroups: step.workgroups };
     });
-    return new Executable(plan, dispatches, own);
+  }
+
+  /**
+   * One workgroup of every pipeline. Drivers compile when a pipeline is first dispatched (lavapipe for seconds), which is
+   * not to happen in the first call. What it leaves in the arena is overwritten by every call.
+   */
+  encodeFirsts(pass: GPUComputePassEncoder): void {
+    const firsts = new Map(this.dispatches.map((dispatch) => [dispatch.pipeline, dispatch]));
+    for (const dispatch of firsts.values()) record(pass, { ...dispatch, workgroups: [1, 1, 1] });
   }
 
   /** Where an input tensor is written or copied to, [image][channel][pixel] of f32. */
@@ -95,7 +106,7 @@ export class Executable {
   }
 }
 
-export function record(pass: GPUComputePassEncoder, dispatch: Dispatch): void {
+function record(pass: GPUComputePassEncoder, dispatch: Dispatch): void {
   pass.setPipeline(dispatch.pipeline);
   pass.setBindGroup(0, dispatch.bindGroup);
   pass.dispatchWorkgroups(...dispatch.workgroups);

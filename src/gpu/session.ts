@@ -8,7 +8,7 @@ import type { DenseNetConfig } from '../model/config.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { Precision } from '../plan/source.js';
-import type { WeightLayout } from '../weights/pack.js';
+import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { Executable } from './executable.js';
 import { planWithin } from './limits.js';
@@ -60,13 +60,17 @@ export class Session {
     });
   }
 
-  /** Uploads the weights. @throws OutOfMemoryError */
+  /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
     const weights = await allocate(device, (buffer) =>
       buffer('weights', options.packed.byteLength, USAGE.STORAGE | USAGE.COPY_DST),
     );
-    device.queue.writeBuffer(weights, 0, options.packed);
     return new Session(device, options, weights);
+  }
+
+  /** Packed weights to the GPU; all of them, or a range that has just been packed. */
+  upload({ offset, bytes }: WeightRange = { offset: 0, bytes: this.weights.size }): void {
+    if (!this.disposed) this.device.queue.writeBuffer(this.weights, offset, this.options.packed, offset, bytes);
   }
 
   get precision(): Precision {
@@ -75,28 +79,29 @@ export class Session {
 
   /** The executable of a batch and input size, made on first use. @throws LimitError, OutOfMemoryError, ShaderError */
   async executable(options: PlanOptions): Promise<Executable> {
-    const key = [options.batch, ...options.inputSize, options.taps].join('x');
-    const known = this.executables.get(key);
+    const reserved = await this.reserve(options);
+    try {
+      return await this.bound(reserved);
+    } catch (error) {
+      this.executables.delete(keyOf(options));
+      throw error;
+    }
+  }
+
+  /** The same with its memory alone: nothing is compiled for it yet. @throws LimitError, OutOfMemoryError */
+  async reserve(options: PlanOptions): Promise<Executable> {
+    if (this.disposed) throw new DisposedError('a call');
+    const known = this.executables.get(keyOf(options));
     if (known) return known;
     const { config, weightLayout } = this.options;
-    const made = await this.bind(planWithin(this.device.limits, config, weightLayout, options));
-    this.executables.set(key, made);
+    const made = await this.allocated(planWithin(this.device.limits, config, weightLayout, options));
+    this.executables.set(keyOf(options), made);
     return made;
   }
 
   /** A plan over this session's buffers. It is the caller's to dispose of. @throws as {@link executable} */
   async bind(plan: NetworkPlan): Promise<Executable> {
-    const banks = await this.banksFor(plan);
-    const { weightLayout } = this.options;
-    const made = await Executable.create(
-      this.device,
-      plan,
-      { banks, weights: this.weights, weightLayout },
-      this.pipelines,
-    );
-    if (!this.disposed) return made;
-    made.dispose();
-    throw new DisposedError('a call');
+    return this.bound(await this.allocated(plan));
   }
 
   /** Hands a part over: counted in `memory`, disposed of with the session. */
@@ -133,6 +138,27 @@ export class Session {
     this.weights.destroy();
   }
 
+  private async allocated(plan: NetworkPlan): Promise<Executable> {
+    await this.banksFor(plan);
+    const made = await Executable.allocate(this.device, plan);
+    if (!this.disposed) return made;
+    made.dispose();
+    throw new DisposedError('a call');
+  }
+
+  private async bound(executable: Executable): Promise<Executable> {
+    try {
+      const banks = await this.banksFor(executable.plan);
+      const { weights, pipelines, device } = this;
+      await executable.bind(device, { banks, weights, weightLayout: this.options.weightLayout }, pipelines);
+      if (this.disposed) throw new DisposedError('a call');
+      return executable;
+    } catch (error) {
+      executable.dispose();
+      throw error;
+    }
+  }
+
   /** The arena's banks, grown if this plan needs more; growing retires every executable bound to the old ones. */
   private async banksFor(plan: NetworkPlan): Promise<Banks> {
     const needed = plan.arena.bankBytes;
@@ -157,3 +183,5 @@ export class Session {
     this.executables.clear();
   }
 }
+
+const keyOf = ({ batch, inputSize, taps }: PlanOptions): string => [batch, ...inputSize, taps].join('x');

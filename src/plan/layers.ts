@@ -73,7 +73,7 @@ export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, c
       src: region(src.name),
       weights: weights('stem.weight'),
       bias: weights('stem.bias'),
-      dst: region(dst.name),
+      dst: region(dst.name, 0, out.quads * dst.quadBytes),
     },
     params: {
       width,
@@ -100,7 +100,7 @@ export function maxPoolStep(src: FeatureMap, dst: FeatureMap, { batch }: LayerCo
     stage: 'network',
     kernel: 'maxpool',
     variant: plainVariant(),
-    bindings: { src: region(src.name), dst: region(dst.name) },
+    bindings: { src: region(src.name), dst: region(dst.name, 0, src.layout.quads * dst.quadBytes) },
     params: { pixels, ...sizes(src, dst), srcPlane: src.plane, dstPlane: dst.plane },
     workgroups: [Math.ceil(pixels / WORKGROUP), src.layout.quads, 1],
     macs: 0,
@@ -214,7 +214,7 @@ export function transitionStep(
       weights: weights(`${name}.weight`),
       norm: weights(`${name}.norm`),
       bias: weights(`${name}.bias`),
-      dst: region(next.name),
+      dst: region(next.name, 0, out.quads * next.quadBytes),
     },
     params: {
       pixels,

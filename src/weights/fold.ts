@@ -6,7 +6,7 @@
  */
 import { ModelFormatError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
-import type { ConvFold, FoldedModel, LayerFold, NormFold, TransitionFold } from '../model/model.js';
+import type { ConvFold, FoldedModel, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { names } from '../model/tensors.js';
 import { type TensorMap, toFloats } from './tensor.js';
 
@@ -17,27 +17,39 @@ interface Affine {
 }
 
 /**
- * @param tensors by canonical name, already checked against `config`
- * @throws ModelFormatError naming the tensor that is absent, not finite, or a negative variance
+ * The parts of a network, each folded when it is asked for: only its own tensors need be there by then. `b` and `i` count
+ * from 1. All throw ModelFormatError naming the tensor that is absent, not finite, or a negative variance.
  */
-export function foldModel(tensors: TensorMap, config: DenseNetConfig): FoldedModel {
+export interface Folds {
+  stem(): ConvFold;
+  layer(b: number, i: number): LayerFold;
+  transition(b: number): TransitionFold;
+  head(): HeadFold;
+}
+
+/** @param tensors by canonical name, already checked against `config` */
+export function foldsOf(tensors: TensorMap, config: DenseNetConfig): Folds {
   const source: Source = { tensors, epsilon: config.bnEpsilon };
-  const blocks = config.blocks.map((layers, index) => ({
-    layers: Array.from({ length: layers }, (_, i) => foldLayer(source, config, index + 1, i + 1)),
-    transition: index < config.transitions.length ? foldTransition(source, index + 1) : null,
-  }));
-  const stemNorm = config.stemNorm ? readNorm(source, names.stemNorm) : null;
-  const weight = floats(source, `${names.classifier}.weight`);
   return {
-    config,
-    stem: foldConv(source, names.stemConv, stemNorm),
-    blocks,
-    head: {
+    stem: () => foldConv(source, names.stemConv, config.stemNorm ? readNorm(source, names.stemNorm) : null),
+    layer: (b, i) => foldLayer(source, config, b, i),
+    transition: (b) => foldTransition(source, b),
+    head: () => ({
       norm: toFold(readNorm(source, names.finalNorm)),
-      weight,
+      weight: floats(source, `${names.classifier}.weight`),
       bias: optionalFloats(source, `${names.classifier}.bias`) ?? new Float32Array(config.classes),
-    },
+    }),
   };
+}
+
+/** All parts at once. Throws as {@link Folds} do. */
+export function foldModel(tensors: TensorMap, config: DenseNetConfig): FoldedModel {
+  const folds = foldsOf(tensors, config);
+  const blocks = config.blocks.map((layers, index) => ({
+    layers: Array.from({ length: layers }, (_, i) => folds.layer(index + 1, i + 1)),
+    transition: index < config.transitions.length ? folds.transition(index + 1) : null,
+  }));
+  return { config, stem: folds.stem(), blocks, head: folds.head() };
 }
 
 interface Source {

@@ -6,7 +6,7 @@ import type { DenseNetConfig } from '../model/config.js';
 import { deriveConfig } from '../model/derive.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
 import { expectedTensors } from '../model/tensors.js';
-import { canonicalise } from './canonicalise.js';
+import { type CanonicalTensors, canonicalise } from './canonicalise.js';
 import { foldModel } from './fold.js';
 import { decodeMetadata, encodeMetadata } from './metadata.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
@@ -50,7 +50,14 @@ export interface Interpretation {
 
 /** Names and shapes only: what {@link modelFromTensors} does before it looks at a value. Throws likewise. */
 export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
-  const { scheme, sources, tensors: canonical } = canonicalise(tensors);
+  return interpretCanonical(canonicalise(tensors), metadata);
+}
+
+/** The same for tensors whose names have been read. */
+export function interpretCanonical(
+  { scheme, sources, tensors: canonical }: CanonicalTensors,
+  metadata: ModelMetadata,
+): Interpretation {
   const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
   const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
   const config = deriveConfig(shapes, { scheme, sources, ...epsilon });

@@ -13,8 +13,9 @@ import {
   quadsFor,
 } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
-import type { ConvFold, FoldedModel, NormFold } from '../model/model.js';
-import { blockInputs, bottleneckWidth } from '../model/tensors.js';
+import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
+import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
+import type { Folds } from './fold.js';
 import { toHalves } from './tensor.js';
 
 export type WeightPrecision = 'f32' | 'f16';
@@ -34,12 +35,21 @@ export interface WeightLayout {
 /** Every range is bound on its own: the default `minStorageBufferOffsetAlignment`. */
 const RANGE_ALIGNMENT = 256;
 
-/** One tensor of the packed buffer: `floats` values, made by `pack`; `half` when it follows the weight precision. */
-interface Item {
+/** One tensor of the packed buffer: `floats` values, made by `pack` of the folded part; `half` when it is stored so. */
+interface Item<Fold> {
   readonly name: string;
   readonly floats: number;
   readonly half: boolean;
-  readonly pack: (model: FoldedModel) => Float32Array;
+  readonly pack: (fold: Fold) => Float32Array;
+}
+
+/** What is folded and packed at once: the stem, a layer, a transition, the head. */
+export interface WeightPart {
+  /** Canonical names of the modules whose tensors it is made of. */
+  readonly modules: readonly string[];
+  readonly items: readonly Pick<Item<unknown>, 'name' | 'floats' | 'half'>[];
+  /** Values of each item, in order. @throws ModelFormatError */
+  pack(folds: Folds): readonly Float32Array[];
 }
 
 /** Input channels that the stem reads of each quad: all four, or fewer when the picture's only quad is part filled. */
@@ -53,81 +63,126 @@ export const featureLayouts = (config: DenseNetConfig): readonly ChannelLayout[]
 export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision): WeightLayout {
   const ranges = new Map<string, WeightRange>();
   let offset = 0;
-  for (const item of items(config)) {
-    const bytes = item.floats * (item.half && precision === 'f16' ? 2 : 4);
-    ranges.set(item.name, { offset, bytes });
+  for (const { name, floats, half } of weightParts(config).flatMap(({ items }) => items)) {
+    const bytes = floats * (half && precision === 'f16' ? 2 : 4);
+    ranges.set(name, { offset, bytes });
     offset = Math.ceil((offset + bytes) / RANGE_ALIGNMENT) * RANGE_ALIGNMENT;
   }
   return { precision, ranges, bytes: offset };
 }
 
-/** The bytes of the weights buffer, `layoutWeights(model.config, precision).bytes` long. */
-export function packWeights(model: FoldedModel, precision: WeightPrecision): ArrayBuffer {
-  const layout = layoutWeights(model.config, precision);
+/**
+ * Folds and packs one part into the bytes of the weights buffer, which are `layout.bytes` long.
+ *
+ * @returns the ranges that it filled
+ * @throws ModelFormatError when a value is bad, or beyond the range of f16 where that is asked for
+ */
+export function packPart(part: WeightPart, folds: Folds, layout: WeightLayout, packed: ArrayBuffer): WeightRange[] {
+  const values = part.pack(folds);
+  return part.items.map(({ name, half }, i) => {
+    const floats = at(values, i);
+    const range = present(layout.ranges.get(name));
+    if (half && layout.precision === 'f16')
+      new Uint16Array(packed, range.offset, floats.length).set(toHalves(name, floats));
+    else new Float32Array(packed, range.offset, floats.length).set(floats);
+    return range;
+  });
+}
+
+/** The whole buffer at once. Throws as {@link packPart}. */
+export function packWeights(folds: Folds, config: DenseNetConfig, precision: WeightPrecision): ArrayBuffer {
+  const layout = layoutWeights(config, precision);
   const packed = new ArrayBuffer(layout.bytes);
-  for (const item of items(model.config)) {
-    const offset = layout.ranges.get(item.name)?.offset ?? 0;
-    const values = item.pack(model);
-    if (item.half && precision === 'f16') new Uint16Array(packed, offset, item.floats).set(toHalves(item.name, values));
-    else new Float32Array(packed, offset, item.floats).set(values);
-  }
+  for (const part of weightParts(config)) packPart(part, folds, layout, packed);
   return packed;
 }
 
-function* items(config: DenseNetConfig): Generator<Item> {
+/** Every part of a network, in its order. */
+export function weightParts(config: DenseNetConfig): WeightPart[] {
   const layouts = featureLayouts(config);
-  const picture = layoutChannels([config.inChannels]);
-  const lanes = stemLanes(config.inChannels);
-  const width = bottleneckWidth(config);
-  yield* conv('stem', config.initFeatures, picture, config.stem === 'imagenet' ? 49 : 9, lanes, (m) => m.stem);
-
-  for (const [b, layout] of layouts.entries()) {
-    for (let i = 0; i < (config.blocks[b] ?? 0); i++) {
-      const name = `block${b + 1}.layer${i + 1}`;
-      const read = prefixOf(layout, i + 1);
-      const layer = (m: FoldedModel) => at(at(m.blocks, b).layers, i);
-      yield norm(`${name}.norm`, read, (m) => layer(m).norm);
-      if (width !== null) yield* conv(`${name}.reduce`, width, read, 1, 4, (m) => present(layer(m).reduce));
-      yield* conv(
-        `${name}.conv`,
-        config.growthRate,
-        width === null ? read : layoutChannels([width]),
-        9,
-        4,
-        (m) => layer(m).conv,
-      );
-    }
-    const out = config.transitions[b];
-    if (out === undefined) continue;
-    const transition = (m: FoldedModel) => present(at(m.blocks, b).transition);
-    yield norm(`transition${b + 1}.norm`, layout, (m) => transition(m).norm);
-    yield* conv(`transition${b + 1}`, out, layout, 1, 4, (m) => transition(m).conv);
+  const parts = [stemPart(config)];
+  for (const [index, layout] of layouts.entries()) {
+    const b = index + 1;
+    for (let i = 1; i <= (config.blocks[index] ?? 0); i++) parts.push(layerPart(config, layout, b, i));
+    const out = config.transitions[index];
+    if (out !== undefined) parts.push(transitionPart(out, layout, b));
   }
-
-  const last = at(layouts, layouts.length - 1);
-  const classQuads = quadsFor(config.classes);
-  yield norm('head.norm', last, (m) => m.head.norm);
-  const linear = (m: FoldedModel) => packLinear(m.head.weight, config.classes, last);
-  yield { name: 'head.weight', floats: last.quads * 4 * classQuads * 4, half: true, pack: linear };
-  yield { name: 'head.bias', floats: classQuads * 4, half: false, pack: (m) => padded(m.head.bias, classQuads * 4) };
+  return [...parts, headPart(config, at(layouts, layouts.length - 1))];
 }
 
-function norm(name: string, layout: ChannelLayout, of: (model: FoldedModel) => NormFold): Item {
-  return { name, floats: layout.quads * 8, half: false, pack: (model) => packNorm(of(model), layout) };
+function stemPart(config: DenseNetConfig): WeightPart {
+  const taps = config.stem === 'imagenet' ? 49 : 9;
+  const picture = layoutChannels([config.inChannels]);
+  const items = conv('stem', config.initFeatures, picture, taps, stemLanes(config.inChannels));
+  return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());
 }
 
-function* conv(
-  name: string,
-  out: number,
-  read: ChannelLayout,
-  taps: number,
-  lanes: number,
-  of: (model: FoldedModel) => ConvFold,
-): Generator<Item> {
+function layerPart(config: DenseNetConfig, layout: ChannelLayout, b: number, i: number): WeightPart {
+  const name = `block${b}.layer${i}`;
+  const read = prefixOf(layout, i);
+  const width = bottleneckWidth(config);
+  const reduce = width === null ? [] : conv(`${name}.reduce`, width, read, 1, 4);
+  const spatial = conv(`${name}.conv`, config.growthRate, width === null ? read : layoutChannels([width]), 9, 4);
+  const items = [
+    on(norm(`${name}.norm`, read), (fold: LayerFold) => fold.norm),
+    ...reduce.map((item) => on(item, (fold: LayerFold) => present(fold.reduce))),
+    ...spatial.map((item) => on(item, (fold: LayerFold) => fold.conv)),
+  ];
+  const modules = (['norm1', 'conv1', 'norm2', 'conv2'] as const).map((module) => names.layer(b, i, module));
+  return part(modules, items, (folds) => folds.layer(b, i));
+}
+
+function transitionPart(out: number, layout: ChannelLayout, b: number): WeightPart {
+  const items = [
+    on(norm(`transition${b}.norm`, layout), (fold: TransitionFold) => fold.norm),
+    ...conv(`transition${b}`, out, layout, 1, 4).map((item) => on(item, (fold: TransitionFold) => fold.conv)),
+  ];
+  return part([names.transition(b, 'norm'), names.transition(b, 'conv')], items, (folds) => folds.transition(b));
+}
+
+function headPart({ classes }: DenseNetConfig, layout: ChannelLayout): WeightPart {
+  const row = quadsFor(classes) * 4;
+  const weight = { name: 'head.weight', floats: layout.quads * 4 * row, half: true };
+  const items = [
+    on(norm('head.norm', layout), (fold: HeadFold) => fold.norm),
+    { ...weight, pack: (fold: HeadFold) => packLinear(fold.weight, classes, layout) },
+    { name: 'head.bias', floats: row, half: false, pack: (fold: HeadFold) => padded(fold.bias, row) },
+  ];
+  return part([names.finalNorm, names.classifier], items, (folds) => folds.head());
+}
+
+function part<Fold>(
+  modules: readonly string[],
+  items: readonly Item<Fold>[],
+  foldOf: (folds: Folds) => Fold,
+): WeightPart {
+  const pack = (folds: Folds) => {
+    const fold = foldOf(folds);
+    return items.map((item) => item.pack(fold));
+  };
+  return { modules, items, pack };
+}
+
+/** An item of a fold that is one field of a part's. */
+const on = <Whole, Fold>({ pack, ...item }: Item<Fold>, field: (whole: Whole) => Fold): Item<Whole> => ({
+  ...item,
+  pack: (whole) => pack(field(whole)),
+});
+
+const norm = (name: string, layout: ChannelLayout): Item<NormFold> => ({
+  name,
+  floats: layout.quads * 8,
+  half: false,
+  pack: (fold) => packNorm(fold, layout),
+});
+
+function conv(name: string, out: number, read: ChannelLayout, taps: number, lanes: number): Item<ConvFold>[] {
   const outFloats = quadsFor(out) * 4;
   const floats = outFloats * read.quads * taps * lanes;
-  yield { name: `${name}.weight`, floats, half: true, pack: (model) => packConv(of(model), read, lanes) };
-  yield { name: `${name}.bias`, floats: outFloats, half: false, pack: (model) => padded(of(model).bias, outFloats) };
+  return [
+    { name: `${name}.weight`, floats, half: true, pack: (fold) => packConv(fold, read, lanes) },
+    { name: `${name}.bias`, floats: outFloats, half: false, pack: (fold) => padded(fold.bias, outFloats) },
+  ];
 }
 
 /** [quad]{scale ×4, shift ×4}; slots without a channel scale to zero. */
@@ -181,7 +236,7 @@ function at<T>(list: readonly T[], index: number): T {
   return item;
 }
 
-function present<T>(value: T | null): T {
-  if (value === null) throw new RangeError('the folded model lacks a part that its config has');
+function present<T>(value: T | null | undefined): T {
+  if (value == null) throw new RangeError('the folded model lacks a part that its config has');
   return value;
 }

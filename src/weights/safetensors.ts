@@ -57,14 +57,23 @@ export function readHeader(bytes: Uint8Array, fileLength: number | null): Safete
 
 /** Reads a whole file. The tensors are views into `bytes`, not copies. */
 export function readSafetensors(bytes: Uint8Array): { tensors: TensorMap; metadata: ReadonlyMap<string, string> } {
+  const header = readWholeHeader(bytes);
+  return { tensors: tensorsIn(header, bytes.subarray(header.bodyOffset)), metadata: header.metadata };
+}
+
+/** The header of a file that is there from beginning to end. @throws as {@link readHeader} */
+export function readWholeHeader(bytes: Uint8Array): SafetensorsHeader {
   const header = readHeader(bytes, bytes.length);
   if (!header) throw wrong('the file ends inside its header');
+  return header;
+}
+
+/** Views into the body, whose bytes may still be on their way. */
+export function tensorsIn(header: SafetensorsHeader, body: Uint8Array): TensorMap {
   const tensors = new Map<string, Tensor>();
-  for (const { name, dtype, shape, begin, end } of header.entries.values()) {
-    const body = bytes.subarray(header.bodyOffset + begin, header.bodyOffset + end);
-    tensors.set(name, { name, dtype, shape, bytes: body });
-  }
-  return { tensors, metadata: header.metadata };
+  for (const { name, dtype, shape, begin, end } of header.entries.values())
+    tensors.set(name, { name, dtype, shape, bytes: body.subarray(begin, end) });
+  return tensors;
 }
 
 function parseHeader(bytes: Uint8Array): { infos: TensorEntry[]; metadata: Map<string, string> } {
@@ -133,11 +142,15 @@ function checkTiling(ordered: readonly TensorEntry[], bodyLength: number | null)
     if (begin > position) throw wrong(`${begin - position} bytes before it belong to no tensor`, position, name);
     position = end;
   }
-  if (bodyLength !== null && bodyLength !== position) {
-    const what = bodyLength < position ? 'the file is truncated' : 'the file has bytes that belong to no tensor';
-    throw wrong(`${what}: its tensors take ${position} bytes, its body has ${bodyLength}`, position);
-  }
+  if (bodyLength !== null) checkBody(position, bodyLength);
   return position;
+}
+
+/** @throws ModelFormatError unless the body has the bytes that its tensors take */
+export function checkBody(needed: number, found: number): void {
+  if (needed === found) return;
+  const what = found < needed ? 'the file is truncated' : 'the file has bytes that belong to no tensor';
+  throw wrong(`${what}: its tensors take ${needed} bytes, its body has ${found}`, needed);
 }
 
 /**

@@ -88,7 +88,7 @@ const SHIPPED = [
   /^dist\/cli\/[\w-]+\.js$/,
   /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
-  /^shaders\/(parts\/)?\w+\.wgsl$/,
+  /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
   /^demo\/samples\/([\w-]+\.png|index\.json|make\.mjs|SOURCES\.md)$/,
 ];

@@ -7,7 +7,7 @@ import { parsePreprocess } from '../../src/image/parse.js';
 import { PRESETS } from '../../src/image/presets.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
-import { modelFromTensors, readModel } from '../../src/weights/model-file.js';
+import { decodeMetadata } from '../../src/weights/metadata.js';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { mutateBytes } from './bytes.js';
@@ -82,9 +82,9 @@ function safetensors(): Reader {
     make: oneOf('model.safetensors', small, safetensorsMaker(readBytes(DEFAULT_MODEL))),
     read: async (input) => {
       const [, bytes] = first(input);
-      const { tensors } = readSafetensors(bytes);
+      const { tensors, metadata } = readSafetensors(bytes);
       checkTensors(tensors);
-      return () => useModel(readModel(bytes));
+      return () => useModel(tensors, decodeMetadata(metadata));
     },
   };
 }
@@ -231,5 +231,5 @@ async function readCheckpoint(input: Input): Promise<() => void> {
   };
   const { tensors, metadata: found } = await importCheckpoint(bytes, name, { beside });
   checkTensors(tensors);
-  return () => useModel(modelFromTensors(tensors, found));
+  return () => useModel(tensors, found);
 }

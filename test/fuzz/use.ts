@@ -1,7 +1,9 @@
 /** What an accepted file must be good for: everything that happens to a model before it meets a GPU. */
 import { inputSizeOf } from '../../src/image/spec.js';
+import type { ModelMetadata } from '../../src/model/model.js';
 import { planNetwork } from '../../src/plan/network.js';
-import type { Model } from '../../src/weights/model-file.js';
+import { foldsOf } from '../../src/weights/fold.js';
+import { interpretTensors } from '../../src/weights/model-file.js';
 import { layoutWeights, packWeights } from '../../src/weights/pack.js';
 import { DTYPE_BYTES, elementCount, type TensorMap } from '../../src/weights/tensor.js';
 
@@ -13,10 +15,10 @@ export function checkTensors(tensors: TensorMap): void {
   }
 }
 
-/** Packs and plans it as `DenseNet.load` does. @throws DenseNetError where it cannot be run */
-export function useModel({ folded, metadata }: Model): void {
-  const { config } = folded;
-  const packed = packWeights(folded, 'f32');
+/** Reads, packs and plans a model as `DenseNet.load` does. @throws DenseNetError where it cannot be run */
+export function useModel(tensors: TensorMap, metadata: ModelMetadata): void {
+  const { canonical, config } = interpretTensors(tensors, metadata);
+  const packed = packWeights(foldsOf(canonical, config), config, 'f32');
   const { bytes } = layoutWeights(config, 'f32');
   if (packed.byteLength !== bytes) throw new Error(`${packed.byteLength} bytes of weights for a layout of ${bytes}`);
   const inputSize = (metadata.preprocess && inputSizeOf(metadata.preprocess)) ?? [32, 32];
