@@ -62,7 +62,7 @@ export function toFloat32(tensor: Tensor): Float32Array {
 export function toFloats(tensor: Tensor): Float32Array | Float64Array {
   const count = elementCount(tensor.shape);
   const size = DTYPE_BYTES[tensor.dtype];
-  const bytes = tensor.bytes.byteOffset % size === 0 ? tensor.bytes : tensor.bytes.slice();
+  const bytes = tensor.bytes.byteOffset % size === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
   switch (tensor.dtype) {
     case 'F32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, count);

@@ -24,7 +24,7 @@ const OPERATORS: readonly Refusal[] = [
     'an operator of another domain',
     edited(CIFAR, { 'b1l1.conv1': { op: 'FusedConv', domain: 'com.microsoft' } }),
     '"b1l1.conv1" (com.microsoft.FusedConv)',
-    'com.microsoft.FusedConv is no operator',
+    "its operator is not one of ONNX's own. Export without a runtime's optimisations",
   ],
   [
     'quantised weights',

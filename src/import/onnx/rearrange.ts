@@ -91,7 +91,7 @@ function pick(constant: Constant, shape: readonly number[], indices: Int32Array)
 /** Element by element, in words of 2 or 4 bytes: several times as fast as by bytes. */
 function pickWords(bytes: Uint8Array, size: number, indices: Int32Array): Uint8Array {
   const word = size === 2 ? 2 : 4;
-  const aligned = bytes.byteOffset % word === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % word === 0 ? bytes : new Uint8Array(bytes);
   const view = (from: ArrayBufferLike, start: number, length: number) =>
     word === 2 ? new Uint16Array(from, start, length) : new Uint32Array(from, start, length);
   const words = view(aligned.buffer, aligned.byteOffset, bytes.length / word);

@@ -92,6 +92,7 @@ class Walk {
   }
 
   #apply(node: Node, inputs: readonly (Value | null)[]): Value {
+    if (node.op.includes('.')) throw misfit(node, FOREIGN);
     const places = inputs.filter(isPlace);
     const constants = inputs.map((input) => (isConstant(input) ? input : null));
     const [place, another] = places;
@@ -186,6 +187,10 @@ class Walk {
     });
   }
 }
+
+const FOREIGN =
+  "its operator is not one of ONNX's own. Export without a runtime's optimisations; onnx.inliner.inline_local_functions " +
+  "puts a file's own functions in line";
 
 const unfit = (error: ModelShapeError, index: number): Unfit => ({ at: 'unfit', error, index });
 
