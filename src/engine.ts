@@ -228,9 +228,7 @@ export class Engine {
 
   private adopt(session: Session): Session {
     if (this.disposed) closeSession(session, this.options);
-    session.device.lost.then(() => {
-      if (!session.disposed) this.options.onWarning(lostError(session, ''));
-    });
+    session.onLoss = () => this.options.onWarning(lostError(session, ''));
     return session;
   }
 }

@@ -12,6 +12,7 @@ import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { Executable } from './executable.js';
 import { planWithin } from './limits.js';
+import { type Watch, watchLoss } from './loss.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { USAGE } from './usage.js';
@@ -41,8 +42,10 @@ type Banks = readonly [GPUBuffer, GPUBuffer];
 export class Session {
   readonly pipelines: PipelineCache;
   readonly readback: Readback;
-  /** Set once the device is gone. */
+  /** Set once the device is gone, if that is before the session is disposed of; then `onLoss` is called. */
   lost: GPUDeviceLostInfo | null = null;
+  onLoss = (): void => {};
+  private readonly watch: Watch;
   private readonly executables = new Map<string, Executable>();
   private banks: Banks | null = null;
   private readonly parts: SessionPart[] = [];
@@ -55,8 +58,9 @@ export class Session {
   ) {
     this.pipelines = new PipelineCache(device, options.precision);
     this.readback = new Readback(device);
-    device.lost.then((info) => {
+    this.watch = watchLoss(device, (info) => {
       this.lost = info;
+      this.onLoss();
     });
   }
 
@@ -132,6 +136,7 @@ export class Session {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    this.watch.told = null;
     this.dropArena();
     this.readback.dispose();
     for (const part of this.parts) part.dispose();

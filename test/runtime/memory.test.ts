@@ -99,6 +99,24 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     expect(counting.requests).toEqual([]);
   });
 
+  it.each([
+    ['as a whole', 'maxBufferSize' as const, { maxBufferSize: 10_000, maxStorageBufferBindingSize: 2 ** 27 }],
+    [
+      'in one tensor',
+      'maxStorageBufferBindingSize' as const,
+      { maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2048 },
+    ],
+  ])('weights that are too large %s name the limit, and nothing is allocated', async (_, limit, limits) => {
+    const counting = new CountingGpu(gpu, { features: [] });
+    const device = await counting.open();
+    Object.defineProperty(device, 'limits', { value: limits });
+    expect(await failure(DenseNet.load(SMALL_MODEL, { device, inputSize: [4, 4] }))).toMatch(
+      new RegExp(`^LimitError: ${limit} is ${limits[limit]} .*or weights: 'f16' \\(no batch fits\\)$`),
+    );
+    expect(counting.counts.buffers).toBe(0);
+    device.destroy();
+  });
+
   it('a batch beyond the default limits has a device asked for with what it needs, no more', async () => {
     let asked: GPUDeviceDescriptor | undefined;
     const requestDevice = (descriptor: GPUDeviceDescriptor) => {

@@ -75,6 +75,18 @@ describe.skipIf(!hasDriver('swiftshader'))('in Node', () => {
     report('Node, loads', COUNTS.loads, used, start);
   });
 
+  it('a device that outlives a network keeps nothing of it', async () => {
+    // Held by the network alone.
+    const held = await (async () => {
+      const onWarning = () => {};
+      const net = await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS, onWarning });
+      await net.run(INPUTS[0] ?? smallInput(1));
+      net.dispose();
+      return new WeakRef(onWarning);
+    })();
+    await expect.poll(async () => (await heap()) && held.deref(), { timeout: 10_000 }).toBeUndefined();
+  });
+
   it('loads that are aborted at any moment', { timeout: PATIENCE_MS }, async () => {
     const start = performance.now();
     const ended = new Map<string, number>();
