@@ -9,8 +9,8 @@ export interface TensorSpec {
   readonly dims: readonly number[];
   readonly values: readonly number[];
   readonly type?: TensorType;
-  /** In the field of its type rather than as raw bytes. */
-  readonly isTyped?: boolean;
+  /** In the field of its type rather than as raw bytes; packed, as every ONNX library writes it, or each value apart. */
+  readonly isTyped?: boolean | 'unpacked';
   /** The file that is said to hold the data. */
   readonly external?: string;
   /** `TensorProto.DataType`, to lie about it. */
@@ -211,11 +211,11 @@ function writeTensor(writer: protobuf.Writer, tensor: TensorSpec): void {
   if (external !== undefined) {
     nested(writer, 13, () => text(text(writer, 1, 'location'), 2, external));
     writer.uint32(tag(14, 0)).int32(1);
-  } else if (isTyped) writeTyped(writer, type, values);
+  } else if (isTyped === 'unpacked') for (const value of values) writer.uint32(tag(4, 5)).float(value);
+  else if (isTyped) writeTyped(writer, type, values);
   else writer.uint32(tag(9, 2)).bytes(rawBytes(type, values));
 }
 
-/** Packed, as every ONNX library writes them. */
 function writeTyped(writer: protobuf.Writer, type: TensorType, values: readonly number[]): void {
   const field = { f32: 4, f16: 5, bf16: 5, i64: 7, f64: 10 }[type];
   nested(writer, field, () => {

@@ -39,7 +39,7 @@ const TURNED = Array.from({ length: CHANNELS * CLASSES }, (_, i) => {
   return valuesOf('fc.weight').values[label * CHANNELS + channel] ?? 0;
 });
 const matrix: TensorSpec = { name: 'fc.turned', dims: [CHANNELS, CLASSES], values: TURNED };
-const withType = (type: TensorSpec['type'], isTyped: boolean): GraphSpec => ({
+const withType = (type: TensorSpec['type'], isTyped: boolean | 'unpacked'): GraphSpec => ({
   ...CIFAR,
   tensors: CIFAR.tensors.map((tensor) => ({ ...tensor, ...(type && { type }), isTyped })),
 });
@@ -98,6 +98,7 @@ const PADDING: readonly NodeSpec[] = [
 const SAME: readonly [what: string, graph: GraphSpec][] = [
   ['other names', renamed(CIFAR)],
   ['weights in float_data', withType('f32', true)],
+  ['weights in float_data, not packed', withType('f32', 'unpacked')],
   ['weights in double_data', withType('f64', true)],
   ['double weights', withType('f64', false)],
   ['fp16 weights', withType('f16', false)],
