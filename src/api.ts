@@ -35,6 +35,11 @@ export interface LoadOptions {
   readonly preprocess?: PreprocessSpec;
   /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
   readonly hub?: string;
+  /**
+   * The model file's hash, `sha256-…` (or 384, 512) in base64 as for `<script integrity>`: IntegrityError for any other
+   * file. Nothing is used before all has come. `openssl dgst -sha256 -binary FILE | base64` gives it.
+   */
+  readonly integrity?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
    * Told of what went wrong and was mended: DeviceLostError when the device was lost, and the next call opens another;

@@ -21,6 +21,7 @@ export type DenseNetErrorName =
   | 'ModelFormatError'
   | 'ModelShapeError'
   | 'DownloadError'
+  | 'IntegrityError'
   | 'ImageError'
   | 'TensorShapeError'
   | 'OptionError'
@@ -100,6 +101,17 @@ export class DownloadError extends DenseNetError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** The model's bytes are not those that `integrity` asks for; nothing of them was used. */
+export class IntegrityError extends DenseNetError {
+  override readonly name = 'IntegrityError' as const;
+  constructor(
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(`the model's hash is ${found}, not ${expected}: it is another file, or load() is asked for another`);
   }
 }
 

@@ -14,6 +14,7 @@ import { requestAdapter } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import { isHubId, openHub } from './hub-id.js';
 import { inputSizeOf } from './image/spec.js';
+import { readVerified } from './integrity.js';
 import type { Recorder } from './job.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
@@ -52,7 +53,9 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const precision = await within(timeout, 'the GPU', choosePrecision(options, gpu));
   const onBytes = (loaded: number, total: number) => onProgress?.({ phase: 'download', loaded, total });
   const hub = isHubId(source) ? await openHub(source, options) : null;
-  const arrival = await Arrival.open(hub?.url ?? source, onBytes, signal);
+  const from = hub?.url ?? source;
+  const whole = options.integrity ? await readVerified(from, options.integrity, onBytes, signal) : from;
+  const arrival = await Arrival.open(whole, onBytes, signal);
   const at: Loading['at'] = (phase, loaded, total) => {
     onProgress?.({ phase, loaded, total });
     check();

@@ -97,6 +97,7 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
   ModelFormatError: true,
   ModelShapeError: true,
   DownloadError: true,
+  IntegrityError: true,
   ImageError: true,
   TensorShapeError: true,
   OptionError: true,
