@@ -114,6 +114,18 @@ describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features,
     expect(relativeError(tiny, zero)).toBeLessThan(1e-6);
   });
 
+  it.skipIf(!hasDriver(driver))('gives a picture the same bits whatever its neighbours in the batch hold', async () => {
+    const { data, shape } = smallInput(1);
+    const alone = await logitsOf(SMALL_MODEL, { data, shape });
+    for (const factor of precision === 'f16' ? [0, 1e-4, 100] : [0, 1e-30, 1e30]) {
+      const neighbour = smallInput(2).data.map((value) => value * factor);
+      const batch = Float32Array.from([...data, ...neighbour, ...data]);
+      const found = await logitsOf(SMALL_MODEL, { data: batch, shape: [3, shape[1], shape[2], shape[3]] });
+      expect(found.slice(0, alone.length), `before a neighbour ${factor} times as large`).toEqual(alone);
+      expect(found.slice(-alone.length), `behind a neighbour ${factor} times as large`).toEqual(alone);
+    }
+  });
+
   it.skipIf(!hasDriver(driver))('forgets what a value beyond its range has left behind', async () => {
     const net = await load(SMALL_MODEL);
     const input = smallInput(1);
