@@ -100,5 +100,7 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
       expect(said).toMatch(/^true$|^DeviceLostError: the GPU device was lost during recovering .*reload the page/);
     }
     expect(said).toMatch(/^DeviceLostError/);
+    // All that are pending, together.
+    expect(await outcome(page, together())).toMatch(/^0 right; DeviceLostError: [^:]*: call again, or reload the page$/);
   });
 });

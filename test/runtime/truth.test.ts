@@ -45,12 +45,17 @@ describe.skipIf(!hasDriver('lavapipe'))('in f16 on lavapipe', () => {
 });
 
 describe.skipIf(!hasDriver('lavapipe'))("with precision 'auto' on lavapipe", () => {
-  it('a value too large for f16 has the network go on in f32, said once; pending calls get their answers', async () => {
-    const { gpu } = new CountingGpu(await dawnGpu('lavapipe'));
+  it.each([
+    ['its own', async () => ({})],
+    ["the caller's", async (counting: CountingGpu) => ({ device: await counting.open(['shader-f16']) })],
+  ])('a value too large for f16 has the network go on in f32 on %s device, said once', async (_, deviceOf) => {
+    const counting = new CountingGpu(await dawnGpu('lavapipe'));
+    const { gpu } = counting;
+    const own = await deviceOf(counting);
     const warnings: string[] = [];
     const onWarning = ({ name, message }: Error) => void warnings.push(`${name}: ${message}`);
     const load = async (precision: 'auto' | 'f32') =>
-      DenseNet.load(await modelOf(SMALLEST), { gpu, precision, weights: 'f16', onWarning });
+      DenseNet.load(await modelOf(SMALLEST), { gpu, ...own, precision, weights: 'f16', onWarning });
     const [net, f32] = [await load('auto'), await load('f32')];
     const [usual, large] = [inputOf(SMALLEST), scaled(SMALLEST, 6e4)];
     const expected = await Promise.all([usual, large].map(async (input) => (await f32.run(input)).logits));
