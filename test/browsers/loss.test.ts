@@ -101,6 +101,8 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
     }
     expect(said).toMatch(/^DeviceLostError/);
     // All that are pending, together.
-    expect(await outcome(page, together())).toMatch(/^0 right; DeviceLostError: [^:]*: call again, or reload the page$/);
+    expect(await outcome(page, together())).toMatch(
+      /^0 right; DeviceLostError: [^:]*: call again, or reload the page$/,
+    );
   });
 });
