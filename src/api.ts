@@ -127,8 +127,8 @@ export interface NetworkProfile {
   readonly steps: readonly StepProfile[];
   /** One whole inference by the wall clock, upload and readback included; the median of several. */
   readonly milliseconds: number;
-  /** Microseconds that all GPU times are multiples of, measured. Chrome rounds them to 100. */
+  /** Microseconds that all GPU times are multiples of, measured: 65.536 in Dawn, which Chrome is built on. */
   readonly resolution: number | null;
-  /** What two probes measured of the adapter: f32 `fma` from registers, and a copy of 64 MiB (reads and writes). */
+  /** What two probes measured of the adapter: f32 `fma` from registers, and a copy of 48 MiB (reads and writes). */
   readonly ceiling: { readonly gflops: number; readonly gigabytesPerSecond: number } | null;
 }

@@ -88,17 +88,25 @@ function numbers(runs: readonly Run[]): HTMLTableElement {
   return made;
 }
 
-export function showProfile({ steps, milliseconds }: NetworkProfile): HTMLElement {
+export function showProfile({ steps, milliseconds, resolution, ceiling }: NetworkProfile): HTMLElement {
   const section = element('section');
   section.append(element('h2', `Profile of ours: ${ms(milliseconds)} for the whole call`));
-  const timed = steps.flatMap(({ name, kernel, microseconds, macs }) => {
-    if (microseconds === null) return [];
-    const rate = microseconds > 0 ? `, ${((2 * macs) / microseconds / 1e3).toFixed(1)} GFLOP/s` : '';
-    return [
-      { label: `${name} (${kernel})`, value: microseconds, words: `${microseconds.toFixed(0)} µs${rate}`, ours: true },
-    ];
+  if (resolution === null || ceiling === null) {
+    section.append(element('p', 'This device has no timestamp-query, so only the whole call could be timed.'));
+    return section;
+  }
+  section.append(
+    element(
+      'p',
+      `GPU times in steps of ${resolution} µs. The adapter was measured to do ${ceiling.gflops.toFixed(1)} GFLOP/s and to move ${ceiling.gigabytesPerSecond.toFixed(1)} GB/s: a step could take no less than the longer of its two.`,
+    ),
+  );
+  const timed = steps.map(({ name, kernel, microseconds, gflops, ofCeiling }) => {
+    const rate = gflops === null ? '' : `, ${gflops.toFixed(1)} GFLOP/s`;
+    const share = ofCeiling === null ? '' : `, ${(100 * ofCeiling).toFixed(0)} % of the ceiling`;
+    const value = microseconds ?? 0;
+    return { label: `${name} (${kernel})`, value, words: `${value.toFixed(0)} µs${rate}${share}`, ours: true };
   });
-  if (timed.length > 0) section.append(bars(timed));
-  else section.append(element('p', 'This device has no timestamp-query, so only the whole call could be timed.'));
+  section.append(bars(timed));
   return section;
 }

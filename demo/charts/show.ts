@@ -82,9 +82,6 @@ export function listenToCharts(): void {
   for (const scroller of [page.regions, page.timesTable]) scroller.tabIndex = 0;
 }
 
-/** Chrome rounds timestamps to this many microseconds unless its WebGPU developer features are on. */
-const QUANTUM = 100;
-
 export function showTimes(profile: NetworkProfile): void {
   const times = profile.steps.flatMap(({ microseconds }) => microseconds ?? []);
   const whole = `One whole call, upload and readback included: ${milliseconds(profile.milliseconds)}.`;
@@ -93,8 +90,7 @@ export function showTimes(profile: NetworkProfile): void {
     return;
   }
   const sum = times.reduce((a, b) => a + b, 0) / 1000;
-  const isRounded = times.every((time) => Math.abs(time / QUANTUM - Math.round(time / QUANTUM)) < 0.05);
-  const rounding = isRounded ? ` This browser rounds them to ${QUANTUM} µs.` : '';
+  const rounding = (profile.resolution ?? 0) >= 1 ? ` This browser rounds them to ${profile.resolution} µs.` : '';
   page.measureNote.textContent = `${whole} The steps by GPU timestamps: ${milliseconds(sum)}.${rounding}`;
   const rows = profile.steps.map(({ name, kernel, macs, microseconds }) => [
     name,

@@ -4,6 +4,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { type BenchCase, modelBytes, parseCases, STANDARD_CASES } from './bench/case.js';
 import { caseFiles } from './bench/case-files.js';
+import { markdownOf, rooflineMarkdown } from './bench/markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './bench/peer.js';
 import { servePeer } from './bench/process-contender.js';
 import { type BenchReport, type CaseResult, caseLines, legend, profileLines, rooflineLines } from './bench/report.js';
@@ -16,11 +17,12 @@ import { PACKAGE } from './files.js';
 const BACKENDS = ['chrome', 'firefox', 'node'] as const;
 const DRIVERS = ['lavapipe', 'swiftshader'] as const;
 
-const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json]
+const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json|--markdown]
 bench --profile [--cases …]    time of every step of ours
 bench --roofline [--cases …]   least time on some real GPUs, by the project's own counts
 
 Cases by default: ${STANDARD_CASES}; a model is a name, "tiny", or a safetensors file.
+--markdown: the tables of BENCHMARKS.md.
 --budget S: a peer takes no further part in the rounds when its warm inferences have taken S seconds (60).
 --timeout S: the longest wait for one answer of a peer (600).
 --driver ${DRIVERS.join('|')}: the software Vulkan driver for --backend node (the system's own by default).
@@ -42,6 +44,7 @@ const OPTIONS = {
   budget: TEXT,
   timeout: TEXT,
   driver: TEXT,
+  markdown: FLAG,
   profile: FLAG,
   roofline: FLAG,
   'peer-process': TEXT,
@@ -56,7 +59,8 @@ export const bench: Command = {
     const cases = parseCases(values.cases ?? STANDARD_CASES);
     // Mesa keeps compiled shaders on disk between processes: cold would depend on who ran before.
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
-    if (values.roofline) return printRoofline(cases, values.json ?? false);
+    const form = formOf(values);
+    if (values.roofline) return printRoofline(cases, form);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'chrome';
     const options: RunOptions = {
       backend,
@@ -65,8 +69,9 @@ export const bench: Command = {
       timeoutMs: 1000 * positive('timeout', values.timeout, 600),
       ...driverOf(values.driver),
     };
-    if (values.profile) return printProfiles(cases, options, values.json ?? false);
-    return printMeasurements(cases, peersOf(values.peers, backend), options, values.json ?? false);
+    if (values.profile) return printProfiles(cases, options, form === 'json');
+    const command = args.filter((arg) => arg !== '--markdown');
+    return printMeasurements(cases, peersOf(values.peers, backend), options, form, command);
   },
 };
 
@@ -74,7 +79,8 @@ async function printMeasurements(
   cases: readonly BenchCase[],
   peers: readonly PeerName[],
   options: RunOptions,
-  json: boolean,
+  form: Form,
+  command: readonly string[],
 ): Promise<number> {
   const results: CaseResult[] = [];
   let adapter: string | null = null;
@@ -88,7 +94,7 @@ async function printMeasurements(
     browser ??= measured.browser;
     const result: CaseResult = { model, batch, inputSize: measured.inputSize, runs: measured.runs };
     results.push(result);
-    if (!json) for (const line of [...caseLines(result), '']) print(line);
+    if (form === 'text') for (const line of [...caseLines(result), '']) print(line);
   }
   const [cpu] = cpus();
   const [load = 0] = before;
@@ -107,8 +113,8 @@ async function printMeasurements(
     versions: versions(),
     cases: results,
   };
-  if (json) printJson(report);
-  else for (const line of closing(report)) print(line);
+  if (form === 'json') printJson(report);
+  else for (const line of form === 'text' ? closing(report) : markdownOf(report, command)) print(line);
   return results.some(({ runs }) => runs.some(({ name, error }) => name === 'ours' && error !== null)) ? 1 : 0;
 }
 
@@ -135,17 +141,35 @@ async function printProfiles(cases: readonly BenchCase[], options: RunOptions, j
   return 0;
 }
 
-function printRoofline(cases: readonly BenchCase[], json: boolean): number {
+function printRoofline(cases: readonly BenchCase[], form: Form): number {
   const rows = cases.map((which) => {
     const { config, shape } = caseFiles(modelBytes(which), which.batch);
     const work = workOf(config, [shape[2], shape[3]], which.batch);
     return { ...which, work, devices: roofline(work) };
   });
-  if (json) printJson({ cases: rows });
+  if (form === 'json') printJson({ cases: rows });
   else
-    for (const { model, batch, work, devices } of rows)
-      for (const line of rooflineLines(`${model}, batch ${batch}`, work, devices)) print(line);
+    for (const { work, devices, ...which } of rows) {
+      const lines =
+        form === 'text'
+          ? rooflineLines(`${which.model}, batch ${which.batch}`, work, devices)
+          : rooflineMarkdown(which, work, devices);
+      for (const line of lines) print(line);
+    }
   return 0;
+}
+
+type Form = 'text' | 'json' | 'markdown';
+
+function formOf({
+  json,
+  markdown,
+}: {
+  readonly json?: boolean | undefined;
+  readonly markdown?: boolean | undefined;
+}): Form {
+  if (json && markdown) throw new UsageError('--json and --markdown are two forms of one result: choose one');
+  return json ? 'json' : markdown ? 'markdown' : 'text';
 }
 
 /** @throws UsageError for a name that is no peer, or no peer of this backend */

@@ -4,6 +4,7 @@ import { type DenseNetConfig, FAMILY, familyConfig } from '../model/config.js';
 import { layerTable, type Size } from '../model/layers.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { WRITTEN } from '../plan/step.js';
+import { variantKey } from '../plan/variants.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';
@@ -77,6 +78,7 @@ function document(plan: NetworkPlan, weightBytes: number) {
     arenaBytes: plan.arena.bytes,
     lowerBoundBytes: plan.arena.lowerBoundBytes,
     weightBytes,
+    pipelines: pipelinesOf(plan).size,
     regions: plan.arena.regions,
     steps: plan.steps.map(({ name, stage, kernel, variant, bindings, params, workgroups, macs: stepMacs }) => ({
       name,
@@ -116,7 +118,10 @@ function show(plan: NetworkPlan, weightBytes: number): void {
   ]);
   for (const line of table([['region', 'bank', 'offset', 'bytes', 'from', 'to'], ...regions])) print(line);
 
-  print('');
+  const pipelines = pipelinesOf(plan);
+  print(
+    `\n${pipelines.size} pipelines for ${plan.steps.length} steps, on an adapter ${options.traits.subgroup ? `with subgroups of ${options.traits.subgroup.min}` : 'without subgroups'}\n`,
+  );
   const steps = plan.steps.map((s) => [
     s.name,
     s.kernel,
@@ -127,6 +132,10 @@ function show(plan: NetworkPlan, weightBytes: number): void {
   ]);
   for (const line of table([['step', 'kernel', 'reads', 'writes', 'workgroups', 'MACs'], ...steps])) print(line);
 }
+
+/** Distinct compilations: what `load` waits for, besides two for preprocessing. */
+const pipelinesOf = ({ steps }: NetworkPlan): ReadonlySet<string> =>
+  new Set(steps.map(({ kernel, variant }) => variantKey(kernel, variant)));
 
 const stepName = (plan: NetworkPlan, index: number): string => plan.steps[index]?.name ?? '';
 

@@ -15,11 +15,13 @@ const WORKGROUP = 64;
 const THREADS = WORKGROUP * 4096;
 /** Operations of one round of one invocation: 8 chains of 4 lanes, two for each `fma`. */
 const ROUND = 64;
-/** Each of the two buffers that are copied: more than any cache holds but a data centre's. */
-const COPIED_BYTES = 64 * 2 ** 20;
+/** Each of the two buffers that are copied: more than most caches hold, in no more workgroups than are allowed. */
+const COPIED_BYTES = 48 * 2 ** 20;
 /** A measurement of so many nanoseconds dwarfs the clock's steps, also where a browser rounds to 100 µs. */
 const LONG_ENOUGH = 5e6;
 const REPEATS = 3;
+/** From so many rounds on, beginning and storing count for little beside them. */
+const LEAST_ROUNDS = 64;
 const MOST_ROUNDS = 2 ** 20;
 
 /** @param device with `timestamp-query`; what is allocated on it is released */
@@ -33,7 +35,7 @@ export async function measureCeiling(device: GPUDevice): Promise<Ceiling> {
       device.queue.writeBuffer(rounds, 0, new Uint32Array([count]));
       return (await fastest(device, (pass) => fma(pass, THREADS / WORKGROUP))) / 1e9;
     };
-    let count = 1;
+    let count = LEAST_ROUNDS;
     let time = await seconds(count);
     while (time < LONG_ENOUGH / 1e9 && count < MOST_ROUNDS) {
       count *= 4;

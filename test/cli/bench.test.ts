@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { caseFiles, seededModel, TINY } from '../../src/cli/bench/case-files.js';
 import type { Contender } from '../../src/cli/bench/contender.js';
+import { markdownOf } from '../../src/cli/bench/markdown.js';
 import { measureCase } from '../../src/cli/bench/measure.js';
 import type { PeerName } from '../../src/cli/bench/peer.js';
 import type { BenchReport } from '../../src/cli/bench/report.js';
@@ -71,6 +72,53 @@ describe('the bench command', () => {
     });
     expect(bench('--cases', 'resnet:1')).toMatchObject({ status: 2, stderr: expect.stringMatching(/not MODEL:BATCH/) });
     expect(bench('--rounds', '0')).toMatchObject({ status: 2, stderr: expect.stringMatching(/above 0/) });
+  });
+});
+
+describe('the form of BENCHMARKS.md', () => {
+  it('holds every figure of a run, its command, and what failed', () => {
+    const run = { samples: 3, libraryMs: 1, createMs: 2, firstMs: 3, dispatches: 124, submits: 1, buffersCreated: 0 };
+    const bytes = { liveGpuBytes: 39e6, peakGpuBytes: 40e6, downloadBytes: 30_000, maxRelError: 1.3e-6 };
+    const times = { warmMedianMs: 880, p10: 90.04, p90: 1899.6, coldMs: 2210, ratio: 1, coldRatio: 1 };
+    const ours = { name: 'ours', error: null, ...run, ...bytes, ...times } as const;
+    const peer = {
+      ...ours,
+      name: 'ort-webgpu',
+      ratio: 9.437,
+      downloadBytes: 6e6,
+      maxRelError: null,
+      p10: null,
+    } as const;
+    const lost = { ...peer, name: 'tfjs-wasm', error: 'no adapter', warmMedianMs: null, downloadBytes: null } as const;
+    const lines = markdownOf(
+      {
+        ...{ adapter: null, backend: 'chrome', browser: 'Chrome/1', date: '2026-11-24T21:29:00.000Z' },
+        system: { platform: 'linux', cpu: '', cores: 2, node: 'v20.0.0', load: 0.74 },
+        versions: { 'densenet-webgpu': '0.1.0' },
+        cases: [{ model: 'densenet121', batch: 8, inputSize: [224, 224], runs: [ours, peer, lost] }],
+      },
+      ['--cases', 'densenet121:8'],
+    );
+    expect(lines).toEqual([
+      '**DenseNet-121, batch 8, 224×224, f32.** Chrome/1, adapter not told, 2026-11-24 21:29 UTC, load 0.7.',
+      '',
+      '`npm run bench -- --cases densenet121:8`',
+      '',
+      expect.stringMatching(/^\| {2}\| warm ms \| p10 – p90 \|/),
+      `|${' --- |'.repeat(12)}`,
+      '| `ours` | 880 | 90.0 – 1,900 | 3 | 1 | 2,210 | 1 | 124 | 1 | 0 | 39.0 / 40.0 | 1.3e-6 |',
+      '| `ort-webgpu` | 880 | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
+      '| `tfjs-wasm` | – | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
+      '',
+      '`tfjs-wasm` failed: no adapter',
+      '',
+      'Versions: densenet-webgpu 0.1.0.',
+      '',
+      '|  | KB | × ours |',
+      '| --- | --- | --- |',
+      '| `ours` | 30.0 | 1.0 |',
+      '| `ort-webgpu` | 6000.0 | 200.0 |',
+    ]);
   });
 });
 

@@ -78,28 +78,28 @@ export function legend(runs: readonly Run[]): string[] {
   return table(runs.map(({ name }) => [name, peerRow(name).title])).map((line) => `  ${line}`);
 }
 
-export function profileLines({ steps, milliseconds: wall }: NetworkProfile): string[] {
-  const known = steps.filter(({ microseconds }) => microseconds !== null);
-  const total = known.reduce((sum, { microseconds }) => sum + (microseconds ?? 0), 0);
-  const best = Math.max(...known.map(rate), 0);
+export function profileLines({ steps, milliseconds: wall, resolution, ceiling }: NetworkProfile): string[] {
   const rows = steps.map((step) => [
     step.name,
     step.kernel,
     step.microseconds === null ? '-' : step.microseconds.toFixed(0),
     (step.macs / 1e6).toFixed(1),
-    rate(step).toFixed(1),
-    best > 0 ? `${((100 * rate(step)) / best).toFixed(0)} %` : '-',
+    (step.bytesRead / 1e3).toFixed(0),
+    (step.bytesWritten / 1e3).toFixed(0),
+    step.gflops === null ? '-' : step.gflops.toFixed(1),
+    step.ofCeiling === null ? '-' : `${(100 * step.ofCeiling).toFixed(0)} %`,
   ]);
-  const headings = ['step', 'kernel', 'µs', 'MMAC', 'GFLOP/s', 'of the best step'];
-  const summary =
-    known.length === 0
-      ? 'This device has no timestamp-query: only the whole call could be timed.'
-      : `GPU ${(total / 1000).toFixed(2)} ms by timestamps (browsers quantise them).`;
-  return [...table([headings, ...rows]), `${summary} Whole call ${wall.toFixed(2)} ms.`];
-}
-
-function rate({ macs, microseconds }: { readonly macs: number; readonly microseconds: number | null }): number {
-  return microseconds ? (2 * macs) / microseconds / 1e3 : 0;
+  const headings = ['step', 'kernel', 'µs', 'MMAC', 'KB read', 'KB written', 'GFLOP/s', 'of ceiling'];
+  const whole = `Whole call ${wall.toFixed(2)} ms.`;
+  const lines = table([headings, ...rows]);
+  if (resolution === null || ceiling === null)
+    return [...lines, `This device has no timestamp-query: only the whole call could be timed. ${whole}`];
+  const total = steps.reduce((sum, { microseconds }) => sum + (microseconds ?? 0), 0);
+  return [
+    ...lines,
+    `GPU ${(total / 1000).toFixed(2)} ms by timestamps in steps of ${resolution} µs. ${whole}`,
+    `Ceiling, measured: ${ceiling.gflops.toFixed(1)} GFLOP/s of f32 fma, ${ceiling.gigabytesPerSecond.toFixed(1)} GB/s of a copy's reads and writes; a step's least time is the longer of the two.`,
+  ];
 }
 
 export function rooflineLines(
