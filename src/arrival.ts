@@ -107,14 +107,20 @@ interface Beginning {
 const wholeFile = (bytes: Uint8Array): Beginning => ({ header: readWholeHeader(bytes), start: bytes });
 
 async function beginning({ length, chunks }: Download): Promise<Beginning> {
-  let start = new Uint8Array();
+  let room = new Uint8Array(2 ** 16);
+  let filled = 0;
   for (;;) {
     const { done, value } = await chunks.next();
-    if (done) return wholeFile(start);
-    const longer = new Uint8Array(start.length + value.length);
-    longer.set(start);
-    longer.set(value, start.length);
-    start = longer;
+    if (done) return wholeFile(room.subarray(0, filled));
+    if (filled + value.length > room.length) {
+      // Twice what is needed, so that a header in a million pieces is not copied a million times.
+      const larger = new Uint8Array(2 * (filled + value.length));
+      larger.set(room);
+      room = larger;
+    }
+    room.set(value, filled);
+    filled += value.length;
+    const start = room.subarray(0, filled);
     const header = readHeader(start, length);
     if (header) return { header, start };
   }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { MAX_HEADER_BYTES, readSafetensors } from '../../src/weights/safetensors.js';
+import { loadInPieces } from './stream.js';
 
 /** Of the process, whose heap grows in coarse steps. */
 const MOST_GROWTH = 192 * 2 ** 20;
@@ -86,4 +87,10 @@ async function refused(read: (file: Uint8Array) => unknown, [, make, message]: B
 describe('a file made to exhaust is refused within a second and in bounded memory', () => {
   it.each(SAFETENSORS)('%s', (...bomb) => refused(readSafetensors, bomb));
   it.each([...PYTORCH, ...ONNX])('%s', (...bomb) => refused((file) => importCheckpoint(file, 'model'), bomb));
+
+  it('a header that comes in sixty thousand pieces', () =>
+    refused(
+      (file) => loadInPieces(file, 16, false),
+      ['a header in pieces', () => safetensors(filled('{"', 'a', '":0}', 2 ** 20)), /tensor "a/],
+    ));
 });

@@ -13,7 +13,8 @@ const SEED = 1;
 
 /** Inputs of each reader: two or three seconds of them. */
 const INPUTS: Readonly<Record<string, number>> = {
-  safetensors: 6000,
+  safetensors: 4000,
+  stream: 1200,
   metadata: 20_000,
   pytorch: 600,
   'pytorch-legacy': 4000,

@@ -17,6 +17,7 @@ import { protobufMaker } from './protobuf.js';
 import { legacyMaker, zipMaker } from './pytorch.js';
 import type { Random } from './random.js';
 import { safetensorsMaker } from './safetensors.js';
+import { loadInPieces } from './stream.js';
 import { checkTensors, useModel } from './use.js';
 import { lieInRecords, mutateMembers, openArchive, writeArchive } from './zip.js';
 
@@ -37,6 +38,7 @@ type Maker = (random: Random) => Uint8Array;
 /** Every reader, opened when it is wanted: the corpora take time to read. */
 export const READERS: ReadonlyMap<string, () => Reader> = new Map([
   ['safetensors', safetensors],
+  ['stream', stream],
   ['metadata', metadata],
   ['pytorch', pytorch],
   ['pytorch-legacy', pytorchLegacy],
@@ -75,11 +77,30 @@ function first(input: Input): readonly [name: string, bytes: Uint8Array] {
   throw new RangeError('an input has at least one file');
 }
 
-/** The way of `DenseNet.load`. */
-function safetensors(): Reader {
+function safetensorsInputs(): Reader['make'] {
   const small = [TINY, PLAIN].map((config) => safetensorsMaker(withMetadata(randomModel(config, 1))));
+  return oneOf('model.safetensors', small, safetensorsMaker(readBytes(DEFAULT_MODEL)));
+}
+
+/** Its first byte says how it arrives, which is as random as the rest. */
+function stream(): Reader {
   return {
-    make: oneOf('model.safetensors', small, safetensorsMaker(readBytes(DEFAULT_MODEL))),
+    make: safetensorsInputs(),
+    read: async (input) => {
+      const [, bytes] = first(input);
+      const way = bytes[0] ?? 0;
+      await loadInPieces(bytes, 1 + 7 * (way >> 1) ** 2, way % 2 === 0);
+      return () => undefined;
+    },
+    // A stream of pieces of one byte has objects of a kilobyte around each.
+    allowance: 2 ** 25,
+  };
+}
+
+/** The way of `DenseNet.load` with bytes at hand. */
+function safetensors(): Reader {
+  return {
+    make: safetensorsInputs(),
     read: async (input) => {
       const [, bytes] = first(input);
       const { tensors, metadata } = readSafetensors(bytes);
