@@ -16,17 +16,22 @@ const LONGEST_PAUSE_MS = 1;
 const never = new Int32Array(new SharedArrayBuffer(4));
 let pending = 0;
 let since = 0;
+/** Whether a turn is to come: one at a time, or a thousand calls would make a thousand pauses in every turn. */
+let isTurning = false;
 
 function turn(): void {
-  if (pending === 0) return;
+  isTurning = pending > 0;
+  if (!isTurning) return;
   const waited = performance.now() - since;
   if (waited > SPIN_MS) Atomics.wait(never, 0, 0, Math.min(LONGEST_PAUSE_MS, waited * PAUSE_SHARE));
   setImmediate(turn);
 }
 
 async function patiently<T>(answer: Promise<T>): Promise<T> {
-  if (pending++ === 0) setImmediate(turn);
+  pending++;
   since = performance.now();
+  if (!isTurning) setImmediate(turn);
+  isTurning = true;
   try {
     return await answer;
   } finally {

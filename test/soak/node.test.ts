@@ -52,7 +52,12 @@ describe.skipIf(!hasDriver('swiftshader'))('in Node', () => {
     // Larger batches come early: they grow the arena, which retires what was made for the old one.
     for (const call of [...calls, ...calls]) await call();
     const [created, live] = [counting.created(), counting.liveBytes];
-    const used = await soak(COUNTS.inferences, async (i) => calls[i % calls.length]?.(), heap);
+    const step = async (i: number) => {
+      await calls[i % calls.length]?.();
+      const due = process.getActiveResourcesInfo().filter((name) => name === 'Immediate');
+      if (i % 50 === 0) expect(due.length, `due in the next turn of Node's loop, after ${i}`).toBeLessThan(20);
+    };
+    const used = await soak(COUNTS.inferences, step, heap);
     expect(counting.created() - created, 'GPU objects created').toBe(0);
     expect(counting.liveBytes).toBe(live);
     expect(used[1] - used[0], 'growth of the heap').toBeLessThan(GROWTH);
