@@ -37,6 +37,7 @@ const PHASES: Readonly<Record<LoadProgress['phase'], string>> = {
   read: 'reading the tensors',
   upload: 'uploading the weights',
   compile: 'compiling the kernels',
+  tune: 'measuring kernel variants',
 };
 
 /** Steps of loading a model. The phases after the download have no length worth a number. */

@@ -10,9 +10,30 @@ export type { ImageSource };
  * bytes, and counts for `compile`; total 0: unknown.
  */
 export interface LoadProgress {
-  readonly phase: 'download' | 'read' | 'upload' | 'compile';
+  readonly phase: 'download' | 'read' | 'upload' | 'compile' | 'tune';
   readonly loaded: number;
   readonly total: number;
+}
+
+export interface TuneOptions {
+  /** Milliseconds to spend on measuring. Default 5000; 0 measures nothing and only uses what is stored. */
+  readonly budget?: number;
+  /** Where results are kept. Default the page's `localStorage`, where there is one. */
+  readonly store?: TuneStore;
+}
+
+/** What `load({ tune })` found. */
+export interface Tuning {
+  /** Kernel variants by shape, for `load({ tuned })` on the same kind of adapter. */
+  readonly choices: Readonly<Record<string, string>>;
+  /** One inference without and with them, median; null when all was known already. */
+  readonly milliseconds: readonly [before: number, after: number] | null;
+}
+
+/** A place for small texts by name; `localStorage` and `sessionStorage` have the same methods. */
+export interface TuneStore {
+  getItem(key: string): string | null | Promise<string | null>;
+  setItem(key: string, value: string): unknown;
 }
 
 export interface LoadOptions {
@@ -40,6 +61,13 @@ export interface LoadOptions {
    * file. Nothing is used before all has come. `openssl dgst -sha256 -binary FILE | base64` gives it.
    */
   readonly integrity?: string;
+  /**
+   * Measure which kernel variants suit this adapter, and remember: the next load with the same adapter and version
+   * measures nothing. Costs the time that `budget` says; the choice without it follows from limits and shapes.
+   */
+  readonly tune?: boolean | TuneOptions;
+  /** `net.tuning.choices` of such a load; what does not fit this adapter's variants is ignored. */
+  readonly tuned?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
    * Told of what went wrong and was mended: DeviceLostError when the device was lost, and the next call opens another;

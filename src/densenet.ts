@@ -1,4 +1,6 @@
 /** `DenseNet`: a trained network on the GPU, from a model file to predictions, embeddings and explanations. */
+
+import { apart } from './apart.js';
 import type {
   CallOptions,
   ClassifyOptions,
@@ -10,10 +12,11 @@ import type {
   RunResult,
   TapResult,
   TensorInput,
+  Tuning,
 } from './api.js';
 import type { ModelSource } from './download.js';
 import type { Engine } from './engine.js';
-import { DownloadError, OptionError } from './errors.js';
+import { OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
@@ -34,7 +37,6 @@ import { layoutWeights } from './weights/pack.js';
 
 const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
 const DEFAULT_TOP = 5;
-const PROFILE_ROUNDS = 5;
 
 /** Everything that `load()` puts together. */
 export interface DenseNetParts {
@@ -44,6 +46,7 @@ export interface DenseNetParts {
   readonly metadata: ModelMetadata;
   readonly inputSize: Size;
   readonly plan: NetworkPlan;
+  readonly tuning: Tuning | null;
 }
 
 export class DenseNet {
@@ -54,6 +57,8 @@ export class DenseNet {
   readonly inputSize: Size;
   /** The plan that `load()` made: steps and arena, as plain data. */
   readonly plan: NetworkPlan;
+  /** What `load({ tune })` found; null without it. */
+  readonly tuning: Tuning | null;
   private readonly engine: Engine;
   private readonly pictures: Pictures;
 
@@ -65,6 +70,7 @@ export class DenseNet {
       metadata: this.metadata,
       inputSize: this.inputSize,
       plan: this.plan,
+      tuning: this.tuning,
     } = parts);
   }
 
@@ -209,13 +215,12 @@ export class DenseNet {
    * @throws DownloadError when the profiler's own file is not beside the library; ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    const { profileExecutable } = await loadProfiler();
-    const wall: number[] = [];
-    for (let round = 0; round < PROFILE_ROUNDS; round++) {
-      const start = performance.now();
-      await this.classify(image);
-      wall.push(performance.now() - start);
-    }
+    const { timeCalls, profileExecutable } = await apart(
+      'densenet-webgpu-profile.js',
+      'profile()',
+      import('./profile/index.js'),
+    );
+    const wall = await timeCalls(() => this.classify(image));
     const call = { what: 'profile', batch: 1, inputSize: this.inputSize };
     return this.engine.prepare(call, async ({ device, precision }, executable) =>
       profileExecutable(device, await executable, layoutWeights(this.config, precision.weights), wall),
@@ -264,13 +269,3 @@ const isList = (images: ImageSource | readonly ImageSource[]): images is readonl
   Array.isArray(images);
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>
   isList(images) ? images : [images];
-
-/** Few pages profile, so that what it takes is a file of its own. */
-async function loadProfiler(): Promise<typeof import('./profile/index.js')> {
-  try {
-    return await import('./profile/index.js');
-  } catch (cause) {
-    const message = 'profile() needs densenet-webgpu-profile.js: serve it beside the library';
-    throw new DownloadError('densenet-webgpu-profile.js', null, message, { cause });
-  }
-}

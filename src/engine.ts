@@ -19,9 +19,12 @@ import type { Session } from './gpu/session.js';
 import { type Call, type Job, submit } from './job.js';
 import type { PlanOptions } from './plan/network.js';
 import type { Precision } from './plan/source.js';
+import type { TunedVariants } from './plan/variants.js';
 
 export interface EngineOptions extends OpeningOptions {
   readonly sigmoid: boolean;
+  /** Measured kernel variants. */
+  readonly tuned?: TunedVariants;
   /** Whether f32 may take the place of f16. */
   readonly isAuto: boolean;
   /** Told of what went wrong and was mended. */
@@ -120,6 +123,12 @@ export class Engine {
     }));
   }
 
+  /** Kernel variants from here on, also of sessions to come. While no job is under way. */
+  choose(tuned: TunedVariants): void {
+    this.options = { ...this.options, tuned };
+    this.current.forgetExecutables();
+  }
+
   dispose(): void {
     this.disposed = true;
     closeSession(this.current, this.options);
@@ -173,8 +182,8 @@ export class Engine {
   }
 
   private planOptions({ device, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
-    const { sigmoid } = this.options;
-    return { batch, inputSize, activations: precision.activations, traits: traitsOf(device), sigmoid, taps };
+    const { sigmoid, tuned } = this.options;
+    return { batch, inputSize, activations: precision.activations, traits: traitsOf(device), tuned, sigmoid, taps };
   }
 
   /** A wait for the GPU. A device of our own that does not answer is given up, so that the next call gets another. */

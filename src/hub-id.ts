@@ -1,4 +1,5 @@
 /** `hf:OWNER/NAME@REVISION` as a model's source: the bundle that talks to the Hub is fetched when one is met. */
+import { apart } from './apart.js';
 import { AbortedError, DownloadError, ModelFormatError } from './errors.js';
 import type { HubModel, HubOptions } from './hub.js';
 
@@ -9,12 +10,11 @@ export const isHubId = (source: unknown): source is string => typeof source === 
  * for an id of another form, for another architecture, and naming a setting that cannot be had; AbortedError
  */
 export async function openHub(id: string, options: HubOptions): Promise<HubModel> {
-  const answer = await import('./hub.js')
-    .then(({ askHub }) => askHub(id, options))
-    .catch((cause: unknown) => {
-      if (options.signal?.aborted) throw new AbortedError('load()', { cause });
-      throw new DownloadError(id, null, `${id} needs densenet-webgpu-hub.js beside this script`, { cause });
-    });
+  const { signal } = options;
+  const { askHub } = await apart('densenet-webgpu-hub.js', id, import('./hub.js'), signal);
+  const answer = await askHub(id, options).catch((cause: unknown) => {
+    throw signal?.aborted ? new AbortedError('load()', { cause }) : cause;
+  });
   if ('unfit' in answer) throw new ModelFormatError(answer.unfit, { format: 'hub' });
   if ('refused' in answer) throw new DownloadError(id, answer.status, answer.refused);
   return answer;

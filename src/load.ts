@@ -2,7 +2,9 @@
  * `load()`: header → network → GPU memory, then two things at once until both are done: the weights, folded, packed and
  * uploaded as they arrive; and the kernels, compiled and run once.
  */
-import type { LoadOptions, LoadProgress } from './api.js';
+
+import { apart } from './apart.js';
+import type { LoadOptions, LoadProgress, TuneOptions } from './api.js';
 import { Arrival } from './arrival.js';
 import { unlessAborted, within } from './deadline.js';
 import type { DenseNetParts } from './densenet.js';
@@ -22,6 +24,7 @@ import type { ModelMetadata } from './model/model.js';
 import { checkOptions } from './options.js';
 import { Pictures } from './pictures.js';
 import type { Precision } from './plan/source.js';
+import type { Tuner } from './tune/index.js';
 import { canonicalTensors } from './weights/canonical-names.js';
 import { decodeMetadata } from './weights/metadata.js';
 import { interpretCanonical } from './weights/model-file.js';
@@ -82,6 +85,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
+    tuned: new Map(Object.entries(options.tuned ?? {})),
     isAuto: options.precision === 'auto',
     onWarning: options.onWarning ?? (({ message }) => console.warn(message)),
   });
@@ -90,6 +94,8 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
   try {
     const pictures = new Pictures(spec, { channels: config.inChannels, size: inputSize });
     const first = engine.session;
+    const tune = options.tune === true ? {} : options.tune;
+    const tuner = tune ? await openTuner(engine, tune, signal) : null;
     const fill = async () => {
       let isRead = false;
       for await (const range of packArriving(arrival, canonical, config, weightLayout, packed)) {
@@ -102,21 +108,35 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
       at('upload', packed.byteLength, packed.byteLength);
       at('compile', 0, 1);
     };
-    const compile = engine.prepare({ what: 'load', signal, batch, inputSize }, async (session, executable) => {
+    const call = { what: 'load', signal, batch, inputSize };
+    const compile = engine.prepare(call, async (session, executable) => {
       const [made] = await Promise.all([executable, pictures.prepare(session)]);
       await warmUp(session.device, made, await pictures.blank(session, made));
       return made.plan;
     });
-    const [plan] = await Promise.all([compile, fill()]);
+    const [untuned] = await Promise.all([compile, fill()]);
     // The device was lost meanwhile: what had been uploaded by then went to the old one.
     if (engine.session !== first) engine.session.upload();
     at('compile', 1, 1);
-    return { engine, pictures, config, metadata, inputSize, plan };
+    const tuning =
+      tuner &&
+      (await unlessAborted(
+        signal,
+        'load()',
+        tuner(untuned, (done, total) => at('tune', done, total)),
+      ));
+    const plan = tuning ? await engine.prepare(call, async (_, executable) => (await executable).plan) : untuned;
+    return { engine, pictures, config, metadata, inputSize, plan, tuning };
   } catch (error) {
     isOver = true;
     engine.dispose();
     throw error;
   }
+}
+
+async function openTuner(engine: Engine, options: TuneOptions, signal: AbortSignal | undefined): Promise<Tuner> {
+  const file = await apart('densenet-webgpu-tune.js', 'tune', import('./tune/index.js'), signal);
+  return file.openTuner(engine, options, signal);
 }
 
 /** One workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */

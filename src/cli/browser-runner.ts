@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TapResult } from '../api.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../errors.js';
-import type { AdapterReport } from '../gpu/device.js';
 import { launchBrowser } from './browser.js';
 import { within } from './deadline.js';
 import { PACKAGE } from './files.js';
@@ -30,7 +29,7 @@ type Answer<T> = { readonly value: T } | { readonly error: { readonly name: stri
 
 /** The page's global, made by {@link PAGE_SCRIPT}; arguments and answers are plain data. */
 declare const runner: {
-  load(options: RunnerOptions): Promise<Answer<AdapterReport>>;
+  load(options: RunnerOptions): Promise<Answer<Pick<Runner, 'adapter' | 'tuning'>>>;
   classify(picture: { name: string; topK: number }): Promise<Answer<Classified>>;
   taps(shape: readonly number[]): Promise<Answer<Record<string, readonly number[]>>>;
 };
@@ -54,13 +53,14 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
     page.setDefaultTimeout(STEP_MS);
     await page.goto(`${server.origin}/`);
     await page.waitForFunction('globalThis.runner !== undefined');
-    const adapter = await ask(
+    const { adapter, tuning } = await ask(
       'load',
       page.evaluate((o) => runner.load(o), options),
     );
     return {
       backend: kind,
       adapter,
+      tuning,
       async classify(path, topK) {
         files.set('/picture', readPicture(path));
         return ask(
@@ -135,7 +135,7 @@ let net;
 const methods = {
   async load(options) {
     net = await DenseNet.load('/model', options);
-    return net.adapter;
+    return { adapter: net.adapter, tuning: net.tuning };
   },
   async classify({ topK, name }) {
     const blob = await (await fetch('/picture')).blob();

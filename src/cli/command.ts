@@ -49,6 +49,13 @@ export function oneOf<const T extends string>(
   return found;
 }
 
+/** @throws UsageError when the text is no number above 0 */
+export function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
+}
+
 /** The one JSON document that `--json` promises. */
 export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

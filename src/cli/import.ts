@@ -8,7 +8,18 @@ import { type ImportedCheckpoint, importCheckpoint } from '../import/index.js';
 import type { ModelMetadata } from '../model/model.js';
 import { writeModel } from '../weights/model-file.js';
 import { readCatalog } from './catalog.js';
-import { type Command, kilobytes, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import {
+  type Command,
+  kilobytes,
+  note,
+  oneOf,
+  parse,
+  positive,
+  print,
+  printJson,
+  table,
+  UsageError,
+} from './command.js';
 import { besideOf } from './files.js';
 import { checkConfig, namesFile, obtainCheckpoint } from './obtain-checkpoint.js';
 
@@ -132,12 +143,6 @@ function thresholdsFrom(list: string, classes: number): number[] {
   if (isRight && values.length === 1) return Array<number>(classes).fill(values[0] ?? 0);
   if (isRight && values.length === classes) return values;
   throw new UsageError(`--thresholds is ${list}; it must be one number from 0 to 1, or ${classes} with commas between`);
-}
-
-function positive(option: string, text: string): number {
-  const value = Number(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
 }
 
 function labelsFrom(path: string): string[] {

@@ -27,6 +27,10 @@ const COMMANDS: Readonly<Record<string, Row>> = {
     summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
     load: async () => (await import('./bench.js')).bench,
   },
+  tune: {
+    summary: 'measure which kernel variants suit this adapter',
+    load: async () => (await import('./tune.js')).tune,
+  },
   serve: { summary: 'serve the demo page', load: async () => (await import('./serve.js')).serve },
 };
 

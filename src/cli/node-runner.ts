@@ -13,6 +13,7 @@ export async function openNodeRunner(model: Uint8Array, options: RunnerOptions):
   return {
     backend: 'node',
     adapter: net.adapter,
+    tuning: net.tuning,
     async classify(path, topK) {
       const pixels = await decodePicture(path);
       const start = performance.now();

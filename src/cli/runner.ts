@@ -1,5 +1,5 @@
 /** A loaded network somewhere that has WebGPU: in a browser, or in this process. Commands do not care which. */
-import type { Prediction, TapResult } from '../api.js';
+import type { Prediction, TapResult, Tuning } from '../api.js';
 import { WebGPUUnavailableError } from '../errors.js';
 import type { AdapterReport } from '../gpu/device.js';
 import { missingPackage, note } from './command.js';
@@ -10,6 +10,8 @@ export type Backend = (typeof BACKENDS)[number];
 /** Options of `DenseNet.load` that commands pass on. */
 export interface RunnerOptions {
   readonly precision: 'auto' | 'f32' | 'f16';
+  readonly batch?: number;
+  readonly tune?: { readonly budget: number };
 }
 
 export interface Classified {
@@ -21,6 +23,8 @@ export interface Classified {
 export interface Runner {
   readonly backend: Exclude<Backend, 'auto'>;
   readonly adapter: AdapterReport;
+  /** What tuning found, where it was asked for. */
+  readonly tuning: Tuning | null;
   /** @throws ImageError for this picture only */
   classify(path: string, topK: number): Promise<Classified>;
   taps(data: Float32Array, shape: readonly [number, number, number, number]): Promise<ReadonlyMap<string, TapResult>>;

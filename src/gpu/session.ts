@@ -133,6 +133,12 @@ export class Session {
     };
   }
 
+  /** Each is made anew when it is next asked for. */
+  forgetExecutables(): void {
+    for (const executable of this.executables.values()) executable.dispose();
+    this.executables.clear();
+  }
+
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
@@ -184,8 +190,7 @@ export class Session {
   private dropArena(): void {
     for (const bank of this.banks ?? []) bank.destroy();
     this.banks = null;
-    for (const executable of this.executables.values()) executable.dispose();
-    this.executables.clear();
+    this.forgetExecutables();
   }
 }
 

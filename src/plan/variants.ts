@@ -82,24 +82,19 @@ interface Candidate {
 
 const WIDE_WORKGROUP = 64;
 
+const WIDE_GEMM: readonly GemmTile[] = [
+  [4, 4],
+  [4, 2],
+  [2, 4],
+  [2, 2],
+  [2, 1],
+  [1, 1],
+];
+
 /** A GPU wants some thousands of invocations in flight, so tiles are small where the map is. */
 export const WIDE_TILES: Tiles = {
-  conv1x1: [
-    [4, 4],
-    [4, 2],
-    [2, 4],
-    [2, 2],
-    [2, 1],
-    [1, 1],
-  ],
-  transition: [
-    [4, 4],
-    [4, 2],
-    [2, 4],
-    [2, 2],
-    [2, 1],
-    [1, 1],
-  ],
+  conv1x1: WIDE_GEMM,
+  transition: WIDE_GEMM,
   conv3x3: [
     [4, 2, 2, 3],
     [2, 2, 2, 3],
@@ -113,6 +108,12 @@ export const WIDE_TILES: Tiles = {
   ],
 };
 
+const NARROW_GEMM: readonly GemmTile[] = [
+  [4, 4],
+  [4, 2],
+  [4, 1],
+];
+
 /**
  * Subgroups that never exceed 4 or 8 lanes are a CPU's vectors. A load is a gather, lane by lane, so tiles are as large
  * as compiles in reasonable time: few ones, since each that is used takes 0.2 to 2 s. The family's maps have sides of
@@ -120,19 +121,8 @@ export const WIDE_TILES: Tiles = {
  */
 export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
   4: {
-    conv1x1: [
-      [7, 8],
-      [7, 4],
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
-    transition: [
-      [4, 8],
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
+    conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
+    transition: [[4, 8], ...NARROW_GEMM],
     conv3x3: [
       [7, 2, 4, 1],
       [7, 2, 3, 1],
@@ -140,25 +130,11 @@ export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
       [4, 2, 2, 1],
       [4, 2, 1, 1],
     ],
-    stem: [
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
+    stem: NARROW_GEMM,
   },
   8: {
-    conv1x1: [
-      [7, 4],
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
-    transition: [
-      [4, 8],
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
+    conv1x1: [[7, 4], ...NARROW_GEMM],
+    transition: [[4, 8], ...NARROW_GEMM],
     conv3x3: [
       [7, 1, 8, 1],
       [7, 1, 4, 1],
@@ -166,12 +142,7 @@ export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
       [4, 1, 2, 1],
       [4, 1, 1, 1],
     ],
-    stem: [
-      [4, 8],
-      [4, 4],
-      [4, 2],
-      [4, 1],
-    ],
+    stem: [[4, 8], ...NARROW_GEMM],
   },
 };
 

@@ -15,6 +15,17 @@ import { trafficOf } from './traffic.js';
 const STAGES: ReadonlySet<Stage> = new Set(['network', 'scores']);
 const ROUNDS = 5;
 
+/** Milliseconds of whole calls by the wall clock. */
+export async function timeCalls(call: () => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    await call();
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
 /**
  * @param milliseconds whole calls by the wall clock
  * @returns GPU times are null on a device without `timestamp-query`

@@ -2,7 +2,8 @@
  * Most models that pages load were written by the importer, or named by torchvision or timm as we do: their names need no
  * reading. What reads other names is a file of its own, fetched when such a model comes.
  */
-import { DownloadError, isDenseNetError, ModelShapeError } from '../errors.js';
+import { apart } from '../apart.js';
+import { isDenseNetError, ModelShapeError } from '../errors.js';
 import type { CanonicalTensors } from './canonicalise.js';
 import type { TensorMap } from './tensor.js';
 
@@ -23,14 +24,16 @@ export async function canonicalTensors(tensors: TensorMap): Promise<CanonicalTen
   );
   if (isCanonical)
     return { scheme: 'torchvision', tensors: new Map(used), sources: new Map(used.map(([name]) => [name, name])) };
+  const { canonicalise } = await apart(
+    'densenet-webgpu-names.js',
+    'a model with these names',
+    import('./canonicalise.js'),
+  );
   try {
-    const { canonicalise } = await import('./canonicalise.js');
     return canonicalise(tensors);
   } catch (cause) {
     // That file has error classes of its own; callers compare with ours.
-    if (isShapeError(cause)) throw new ModelShapeError(cause.message, cause.problems);
-    const message = 'the tensors have names that densenet-webgpu-names.js reads: serve it beside the library';
-    throw new DownloadError('densenet-webgpu-names.js', null, message, { cause });
+    throw isShapeError(cause) ? new ModelShapeError(cause.message, cause.problems) : cause;
   }
 }
 

@@ -75,7 +75,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
       await page.waitForFunction('globalThis.answer !== undefined');
       expect(await page.evaluate('globalThis.answer')).toEqual([
         'DownloadError',
-        'hf:some/small needs densenet-webgpu-hub.js beside this script',
+        'hf:some/small needs densenet-webgpu-hub.js: serve it beside the library',
       ]);
     });
   });

@@ -1,0 +1,18 @@
+/** What few pages need lies in files of its own beside the library, and is fetched when it is first asked for. */
+import { AbortedError, DownloadError } from './errors.js';
+
+/**
+ * Something of a file apart.
+ *
+ * @param file its name in the package, which build.mjs gives it
+ * @param what needs it
+ * @throws DownloadError when the file is not beside the library; AbortedError
+ */
+export async function apart<T>(file: string, what: string, fetched: Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await fetched;
+  } catch (cause) {
+    if (signal?.aborted) throw new AbortedError(what, { cause });
+    throw new DownloadError(file, null, `${what} needs ${file}: serve it beside the library`, { cause });
+  }
+}

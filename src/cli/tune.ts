@@ -1,0 +1,56 @@
+/** `tune`: which kernel variants suit this adapter, measured; as a file to ship with a page. */
+import { writeFileSync } from 'node:fs';
+import type { Tuning } from '../api.js';
+import { type Command, note, oneOf, parse, positive, print, printJson, UsageError } from './command.js';
+import { DEFAULT_MODEL, readModelBytes } from './files.js';
+import { BACKENDS, openRunner } from './runner.js';
+
+const USAGE = `[MODEL] [-o TUNED.json] [--budget SECONDS] [--batch N] [--precision f32|f16] [--backend ${BACKENDS.join('|')}] [--json]
+
+Measures the kernels of the model (default: the shipped one) on this adapter for at most --budget seconds (default 60),
+then the network as a whole. A page uses the file by load(url, { tuned: await (await fetch('TUNED.json')).json() });
+what does not fit the visitor's adapter is ignored there.`;
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = {
+  output: { type: 'string', short: 'o' },
+  budget: TEXT,
+  batch: TEXT,
+  precision: TEXT,
+  backend: TEXT,
+} as const;
+
+const DEFAULT_BUDGET_S = 60;
+
+export const tune: Command = {
+  usage: USAGE,
+  async run(args) {
+    const { values, positionals } = parse(args, OPTIONS);
+    const [path = DEFAULT_MODEL, ...rest] = positionals;
+    if (rest.length > 0) throw new UsageError('tune takes one model; see tune --help');
+    const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
+    const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
+    const budget = 1000 * positive('budget', values.budget ?? String(DEFAULT_BUDGET_S));
+    const batch = positive('batch', values.batch ?? '1');
+    const model = await readModelBytes(path);
+    note(`Measuring (${backend}) …`);
+    const runner = await openRunner(backend, model, { precision, batch, tune: { budget } });
+    try {
+      const { tuning, adapter } = runner;
+      if (!tuning) throw new Error('the network was loaded without tuning');
+      if (values.output) writeFileSync(values.output, `${JSON.stringify(tuning.choices, null, 2)}\n`);
+      if (values.json) printJson({ ...tuning, adapter: { backend: runner.backend, ...adapter } });
+      else show(tuning);
+      return 0;
+    } finally {
+      await runner.close();
+    }
+  },
+};
+
+function show({ choices, milliseconds }: Tuning): void {
+  for (const [shape, variant] of Object.entries(choices)) print(`${shape}  ${variant}`);
+  const [before, after] = milliseconds ?? [];
+  if (before === undefined || after === undefined) return;
+  print(`one inference: ${before.toFixed(1)} ms by the model's choice, ${after.toFixed(1)} ms with these`);
+}
