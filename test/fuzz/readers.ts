@@ -89,7 +89,8 @@ function stream(): Reader {
     read: async (input) => {
       const [, bytes] = first(input);
       const way = bytes[0] ?? 0;
-      await loadInPieces(bytes, 1 + 7 * (way >> 1) ** 2, way % 2 === 0);
+      const size = Math.max(1 + 7 * (way >> 1) ** 2, bytes.length >> 13);
+      await loadInPieces(bytes, size, way % 2 === 0);
       return () => undefined;
     },
     // A stream of pieces of one byte has objects of a kilobyte around each.
