@@ -91,12 +91,20 @@ export function writeManifest() {
   return Object.keys(kernels).length;
 }
 
-/** esbuild plugin: what the bundles carry of the manifest. */
-export const minifiedKernels = {
+/**
+ * esbuild plugin: what a bundle carries of the manifest.
+ *
+ * @param {RegExp | undefined} facts kernels of which it needs bindings and parameters alone; without it, everything
+ */
+export const minifiedKernels = (facts) => ({
   name: 'minified-kernels',
   setup({ onLoad }) {
     const { parts, kernels } = minifiedManifest();
-    const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;
+    const some = Object.entries(kernels).flatMap(([name, { source, ...rest }]) =>
+      facts?.test(name) ? [[name, rest]] : [],
+    );
+    const carried = facts ? { PARTS: {}, KERNELS: Object.fromEntries(some) } : { PARTS: parts, KERNELS: kernels };
+    const contents = `export const PARTS = ${JSON.stringify(carried.PARTS)}, KERNELS = ${JSON.stringify(carried.KERNELS)};`;
     onLoad({ filter: /kernels\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
     const small = mapValues(probes(), (source) => wgslMinifier([source])(source));
     onLoad({ filter: /probes\.generated\.ts$/ }, () => ({
@@ -104,4 +112,4 @@ export const minifiedKernels = {
       loader: 'js',
     }));
   },
-};
+});

@@ -16,7 +16,7 @@ import type {
 } from './api.js';
 import type { ModelSource } from './download.js';
 import type { Engine } from './engine.js';
-import { OptionError } from './errors.js';
+import { ImageError, OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
@@ -41,7 +41,8 @@ const DEFAULT_TOP = 5;
 /** Everything that `load()` puts together. */
 export interface DenseNetParts {
   readonly engine: Engine;
-  readonly pictures: Pictures;
+  /** Null where the model file says nothing of preprocessing. */
+  readonly pictures: Pictures | null;
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly inputSize: Size;
@@ -60,7 +61,7 @@ export class DenseNet {
   /** What `load({ tune })` found; null without it. */
   readonly tuning: Tuning | null;
   private readonly engine: Engine;
-  private readonly pictures: Pictures;
+  private readonly pictures: Pictures | null;
 
   private constructor(parts: DenseNetParts) {
     ({
@@ -233,7 +234,9 @@ export class DenseNet {
   }
 
   private pictureJob(what: string, images: readonly ImageSource[], options: CallOptions) {
-    const feed = (session: Session, executable: Executable) => this.pictures.feed(session, executable, images);
+    const { pictures } = this;
+    if (!pictures) throw new ImageError(NO_PREPROCESSING);
+    const feed = (session: Session, executable: Executable) => pictures.feed(session, executable, images);
     return { what, batch: images.length, inputSize: this.inputSize, feed, signal: options.signal };
   }
 
@@ -247,6 +250,8 @@ export class DenseNet {
 }
 
 const EMPTY = new Uint8Array();
+const NO_PREPROCESSING =
+  'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor';
 
 /** The classes to explain: the caller's, or the best, which the scores step has just found. */
 function chooseClass(classIndex: number | undefined) {

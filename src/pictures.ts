@@ -1,4 +1,8 @@
-/** Pictures as input: one preprocessor per session, made from the model file's specification. */
+/**
+ * Pictures as input: one preprocessor per session, made from the model file's specification.
+ *
+ * For modules a file of its own beside the library: pages that feed tensors do without.
+ */
 import { ImageError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
@@ -10,21 +14,19 @@ import type { Recorder } from './job.js';
 export class Pictures {
   private readonly preprocessors = new WeakMap<Session, Promise<Preprocessor>>();
 
-  /** @param spec null when the model file has none: pictures are then refused, with the repair */
   constructor(
-    private readonly spec: PreprocessSpec | null,
+    private readonly spec: PreprocessSpec,
     private readonly input: { readonly channels: number; readonly size: readonly [height: number, width: number] },
   ) {}
 
   /** Compiles the preprocessing kernels for a session. @throws ShaderError, ImageError when the model's own rows clash */
   async prepare(session: Session): Promise<void> {
-    if (this.spec) await this.preprocessor(session, this.spec);
+    await this.preprocessor(session);
   }
 
   /** The work of a blank picture as small as fits, to run every kernel once; none where no picture can be used. */
   async blank(session: Session, executable: Executable): Promise<Recorder> {
-    const sizes = this.spec ? [[1, 1] as const, this.input.size] : [];
-    for (const [height, width] of sizes) {
+    for (const [height, width] of [[1, 1] as const, this.input.size]) {
       const picture = { data: new Uint8Array(4 * height * width), width, height };
       try {
         return await this.feed(session, executable, [picture]);
@@ -37,12 +39,7 @@ export class Pictures {
 
   /** @throws ImageError when a picture cannot be used; nothing stays open then */
   async feed(session: Session, executable: Executable, images: readonly ImageSource[]): Promise<Recorder> {
-    if (!this.spec) {
-      throw new ImageError(
-        'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor',
-      );
-    }
-    const preprocessor = await this.preprocessor(session, this.spec);
+    const preprocessor = await this.preprocessor(session);
     const opened = await Promise.allSettled(
       images.map((image) => openPicture(image, session.device.limits.maxTextureDimension2D)),
     );
@@ -57,10 +54,12 @@ export class Pictures {
     return { dispatches: (pass) => batch.encode(pass, destination), release: () => batch.release() };
   }
 
-  private preprocessor(session: Session, spec: PreprocessSpec): Promise<Preprocessor> {
+  private preprocessor(session: Session): Promise<Preprocessor> {
     let made = this.preprocessors.get(session);
     if (!made) {
-      made = Preprocessor.create(session.device, session.pipelines, spec, this.input).then((p) => session.adopt(p));
+      made = Preprocessor.create(session.device, session.pipelines, this.spec, this.input).then((p) =>
+        session.adopt(p),
+      );
       this.preprocessors.set(session, made);
     }
     return made;
