@@ -88,7 +88,7 @@ describe.skipIf(!findBrowser('chrome'))("a bare page under script-src 'self'", (
     const { answer, requests, complaints } = await open('page');
     expect(answer).toEqual(['number', true]);
     const library = ['/dist/densenet-webgpu.js', '/dist/densenet-webgpu-pictures.js'];
-    expect(requests.sort()).toEqual([...library, '/model.safetensors', '/page.html', '/page.js']);
+    expect([...requests].sort()).toEqual([...library, '/model.safetensors', '/page.html', '/page.js']);
     expect(complaints).toEqual([]);
   });
 
