@@ -56,6 +56,8 @@ for (const phase of ['upload', 'compile']) {
   const onProgress = (progress) => progress.phase === phase && controller.abort();
   await load({ signal: controller.signal, onProgress }).catch((error) => error.name === 'AbortedError' || Promise.reject(error));
 }
+// What an aborted load has begun to compile is compiled to its end, and kept until then: this one waits behind it.
+(await load()).dispose();
 for (let i = 0; i < 100 && alive > before; i++) await new Promise((resolve) => setTimeout(resolve, 100));
 return alive`;
 
