@@ -14,9 +14,10 @@ import { type Input, READERS, type Reader } from './readers.js';
 const LIMIT_US = 1_000_000;
 /**
  * Everything that is allocated counts, garbage too, which is more than is ever held. So a constant is allowed for what
- * a file of no size takes: decoded text, parsed JSON, names, compiled code, an unzipped Keras archive (tenfold its JSON).
+ * a file of no size takes: decoded text, parsed JSON, names, compiled code, an unzipped Keras archive (tenfold its JSON),
+ * the search for the nearest of misspelt names.
  */
-const ALLOWANCE = 8 * 2 ** 20;
+const ALLOWANCE = 16 * 2 ** 20;
 /** A garbage collection on the way hides what was allocated; the process's own growth, in coarse steps, does not. */
 const GROWTH_ALLOWANCE = 32 * 2 ** 20;
 
