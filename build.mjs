@@ -45,7 +45,10 @@ const APART = {
   'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
   'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
 };
-/** Apart from the module only: pages that feed tensors do without. The plain script has it, since it is one script. */
+/**
+ * Apart from the module only: pages that feed tensors do without. The plain script, which is one script, has it; so has
+ * the whole module, for service workers, where `import()` is not allowed.
+ */
 const PICTURES = { entry: 'src/pictures.ts', file: 'densenet-webgpu-pictures.js' };
 
 /** The browser's library as a module, the same as a plain script with one global, and what is apart. */
@@ -53,6 +56,7 @@ async function library() {
   const main = await browserModule('src/index.ts', { ...APART, 'pictures.js': PICTURES });
   emit('densenet-webgpu.js', main.code, main.map);
   const whole = await browserModule('src/index.ts', APART, [minifiedKernels(), picturesWithin]);
+  emit('densenet-webgpu.whole.js', whole.code, whole.map);
   emit('densenet-webgpu.iife.js', plainScript(whole.code), { ...whole.map, mappings: `;${whole.map.mappings}` });
   for (const { entry, file } of Object.values(APART)) {
     const { code, map } = await browserModule(entry, APART);

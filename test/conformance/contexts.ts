@@ -7,6 +7,8 @@ export type Context = (typeof CONTEXTS)[number];
 /** How much to run stands in the query, which pages hand on to their workers. */
 const SITE = 'gpu: navigator.gpu, origin: location.origin, extent: decodeURIComponent(location.search.slice(1))';
 const IMPORTS = `import * as densenet from '/dist/densenet-webgpu.js'; import { conform } from '/suite.js';`;
+/** Service workers may not `import()`: the module that has everything in it. */
+const WHOLE = IMPORTS.replace('densenet-webgpu.js', 'densenet-webgpu.whole.js');
 const MODULE = `conform({ densenet, ${SITE} })`;
 const SCRIPTS = ['/dist/densenet-webgpu.iife.js', '/suite.iife.js'];
 const SCRIPT = `conformance.conform({ densenet: DenseNetWebGPU, ${SITE} })`;
@@ -35,7 +37,7 @@ const SCRIPT_FILES: Readonly<Record<string, string>> = {
   '/classic-worker-page.js': listenTo(`new Worker('/classic-worker.js' + location.search)`),
   '/classic-worker.js': `importScripts(${SCRIPTS.map((url) => `'${url}'`).join()}); ${SCRIPT}.then(postMessage)`,
   '/service-worker-page.js': SERVICE,
-  '/service-worker.js': `${IMPORTS} addEventListener('message', (event) => {
+  '/service-worker.js': `${WHOLE} addEventListener('message', (event) => {
     event.waitUntil(${MODULE}.then((report) => event.source.postMessage(report)));
   })`,
 };
