@@ -13,7 +13,7 @@ import { readSafetensors } from '../../src/weights/safetensors.js';
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const FOLDER = at('../fixtures/pictures/');
 const FILES = readdirSync(FOLDER);
-const REFERENCE = readSafetensors(readFileSync(at('../fixtures/pictures.reference.safetensors'))).tensors;
+const REFERENCE = readSafetensors(readFileSync(at('../fixtures/decoded-pictures.safetensors'))).tensors;
 
 interface Pixels {
   readonly width: number;
