@@ -123,9 +123,9 @@ export class Engine {
     }));
   }
 
-  /** Kernel variants from here on, also of sessions to come. While no job is under way. */
+  /** Adds to the chosen kernel variants, for sessions to come, too. While no job is under way. */
   choose(tuned: TunedVariants): void {
-    this.options = { ...this.options, tuned };
+    this.options = { ...this.options, tuned: new Map([...(this.options.tuned ?? []), ...tuned]) };
     this.current.forgetExecutables();
   }
 
