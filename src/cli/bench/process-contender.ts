@@ -1,5 +1,5 @@
 /** A peer in a Node process of its own, over Dawn or a native runtime. */
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { type Answer, answerOf, type Contender, Mailbox } from './contender.js';
 import { installCounters } from './counters.js';
 import { nodeHost } from './node-host.js';
@@ -37,12 +37,27 @@ export function openProcess(name: PeerName, { timeoutMs, env = {} }: ProcessOpti
     name,
     async ask<M extends Method>(method: M, argument: Methods[M]['argument']) {
       const send = (id: number) => child.send({ id, method, argument } satisfies Question);
-      return (await mail.ask(method, timeoutMs, send)) as Methods[M]['answer'];
+      proceed(child);
+      try {
+        return (await mail.ask(method, timeoutMs, send)) as Methods[M]['answer'];
+      } finally {
+        halt(child);
+      }
     },
     downloadBytes: async () => null,
-    close: async () => void child.kill(),
+    async close() {
+      proceed(child);
+      child.kill();
+    },
   };
 }
+
+/**
+ * A peer whose turn is over keeps threads that spin or poll, on the cores that the next one computes on. Windows has no
+ * such signals; there they keep running.
+ */
+const halt = (child: ChildProcess) => process.platform !== 'win32' && child.kill('SIGSTOP');
+const proceed = (child: ChildProcess) => process.platform !== 'win32' && child.kill('SIGCONT');
 
 /** The other end: answers until the parent goes away. */
 export async function servePeer(name: PeerName): Promise<number> {
