@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let classIndex = classOf[group.y];
   var sum = 0.0;
   for (var q = 0u; q < params.quads; q++) {
-    let x = relu(fma(vec4f(src[q * params.srcPlane + group.y * params.pixels + pixel]), norm[2u * q], norm[2u * q + 1u]));
+    let x = relu(fma(vectorOf(src[q * params.srcPlane + group.y * params.pixels + pixel]), norm[2u * q], norm[2u * q + 1u]));
     for (var c = 0u; c < 4u; c++) {
       sum = fma(weightOf(weights[(4u * q + c) * params.classQuads + classIndex / 4u])[classIndex % 4u], x[c], sum);
     }

@@ -63,7 +63,7 @@ fn main(
     let shift = normOf(2u * q + 1u, slot);
     var x: array<vec4f, TILE_PIXELS>;
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
-      x[m] = relu(fma(vec4f(src[srcAt + m * WORKGROUP]), scale, shift));
+      x[m] = relu(fma(vectorOf(src[srcAt + m * WORKGROUP]), scale, shift));
     }
     var own: array<vec4f, LOADS>;
     for (var l = 0u; l < LOADS; l++) { // unroll
@@ -88,7 +88,7 @@ fn main(
     let pixel = firstPixel + m * WORKGROUP;
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       if (pixel < params.pixels && firstQuad + n < params.outQuads) {
-        dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(relu(sum[m][n]));
+        dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(relu(sum[m][n]));
       }
     }
   }

@@ -97,7 +97,7 @@ fn main(
       let rowIn = row >= 1u && row <= params.height;
       let rowAt = q * params.srcPlane + origin + (max(min(row, params.height), 1u) - 1u) * params.width;
       for (var i = 0u; i < COLUMNS; i++) { // unroll
-        var value = vec4f(src[rowAt + columnAt[i]]);
+        var value = vectorOf(src[rowAt + columnAt[i]]);
         if (NORM) {
           value = relu(fma(value, scale, shift));
         }
@@ -134,7 +134,7 @@ fn main(
       if (tile < params.tiles && x0 + x < params.width && y0 + y < params.height) {
         for (var n = 0u; n < TILE_QUADS; n++) { // unroll
           if (firstQuad + n < params.outQuads) {
-            dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(sum[y][x][n]);
+            dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(sum[y][x][n]);
           }
         }
       }

@@ -35,12 +35,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // Clamping repeats a pixel of the window, which a maximum does not notice.
   let lastX = params.srcWidth - 1u;
   let lastY = params.srcHeight - 1u;
-  var largest = src[plane + 2u * y * params.srcWidth + 2u * x];
+  var largest = vectorOf(src[plane + 2u * y * params.srcWidth + 2u * x]);
   for (var dy = 0u; dy < 3u; dy++) {
     let row = plane + min(max(2u * y + dy, 1u) - 1u, lastY) * params.srcWidth;
     for (var dx = 0u; dx < 3u; dx++) {
-      largest = max(largest, src[row + min(max(2u * x + dx, 1u) - 1u, lastX)]);
+      largest = max(largest, vectorOf(src[row + min(max(2u * x + dx, 1u) - 1u, lastX)]));
     }
   }
-  dst[group.y * params.dstPlane + pixel] = largest;
+  dst[group.y * params.dstPlane + pixel] = quadOf(largest);
 }

@@ -26,6 +26,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (pixel >= params.pixels) {
     return;
   }
-  let value = vec4f(src[group.y * params.srcPlane + pixel]);
-  dst[group.y * params.dstPlane + pixel] = Quad(relu(fma(value, norm[2u * group.y], norm[2u * group.y + 1u])));
+  let value = vectorOf(src[group.y * params.srcPlane + pixel]);
+  dst[group.y * params.dstPlane + pixel] = quadOf(relu(fma(value, norm[2u * group.y], norm[2u * group.y + 1u])));
 }

@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       values[i] = src[(group.z * params.channels + channel) * params.pixels + pixel];
     }
   }
-  dst[group.y * params.dstPlane + group.z * params.pixels + pixel] = Quad(values);
+  dst[group.y * params.dstPlane + group.z * params.pixels + pixel] = quadOf(values);
 }

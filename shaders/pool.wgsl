@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let plane = group.x * params.srcPlane + group.y * params.pixels;
   var sum = vec4f();
   for (var p = lane; p < params.pixels; p += WORKGROUP) {
-    sum += relu(fma(vec4f(src[plane + p]), scale, shift));
+    sum += relu(fma(vectorOf(src[plane + p]), scale, shift));
   }
   partials[lane] = sum;
   workgroupBarrier();

@@ -43,5 +43,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let byte = clamp(sum >> vec3u(22u), vec3i(0), vec3i(255));
   let at = select(y * params.width + x, x * params.height + y, params.transposed == 1u);
-  dst[params.first + at] = Quad(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
+  dst[params.first + at] = quadOf(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
 }

@@ -81,7 +81,7 @@ fn main(
       let srcX = x0 * STRIDE + i;
       let columnIn = srcX >= PADDING && srcX < params.srcWidth + PADDING;
       let at = rowAt + clamp(srcX, PADDING, params.srcWidth + PADDING - 1u) - PADDING;
-      input[i] = select(vec4f(), vec4f(src[at]), rowIn && columnIn);
+      input[i] = select(vec4f(), vectorOf(src[at]), rowIn && columnIn);
     }
     for (var dx = 0u; dx < KERNEL; dx++) { // unroll
       var own: array<vec4f, LOADS>;
@@ -108,7 +108,7 @@ fn main(
       let pixel = row * params.width + x0 + x;
       for (var n = 0u; n < TILE_QUADS; n++) { // unroll
         if (firstQuad + n < params.outQuads) {
-          dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(select(sum[x][n], vec4f(params.floor), sum[x][n] < vec4f(params.floor)));
+          dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(select(sum[x][n], vec4f(params.floor), sum[x][n] < vec4f(params.floor)));
         }
       }
     }

@@ -35,7 +35,7 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(5) var<uniform> params: Params;
 
 fn normRelu(at: u32, scale: vec4f, shift: vec4f) -> vec4f {
-  return relu(fma(vec4f(src[at]), scale, shift));
+  return relu(fma(vectorOf(src[at]), scale, shift));
 }
 
 /// Index, in a plane of the source, of the first pixel of the window of pooled pixel `pixel` (of the whole batch).
@@ -105,7 +105,7 @@ fn main(
     let pixel = firstPixel + m * WORKGROUP;
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       if (pixel < params.pixels && firstQuad + n < params.outQuads) {
-        dst[(firstQuad + n) * params.dstPlane + pixel] = Quad(sum[m][n]);
+        dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(sum[m][n]);
       }
     }
   }

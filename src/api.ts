@@ -42,8 +42,8 @@ export interface LoadOptions {
   /** The WebGPU to ask for a device; default `navigator.gpu`. For Node with npm `webgpu`: `create([])`. */
   readonly gpu?: GPU;
   /**
-   * Storage of feature maps: `f16` needs `shader-f16`; `auto` takes it where it is, and goes on in f32 once a value does
-   * not fit. Arithmetic is always f32.
+   * Storage of feature maps: `f16` halves their memory on every adapter; `auto` takes it where the adapter has
+   * `shader-f16`, and goes on in f32 once a value does not fit. Arithmetic is always f32. Default `f32`.
    */
   readonly precision?: 'auto' | 'f32' | 'f16';
   /** Storage of weights on the GPU; `f16` halves their memory on every adapter. Default `f32`. */

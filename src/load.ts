@@ -10,7 +10,7 @@ import { unlessAborted, within } from './deadline.js';
 import type { DenseNetParts } from './densenet.js';
 import type { ModelSource } from './download.js';
 import { Engine } from './engine.js';
-import { AbortedError, OptionError } from './errors.js';
+import { AbortedError } from './errors.js';
 import { packArriving } from './filling.js';
 import { requestAdapter } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
@@ -164,14 +164,14 @@ async function warmUp(device: GPUDevice, executable: Executable, picture: Record
   await device.queue.onSubmittedWorkDone();
 }
 
+/** The kernels need no `shader-f16`; that an adapter has it tells that it converts in hardware, so that f16 pays. */
 async function choosePrecision(options: LoadOptions, gpu: GPU | undefined): Promise<Precision> {
-  const weights = options.weights ?? 'f32';
-  const wanted = options.precision ?? 'f32';
-  if (wanted === 'f32') return { activations: 'f32', weights };
-  const features = options.device?.features ?? (await requestAdapter(gpu)).features;
-  if (features.has('shader-f16')) return { activations: 'f16', weights: options.weights ?? 'f16' };
-  if (wanted === 'auto') return { activations: 'f32', weights };
-  throw new OptionError('precision', "this adapter has no shader-f16: use precision 'auto' or 'f32'");
+  const { precision = 'f32', device } = options;
+  const isHalf =
+    precision === 'f16' ||
+    (precision === 'auto' && (device?.features ?? (await requestAdapter(gpu)).features).has('shader-f16'));
+  const activations = isHalf ? 'f16' : 'f32';
+  return { activations, weights: options.weights ?? activations };
 }
 
 /** The size the family was trained at (paper, sections 4.1 and 4.2). */

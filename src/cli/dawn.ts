@@ -9,7 +9,7 @@ import { WebGPUUnavailableError } from '../errors.js';
 import { pauseBetweenPolls } from './dawn-polling.js';
 import { browserFolder } from './installed-browsers.js';
 
-/** SwiftShader comes with Chrome and Chromium (f32 only); lavapipe with Mesa (f16, subgroups of 8 from Mesa 25). */
+/** SwiftShader comes with Chrome and Chromium; lavapipe with Mesa (shader-f16, subgroups of 8 from Mesa 25). */
 export type VulkanDriver = 'swiftshader' | 'lavapipe';
 
 /** Vulkan driver manifests by software driver, the first that exists is taken. */

@@ -16,7 +16,7 @@ export interface AdapterReport {
 }
 
 /** Optional features that make kernels faster or smaller, or profiling possible. Everything works without them. */
-const WANTED: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
 
 /**
  * @param gpu `navigator.gpu`, or the object of another WebGPU implementation

@@ -151,10 +151,10 @@ export const CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>>> = {
     return error;
   },
   'f16 maps': async (lab) => {
-    const adapter = await lab.gpu.requestAdapter();
-    if (adapter?.features.has('shader-f16')) return small(lab, { gpu: lab.gpu, precision: 'f16' }, F16);
-    await fails(lab, 'OptionError', small(lab, { gpu: lab.gpu, precision: 'f16' }, F16));
-    throw new Absent('shader-f16');
+    const device = await lab.open([]);
+    const error = await small(lab, { device, precision: 'f16' }, F16);
+    device.destroy();
+    return error;
   },
   'automatic precision': (lab) => small(lab, { gpu: lab.gpu, precision: 'auto' }, F16),
   'no feature, default limits': async (lab) => {

@@ -22,7 +22,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a minified kernel compiles', () => {
           }
         }
       },
-      { features: ['subgroups', 'shader-f16'] },
+      { features: ['subgroups'] },
     ),
   );
 });

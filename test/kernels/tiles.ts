@@ -2,10 +2,10 @@
 import type { Precision } from '../../src/plan/source.js';
 import { NARROW_TILES, type Tiles, WIDE_TILES } from '../../src/plan/variants.js';
 
-/** `subgroup`: the driver's only subgroup size. lavapipe is the one with f16. */
+/** `subgroup`: the driver's only subgroup size. */
 export const DRIVERS = [
   { driver: 'swiftshader', subgroup: 4, features: ['subgroups'] },
-  { driver: 'lavapipe', subgroup: 8, features: ['subgroups', 'shader-f16'] },
+  { driver: 'lavapipe', subgroup: 8, features: ['subgroups'] },
 ] as const;
 
 export type Driver = (typeof DRIVERS)[number];

@@ -88,7 +88,7 @@ describe('the comparison', () => {
 
 /** Kernel, what to change in its text, and into what: each a mistake that could be made. */
 const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: string])[] = [
-  ['conv1x1', 'Quad(relu(sum[0u][0u]))', 'Quad(sum[0u][0u])'],
+  ['conv1x1', 'quadOf(relu(sum[0u][0u]))', 'quadOf(sum[0u][0u])'],
   ['conv1x1', 'relu(sum[0u][0u])', 'relu(sum[0u][0u]) * 1.00001'],
   ['conv1x1', 'let scale = normOf(2u * q, slot);', 'let scale = normOf(2u * q + 1u, slot);'],
   ['conv1x1', 'if (pixel < params.pixels && ', 'if ('],

@@ -29,7 +29,7 @@ function stack(inputs: readonly Input[]): Input {
 const SETTINGS = [
   { driver: 'swiftshader', precision: 'f32', features: [] },
   { driver: 'swiftshader', precision: 'f32', features: ['subgroups'] },
-  { driver: 'lavapipe', precision: 'f16', features: ['subgroups', 'shader-f16'] },
+  { driver: 'lavapipe', precision: 'f16', features: ['subgroups'] },
 ] as const;
 
 describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ driver, precision, features }) => {

@@ -13,7 +13,7 @@ afterEach(expectNoComplaints);
 
 const SETTINGS = [
   { driver: 'swiftshader', precision: 'f32', features: [], tolerance: 1e-5 },
-  { driver: 'lavapipe', precision: 'f16', features: ['shader-f16'], tolerance: 1e-2 },
+  { driver: 'lavapipe', precision: 'f16', features: [], tolerance: 1e-2 },
 ] as const;
 
 describe.each(SETTINGS)('in $precision on $driver', ({ driver, precision, features, tolerance }) => {

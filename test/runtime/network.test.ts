@@ -23,8 +23,8 @@ const CASES = [
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: [], nets: NETS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS },
   { driver: 'lavapipe', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS.slice(0, 1) },
-  { driver: 'lavapipe', precision: 'f16', weights: 'f16', features: ['subgroups', 'shader-f16'], nets: KINDS },
-  { driver: 'lavapipe', precision: 'f16', weights: 'f32', features: ['subgroups', 'shader-f16'], nets: KINDS },
+  { driver: 'lavapipe', precision: 'f16', weights: 'f16', features: ['subgroups'], nets: KINDS },
+  { driver: 'swiftshader', precision: 'f16', weights: 'f32', features: [], nets: KINDS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f16', features: [], nets: KINDS },
 ] as const;
 
