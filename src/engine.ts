@@ -183,7 +183,9 @@ export class Engine {
 
   private planOptions({ device, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
     const { sigmoid, tuned } = this.options;
-    return { batch, inputSize, activations: precision.activations, traits: traitsOf(device), tuned, sigmoid, taps };
+    const { activations } = precision;
+    const traits = { ...traitsOf(device), halves: activations === 'f16' };
+    return { batch, inputSize, activations, traits, tuned, sigmoid, taps };
   }
 
   /** A wait for the GPU. A device of our own that does not answer is given up, so that the next call gets another. */

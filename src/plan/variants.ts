@@ -21,6 +21,8 @@ export interface Variant {
 export interface Traits {
   /** Smallest and largest subgroup, or null without the feature. */
   readonly subgroup: { readonly min: number; readonly max: number } | null;
+  /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
+  readonly halves?: boolean;
 }
 
 /** A convolution that has tiles: its output, and what else a tile's cost depends on. */
@@ -65,8 +67,10 @@ interface Machine {
   readonly lanes: number;
   /** Workgroups that run at once, about. */
   readonly parallel: number;
-  /** What loading one float into every lane costs, in multiply-adds of every lane. */
+  /** What loading one word into every lane costs, in multiply-adds of every lane. */
   readonly load: number;
+  /** Words that a loop can load before it outgrows the cache of instructions: a CPU's gather is a long text. */
+  readonly text: number;
   readonly tiles: Tiles;
 }
 
@@ -76,7 +80,10 @@ interface Candidate {
   readonly quads: number;
   /** Invocations of the dispatch, per output tile. */
   readonly invocations: number;
+  /** Words, if each brings one number. */
   readonly loads: number;
+  /** Those of the innermost loop. */
+  readonly body: number;
   readonly multiplies: number;
 }
 
@@ -133,18 +140,22 @@ export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
     stem: NARROW_GEMM,
   },
   8: {
-    conv1x1: [[7, 4], ...NARROW_GEMM],
-    transition: [[4, 8], ...NARROW_GEMM],
+    conv1x1: [[5, 4], [7, 4], [4, 6], ...NARROW_GEMM],
+    transition: [[4, 16], [4, 8], ...NARROW_GEMM],
     conv3x3: [
-      [7, 1, 8, 1],
-      [7, 1, 4, 1],
-      [7, 1, 3, 1],
       [4, 1, 2, 1],
+      [7, 1, 2, 1],
       [4, 1, 1, 1],
     ],
-    stem: [[4, 8], ...NARROW_GEMM],
+    stem: [[8, 8], ...NARROW_GEMM],
   },
 };
+
+/**
+ * Measured with lanes of 8 (GFLOP/s, words in the loop): 3×3 at 4×1×2 59 (36), 6×1×2 46 (44), 7×1×2 38 (48), in f16 95
+ * (24). With lanes of 4 loops of 120 words are best.
+ */
+const NARROW_TEXT: Readonly<Record<4 | 8, number>> = { 4: Number.POSITIVE_INFINITY, 8: 38 };
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
 const PREFERENCE = 0.93;
@@ -156,9 +167,11 @@ const PREFERENCE = 0.93;
  */
 export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
   const machine = machineOf(traits);
-  const cost = ({ quads, invocations, loads, multiplies }: Candidate) => {
+  const words = traits.halves ? 0.5 : 1;
+  const cost = ({ quads, invocations, loads, body, multiplies }: Candidate) => {
     const groups = Math.ceil(invocations / machine.workgroup) * Math.ceil(shape.outQuads / quads);
-    return Math.ceil(groups / machine.parallel) * (machine.load * loads + multiplies);
+    const overflow = Math.max(1, (words * body) / machine.text);
+    return Math.ceil(groups / machine.parallel) * (machine.load * words * loads + multiplies) * overflow;
   };
   const normed = shape.kernel === 'conv3x3' && shape.normed;
   const overrides = {
@@ -197,11 +210,19 @@ export function plainVariant(): Variant {
 
 function machineOf({ subgroup }: Traits): Machine {
   if (subgroup !== null && subgroup.max <= 8) {
-    const tiles = NARROW_TILES[subgroup.max <= 4 ? 4 : 8];
-    return { workgroup: subgroup.max, lanes: subgroup.min, parallel: 2, load: 12, tiles };
+    const width = subgroup.max <= 4 ? 4 : 8;
+    const tiles = NARROW_TILES[width];
+    return { workgroup: subgroup.max, lanes: subgroup.min, parallel: 2, load: 12, text: NARROW_TEXT[width], tiles };
   }
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
-  return { workgroup: WIDE_WORKGROUP, lanes, parallel: 128, load: 4, tiles: WIDE_TILES };
+  return {
+    workgroup: WIDE_WORKGROUP,
+    lanes,
+    parallel: 128,
+    load: 4,
+    text: Number.POSITIVE_INFINITY,
+    tiles: WIDE_TILES,
+  };
 }
 
 function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] {
@@ -211,11 +232,13 @@ function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] 
       return tiles[shape.kernel].map(([pixels, quads]) => {
         const sharing = powerOfTwo(4 * quads, lanes);
         const reads = shape.kernel === 'transition' ? 16 : 4;
+        const loads = reads * pixels + (16 * quads) / sharing + normLoads(sharing);
         return {
           tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: sharing },
           quads,
           invocations: Math.ceil((shape.batch * shape.width * shape.height) / pixels),
-          loads: reads * pixels + (16 * quads) / sharing + normLoads(sharing),
+          loads,
+          body: loads,
           multiplies: 16 * pixels * quads,
         };
       });
@@ -224,11 +247,13 @@ function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] 
         const sharing = powerOfTwo(4 * quads, lanes);
         const bands = 3 / tapRows;
         const inputs = 4 * (columns + 2) * (rows + tapRows - 1) + (shape.normed ? normLoads(sharing) : 0);
+        const body = inputs + (48 * tapRows * quads) / sharing;
         return {
           tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows, SUBGROUP: sharing },
           quads,
           invocations: shape.batch * Math.ceil(shape.width / columns) * Math.ceil(shape.height / rows),
-          loads: bands * inputs + (144 * quads) / sharing,
+          loads: bands * body,
+          body,
           multiplies: 144 * columns * rows * quads,
         };
       });
@@ -236,6 +261,7 @@ function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] 
       return tiles.stem.map(([columns, quads]) => {
         const sharing = powerOfTwo(quads, lanes);
         const { size, stride, channels } = shape;
+        const loads = channels * (columns * stride + size - stride + (4 * size * quads) / sharing);
         return {
           tile: {
             KERNEL: size,
@@ -247,7 +273,8 @@ function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] 
           },
           quads,
           invocations: shape.batch * shape.height * Math.ceil(shape.width / columns),
-          loads: channels * (columns * stride + size - stride + (4 * size * quads) / sharing),
+          loads,
+          body: loads,
           multiplies: 4 * size * channels * columns * quads,
         };
       });
