@@ -17,7 +17,8 @@ const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).
 /** No subgroups, or any of 4…128 lanes, which WebGPU's `subgroupMinSize` and `subgroupMaxSize` span. */
 const traits: fc.Arbitrary<Traits> = fc
   .option(fc.tuple(powers(2, 7), powers(2, 7)))
-  .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }));
+  .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }))
+  .chain((subgroup) => fc.boolean().map((halves) => ({ ...subgroup, halves })));
 
 const side = fc.integer({ min: 1, max: 224 });
 const output = {
@@ -123,5 +124,11 @@ describe('a picture at batch 1 on DenseNet-121', () => {
     );
     expect(pixels).toEqual([...pixels].sort((a, b) => b - a));
     expect(pixels[0]).toBeGreaterThan(pixels[3] ?? 0);
+  });
+
+  it('load more in a loop where maps are in f16, since a load brings two numbers', () => {
+    const shape = { kernel: 'conv3x3', batch: 1, width: 56, height: 56, outQuads: 8, normed: false } as const;
+    const columns = (halves: boolean) => variantFor(shape, { subgroup: { min: 8, max: 8 }, halves }).tile.TILE_X;
+    expect([columns(false), columns(true)]).toEqual([4, 7]);
   });
 });
