@@ -18,7 +18,7 @@ const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).
 const traits: fc.Arbitrary<Traits> = fc
   .option(fc.tuple(powers(2, 7), powers(2, 7)))
   .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }))
-  .chain((subgroup) => fc.boolean().map((halves) => ({ ...subgroup, halves })));
+  .chain((adapter) => fc.boolean().map((halves) => ({ ...adapter, halves })));
 
 const side = fc.integer({ min: 1, max: 224 });
 const output = {
