@@ -59,11 +59,12 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
   }
 }
 
-/** Subgroup facts of a device's adapter, for the choice of kernel variants. */
+/** Facts of a device's adapter, for the choice of kernel variants. */
 export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
   const min = info?.subgroupMinSize ?? 0;
   const max = info?.subgroupMaxSize ?? 0;
-  return { subgroup: device.features.has('subgroups') && min > 0 ? { min, max } : null };
+  const subgroup = device.features.has('subgroups') && min > 0 ? { min, max } : null;
+  return { subgroup, isFallback: info?.isFallbackAdapter ?? false };
 }
 
 export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {

@@ -21,6 +21,8 @@ export interface Variant {
 export interface Traits {
   /** Smallest and largest subgroup, or null without the feature. */
   readonly subgroup: { readonly min: number; readonly max: number } | null;
+  /** The adapter says that it is software (`isFallbackAdapter`). */
+  readonly isFallback?: boolean;
   /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
   readonly halves?: boolean;
 }
@@ -122,11 +124,29 @@ const NARROW_GEMM: readonly GemmTile[] = [
 ];
 
 /**
- * Subgroups that never exceed 4 or 8 lanes are a CPU's vectors. A load is a gather, lane by lane, so tiles are as large
+ * Subgroups that never exceed 4 or 8 lanes are a CPU's vectors; 1 is a CPU that has none, as in Firefox. A load is a gather, lane by lane, so tiles are as large
  * as compiles in reasonable time: few ones, since each that is used takes 0.2 to 2 s. The family's maps have sides of
  * 7, 14, 28 and 56.
  */
-export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
+export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
+  1: {
+    conv1x1: [
+      [7, 1],
+      [4, 1],
+    ],
+    transition: [[4, 8], ...NARROW_GEMM],
+    conv3x3: [
+      [14, 1, 1, 1],
+      [7, 1, 2, 1],
+      [7, 1, 1, 1],
+      [4, 1, 1, 1],
+    ],
+    stem: [
+      [8, 2],
+      [4, 2],
+      [4, 1],
+    ],
+  },
   4: {
     conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
     transition: [[4, 8], ...NARROW_GEMM],
@@ -155,7 +175,11 @@ export const NARROW_TILES: Readonly<Record<4 | 8, Tiles>> = {
  * Measured with lanes of 8 (GFLOP/s, words in the loop): 3×3 at 4×1×2 59 (36), 6×1×2 46 (44), 7×1×2 38 (48), in f16 95
  * (24). With lanes of 4 loops of 120 words are best.
  */
-const NARROW_TEXT: Readonly<Record<4 | 8, number>> = { 4: Number.POSITIVE_INFINITY, 8: 38 };
+const NARROW_TEXT: Readonly<Record<1 | 4 | 8, number>> = {
+  1: Number.POSITIVE_INFINITY,
+  4: Number.POSITIVE_INFINITY,
+  8: 38,
+};
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
 const PREFERENCE = 0.93;
@@ -208,11 +232,11 @@ export function plainVariant(): Variant {
   return { tile: {}, overrides: { WORKGROUP: WIDE_WORKGROUP } };
 }
 
-function machineOf({ subgroup }: Traits): Machine {
-  if (subgroup !== null && subgroup.max <= 8) {
-    const width = subgroup.max <= 4 ? 4 : 8;
-    const tiles = NARROW_TILES[width];
-    return { workgroup: subgroup.max, lanes: subgroup.min, parallel: 2, load: 12, text: NARROW_TEXT[width], tiles };
+function machineOf({ subgroup, isFallback = false }: Traits): Machine {
+  const width = narrowWidth(subgroup, isFallback);
+  if (width !== null) {
+    const { min: lanes, max: workgroup } = subgroup ?? ALONE;
+    return { workgroup, lanes, parallel: 2, load: 12, text: NARROW_TEXT[width], tiles: NARROW_TILES[width] };
   }
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
@@ -223,6 +247,16 @@ function machineOf({ subgroup }: Traits): Machine {
     text: Number.POSITIVE_INFINITY,
     tiles: WIDE_TILES,
   };
+}
+
+/** Lanes that share nothing, in workgroups of a CPU's usual vector. */
+const ALONE = { min: 1, max: 8 };
+
+/** The key of a CPU in {@link NARROW_TILES}; null for GPUs. */
+function narrowWidth(subgroup: Traits['subgroup'], isFallback: boolean): keyof typeof NARROW_TILES | null {
+  if (subgroup === null) return isFallback ? 1 : null;
+  if (subgroup.max > 8) return null;
+  return subgroup.max <= 4 ? 4 : 8;
 }
 
 function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] {

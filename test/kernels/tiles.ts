@@ -22,13 +22,13 @@ export const PRECISIONS: Readonly<Record<Driver['driver'], readonly Precision[]>
 const ODD: Tiles = { conv1x1: [[3, 3]], transition: [[3, 3]], conv3x3: [[3, 2, 1, 1]], stem: [[3, 3]] };
 
 /**
- * Every tile that a driver's adapter can be given, and odd ones; those of GPUs on SwiftShader alone, which compiles
- * faster. With `few`, enough to tell storage apart: a pipeline takes up to 2 s to compile.
+ * Every tile that a driver's adapter can be given, and odd ones; those of other adapters on SwiftShader alone,
+ * which compiles faster. With `few`, enough to tell storage apart: a pipeline takes up to 2 s to compile.
  */
 export function tilesOn({ driver, subgroup }: Driver, few = false): Tiles {
   const own = NARROW_TILES[subgroup];
-  const wide = driver === 'swiftshader' ? [WIDE_TILES] : [];
-  const lists = few ? [ODD] : [own, ...wide, ODD];
+  const others = driver === 'swiftshader' ? [NARROW_TILES[1], WIDE_TILES] : [];
+  const lists = few ? [ODD] : [own, ...others, ODD];
   const all = <K extends keyof Tiles>(kernel: K) =>
     distinct(lists.flatMap((tiles): readonly Tiles[K][number][] => tiles[kernel]));
   return { conv1x1: all('conv1x1'), transition: all('transition'), conv3x3: all('conv3x3'), stem: all('stem') };

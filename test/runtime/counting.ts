@@ -52,6 +52,8 @@ export type Asynchronous =
 export interface CountingOptions {
   /** Features that the device gets although the adapter has more; default all that are asked for. */
   readonly features?: readonly GPUFeatureName[];
+  /** What the adapter says of itself. Default false: software that poses as a GPU is given a GPU's tiles. */
+  readonly isFallback?: boolean;
 }
 
 export class CountingGpu {
@@ -133,6 +135,11 @@ export class CountingGpu {
   private watch(device: GPUDevice): GPUDevice {
     const { counts } = this;
     this.device = device;
+    const { vendor, architecture, device: name, description, subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+    const sizes = { subgroupMinSize, subgroupMaxSize };
+    const { isFallback: isFallbackAdapter = false } = this.options;
+    const info = { vendor, architecture, device: name, description, ...sizes, isFallbackAdapter };
+    Object.defineProperty(device, 'adapterInfo', { value: info });
     device.addEventListener('uncapturederror', ({ error }) => complaints.push(error.message));
     device.lost.then(({ reason, message }) => reason === 'destroyed' || complaints.push(`device lost: ${message}`));
     for (const [method, counted] of Object.entries(CREATORS)) {

@@ -16,10 +16,11 @@ const NETS = fixtureNames('.reference.safetensors').filter((name) => name !== 'i
 const KINDS = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 
 /**
- * Every net with the tiles of an adapter without subgroups, which compile fast; one of each kind with those that share
- * weights in a subgroup, in f16 storage, and with halved weights.
+ * Every net with the tiles of a GPU without subgroups, which compile fast; one of each kind with those of software
+ * without subgroups, those that share weights in a subgroup, in f16 storage, and with halved weights.
  */
 const CASES = [
+  { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: [], isFallback: true, nets: KINDS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: [], nets: NETS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS },
   { driver: 'lavapipe', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS.slice(0, 1) },
@@ -30,9 +31,9 @@ const CASES = [
 
 describe.each(CASES)(
   '$precision maps, $weights weights on $driver with [$features]',
-  ({ driver, precision, weights, features, nets }) => {
+  ({ driver, precision, weights, features, nets, ...adapter }) => {
     it.skipIf(!hasDriver(driver)).each([...nets])('%s equals its framework at every tap', async (name) => {
-      const { gpu } = new CountingGpu(await dawnGpu(driver), { features });
+      const { gpu } = new CountingGpu(await dawnGpu(driver), { features, ...adapter });
       const net = await DenseNet.load(await modelOf(name), { gpu, precision, weights });
       expect(net.precision).toEqual({ activations: precision, weights });
       const reference = readReferenceFor(name, net);

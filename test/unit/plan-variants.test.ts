@@ -18,7 +18,9 @@ const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).
 const traits: fc.Arbitrary<Traits> = fc
   .option(fc.tuple(powers(2, 7), powers(2, 7)))
   .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }))
-  .chain((adapter) => fc.boolean().map((halves) => ({ ...adapter, halves })));
+  .chain((adapter) =>
+    fc.record({ halves: fc.boolean(), isFallback: fc.boolean() }).map((facts) => ({ ...adapter, ...facts })),
+  );
 
 const side = fc.integer({ min: 1, max: 224 });
 const output = {
