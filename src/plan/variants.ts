@@ -124,9 +124,9 @@ const NARROW_GEMM: readonly GemmTile[] = [
 ];
 
 /**
- * Subgroups that never exceed 4 or 8 lanes are a CPU's vectors; 1 is a CPU that has none, as in Firefox. A load is a gather, lane by lane, so tiles are as large
- * as compiles in reasonable time: few ones, since each that is used takes 0.2 to 2 s. The family's maps have sides of
- * 7, 14, 28 and 56.
+ * For software, by the lanes of its subgroups, which are a CPU's vectors; 1 where it has none, as in Firefox. A load is a
+ * gather, lane by lane, so tiles are as large as compiles in reasonable time: few ones, since each that is used takes
+ * 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
  */
 export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
   1: {
@@ -254,8 +254,8 @@ const ALONE = { min: 1, max: 8 };
 
 /** The key of a CPU in {@link NARROW_TILES}; null for GPUs. */
 function narrowWidth(subgroup: Traits['subgroup'], isFallback: boolean): keyof typeof NARROW_TILES | null {
-  if (subgroup === null) return isFallback ? 1 : null;
-  if (subgroup.max > 8) return null;
+  if (!isFallback) return null;
+  if (subgroup === null || subgroup.max > 8) return 1;
   return subgroup.max <= 4 ? 4 : 8;
 }
 

@@ -28,15 +28,15 @@ function stack(inputs: readonly Input[]): Input {
 /** Wide tiles in f32; narrow tiles and subgroups in f32; f16. */
 const SETTINGS = [
   { driver: 'swiftshader', precision: 'f32', features: [] },
-  { driver: 'swiftshader', precision: 'f32', features: ['subgroups'] },
-  { driver: 'lavapipe', precision: 'f16', features: ['subgroups'] },
+  { driver: 'swiftshader', precision: 'f32', features: ['subgroups'], isFallback: true },
+  { driver: 'lavapipe', precision: 'f16', features: ['subgroups'], isFallback: true },
 ] as const;
 
-describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ driver, precision, features }) => {
+describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ driver, precision, ...adapter }) => {
   it.skipIf(!hasDriver(driver))(
     'a batch gets what its singles get, bit for bit, in any position, 20 times',
     async () => {
-      const { gpu } = new CountingGpu(await dawnGpu(driver), { features });
+      const { gpu } = new CountingGpu(await dawnGpu(driver), adapter);
       const net = await DenseNet.load(SMALL_MODEL, { gpu, precision, inputSize: INPUT_SIZE });
       const inputs = [1, 2, 3].map((seed) => smallInput(seed));
       const alone: number[][] = [];

@@ -22,9 +22,17 @@ const KINDS = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 const CASES = [
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: [], isFallback: true, nets: KINDS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: [], nets: NETS },
+  { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: ['subgroups'], isFallback: true, nets: KINDS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS },
-  { driver: 'lavapipe', precision: 'f32', weights: 'f32', features: ['subgroups'], nets: KINDS.slice(0, 1) },
-  { driver: 'lavapipe', precision: 'f16', weights: 'f16', features: ['subgroups'], nets: KINDS },
+  {
+    driver: 'lavapipe',
+    precision: 'f32',
+    weights: 'f32',
+    features: ['subgroups'],
+    isFallback: true,
+    nets: KINDS.slice(0, 1),
+  },
+  { driver: 'lavapipe', precision: 'f16', weights: 'f16', features: ['subgroups'], isFallback: true, nets: KINDS },
   { driver: 'swiftshader', precision: 'f16', weights: 'f32', features: [], nets: KINDS },
   { driver: 'swiftshader', precision: 'f32', weights: 'f16', features: [], nets: KINDS },
 ] as const;

@@ -47,7 +47,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a tuned network on lavapipe', () => {
     plain.dispose();
     if (!shape || !kernel || !variant) throw new Error('the network has no bottleneck');
     const { candidates, shapeKey, variantKey } = await import('../../src/plan/variants.js');
-    const other = candidates(shape, { subgroup: { min: 8, max: 8 } }).at(-1);
+    const other = candidates(shape, plain.plan.options.traits).at(-1);
     if (!other) throw new Error('there is no other tile');
     const tuned = await load({ tuned: { [shapeKey(shape)]: variantKey(kernel, other), nonsense: 'conv9x9|||' } });
     expect(tuned.plan.steps.find((step) => step.kernel === 'conv1x1')?.variant).toEqual(other);

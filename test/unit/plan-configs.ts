@@ -6,7 +6,8 @@ import { planNetwork } from '../../src/plan/network.js';
 /** No subgroups, a CPU's, a GPU's, and sizes that vary. */
 const traits = fc.constantFrom(
   { subgroup: null },
-  { subgroup: { min: 4, max: 4 } },
+  { subgroup: null, isFallback: true },
+  { subgroup: { min: 4, max: 4 }, isFallback: true },
   { subgroup: { min: 8, max: 32 } },
   { subgroup: { min: 32, max: 32 } },
 );

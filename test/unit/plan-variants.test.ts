@@ -114,15 +114,16 @@ describe('a measured choice that is not among the variants', () => {
 
 describe('a picture at batch 1 on DenseNet-121', () => {
   const map = (side: number) => ({ batch: 1, width: side, height: side });
-  const tilesFor = (subgroup: Traits['subgroup'], shape: ConvShape) => candidates(shape, { subgroup })[0]?.tile;
+  const tilesFor = (traits: Traits, shape: ConvShape) => candidates(shape, traits)[0]?.tile;
 
   it('compiles one tile of the bottleneck for all maps on a CPU, and smaller tiles for smaller maps on a GPU', () => {
     const onCpu = [56, 28, 14, 7].map((s) =>
-      tilesFor({ min: 4, max: 4 }, { ...map(s), kernel: 'conv1x1', outQuads: 32 }),
+      tilesFor({ subgroup: { min: 4, max: 4 }, isFallback: true }, { ...map(s), kernel: 'conv1x1', outQuads: 32 }),
     );
     expect(new Set(onCpu.map((tile) => JSON.stringify(tile))).size).toBe(1);
     const pixels = [56, 28, 14, 7].map(
-      (s) => tilesFor({ min: 32, max: 32 }, { ...map(s), kernel: 'conv1x1', outQuads: 32 })?.TILE_PIXELS ?? 0,
+      (s) =>
+        tilesFor({ subgroup: { min: 32, max: 32 } }, { ...map(s), kernel: 'conv1x1', outQuads: 32 })?.TILE_PIXELS ?? 0,
     );
     expect(pixels).toEqual([...pixels].sort((a, b) => b - a));
     expect(pixels[0]).toBeGreaterThan(pixels[3] ?? 0);
@@ -130,7 +131,8 @@ describe('a picture at batch 1 on DenseNet-121', () => {
 
   it('load more in a loop where maps are in f16, since a load brings two numbers', () => {
     const shape = { kernel: 'conv3x3', batch: 1, width: 56, height: 56, outQuads: 8, normed: false } as const;
-    const columns = (halves: boolean) => variantFor(shape, { subgroup: { min: 8, max: 8 }, halves }).tile.TILE_X;
+    const columns = (halves: boolean) =>
+      variantFor(shape, { subgroup: { min: 8, max: 8 }, isFallback: true, halves }).tile.TILE_X;
     expect([columns(false), columns(true)]).toEqual([4, 7]);
   });
 });
