@@ -4,21 +4,25 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { type BenchCase, modelBytes, parseCases, STANDARD_CASES } from './bench/case.js';
 import { caseFiles } from './bench/case-files.js';
+import { LAYOUTS } from './bench/layout-texts.js';
+import { measureLayouts } from './bench/layouts.js';
 import { markdownOf, rooflineMarkdown } from './bench/markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './bench/peer.js';
 import { servePeer } from './bench/process-contender.js';
 import { type BenchReport, type CaseResult, caseLines, legend, profileLines, rooflineLines } from './bench/report.js';
 import { roofline, workOf } from './bench/roofline.js';
 import { type Backend, profileCase, type RunOptions, runCase } from './bench/run-case.js';
-import { type Command, note, oneOf, parse, print, printJson, UsageError } from './command.js';
-import { findDriver } from './dawn.js';
+import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
+import { dawnGpu, findDriver } from './dawn.js';
 import { PACKAGE } from './files.js';
+import { anyGpu } from './node-runner.js';
 
 const BACKENDS = ['chrome', 'firefox', 'node'] as const;
 const DRIVERS = ['lavapipe', 'swiftshader'] as const;
 
 const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json|--markdown]
 bench --profile [--cases …]    time of every step of ours
+bench --layouts [--driver …]   our kernels with maps in other layouts, on Dawn in Node
 bench --roofline [--cases …]   least time on some real GPUs, by the project's own counts
 
 Cases by default: ${STANDARD_CASES}; a model is a name, "tiny", or a safetensors file.
@@ -47,6 +51,7 @@ const OPTIONS = {
   markdown: FLAG,
   profile: FLAG,
   roofline: FLAG,
+  layouts: FLAG,
   'peer-process': TEXT,
 } as const;
 
@@ -61,6 +66,7 @@ export const bench: Command = {
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
     const form = formOf(values);
     if (values.roofline) return printRoofline(cases, form);
+    if (values.layouts) return printLayouts(oneOf('driver', values.driver, DRIVERS) ?? null, form === 'json');
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'chrome';
     const options: RunOptions = {
       backend,
@@ -156,6 +162,16 @@ function printRoofline(cases: readonly BenchCase[], form: Form): number {
           : rooflineMarkdown(which, work, devices);
       for (const line of lines) print(line);
     }
+  return 0;
+}
+
+async function printLayouts(driver: (typeof DRIVERS)[number] | null, json: boolean): Promise<number> {
+  const rows = await measureLayouts(await (driver ? dawnGpu(driver) : anyGpu()));
+  if (json) printJson({ layouts: LAYOUTS, rows });
+  else {
+    const lines = rows.map(({ name, gigaflops }) => [name, ...gigaflops.map((rate) => rate.toFixed(1))]);
+    for (const line of table([['GFLOP/s', ...LAYOUTS], ...lines])) print(line);
+  }
   return 0;
 }
 
