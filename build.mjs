@@ -45,26 +45,18 @@ const APART = {
   'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
   'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
 };
-/**
- * Apart from the module only: pages that feed tensors do without. The plain script, which is one script, has it; so has
- * the whole module, for service workers, where `import()` is not allowed.
- */
-const PICTURES = { entry: 'src/pictures.ts', file: 'densenet-webgpu-pictures.js' };
-
 /** The browser's library as a module, the same as a plain script with one global, and what is apart. */
 async function library() {
-  const main = await browserModule('src/index.ts', { ...APART, 'pictures.js': PICTURES });
+  const main = await browserModule('src/index.ts');
   emit('densenet-webgpu.js', main.code, main.map);
-  const whole = await browserModule('src/index.ts', APART, [minifiedKernels(), picturesWithin]);
-  emit('densenet-webgpu.whole.js', whole.code, whole.map);
-  emit('densenet-webgpu.iife.js', plainScript(whole.code), { ...whole.map, mappings: `;${whole.map.mappings}` });
+  emit('densenet-webgpu.iife.js', plainScript(main.code), { ...main.map, mappings: `;${main.map.mappings}` });
   for (const { entry, file } of Object.values(APART)) {
-    const { code, map } = await browserModule(entry, APART);
+    const { code, map } = await browserModule(entry);
     emit(file, code, map);
   }
-  // Its errors are the module's own classes; the resize kernels are compiled, and carried, by the module.
-  const pictures = await browserModule(PICTURES.entry, APART, [minifiedKernels(/^resize_/), errorsOfModule]);
-  emit(PICTURES.file, pictures.code, pictures.map);
+  // With everything in it, for service workers, where `import()` is not allowed.
+  const whole = await browserModule('src/index.ts', {});
+  emit('densenet-webgpu.whole.js', whole.code, whole.map);
 }
 
 /** Modules and plain scripts alike resolve such an import against their own address. */
@@ -77,24 +69,8 @@ const filesApart = (apart) => ({
     }),
 });
 
-/** A dynamic import of what is in the bundle anyway would wrap every module that it reaches. */
-const picturesWithin = {
-  name: 'pictures within',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /src\/load\.ts$/ }, ({ path }) => ({
-      contents: `import * as bundledPictures from './pictures.js';\n${readFileSync(path, 'utf8').replace("import('./pictures.js')", 'Promise.resolve(bundledPictures)')}`,
-      loader: 'ts',
-    })),
-};
-
-const errorsOfModule = {
-  name: 'errors of the module',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /\/errors\.js$/ }, () => ({ path: './densenet-webgpu.js', external: true })),
-};
-
 /** Terser minifies, since its result is 4 % smaller gzipped than esbuild's own minifier's. */
-async function browserModule(entry, apart, plugins = [minifiedKernels()]) {
+async function browserModule(entry, apart = APART) {
   const { outputFiles } = await esbuild.build({
     absWorkingDir: ROOT,
     entryPoints: [join(ROOT, entry)],
@@ -106,7 +82,7 @@ async function browserModule(entry, apart, plugins = [minifiedKernels()]) {
     outfile: 'dist/module.js',
     // The kernels first: between the modules they would be more than gzip's window apart from what resembles them.
     inject: entry === 'src/index.ts' ? ['src/plan/kernels.generated.ts'] : [],
-    plugins: [...plugins, filesApart(apart)],
+    plugins: [minifiedKernels(), filesApart(apart)],
     write: false,
     logLevel: 'warning',
   });
@@ -198,7 +174,7 @@ function declarations() {
 
 function sizeReport() {
   const bundles = { 'densenet-webgpu.js': GZIP_BUDGET.module, 'densenet-webgpu.iife.js': GZIP_BUDGET.script };
-  const apart = Object.values({ ...APART, PICTURES }).map(({ file }) => [file, Infinity]);
+  const apart = Object.values(APART).map(({ file }) => [file, Infinity]);
   for (const [file, budget] of [...Object.entries(bundles), ...apart]) {
     const bytes = readFileSync(join(ROOT, 'dist', file));
     const gzip = gzipSync(bytes, { level: 9 }).length;

@@ -8,7 +8,7 @@ import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
 const PROBES = fileURLToPath(new URL('../src/profile/probes.generated.ts', import.meta.url));
-/** What reads kernels as text. */
+/** What reads kernels as text, by names in its strings. */
 const READERS = ['source', 'expand'].map((name) => fileURLToPath(new URL(`../src/plan/${name}.ts`, import.meta.url)));
 
 const TEXTURES = { texture_2d: 'texture', texture_external: 'external-texture' };
@@ -32,19 +32,33 @@ function bindingKind(variable) {
   return variable.access === 'read_write' ? 'storage' : 'read-only-storage';
 }
 
-/** What the TypeScript side must know of one kernel, by reflection, so that a mismatch is a type error. */
+/**
+ * What the TypeScript side must know of one kernel, by reflection, so that a mismatch is a type error: its bindings by
+ * name, in the order of their numbers; its parameters by name, in the order in which they lie in the uniform struct.
+ */
 export function describeKernel(source, preamble) {
   const reflect = new WgslReflect(`${preamble}\n${source}`);
   const resources = [...reflect.storage, ...reflect.uniforms, ...reflect.textures, ...reflect.samplers];
   resources.sort((a, b) => a.binding - b.binding);
-  const [params] = reflect.uniforms;
+  if (resources.some(({ binding }, place) => binding !== place)) throw new Error('bindings are not numbered from 0 on');
+  const fields = reflect.uniforms[0]?.type.members ?? [];
+  checkFields(fields);
   return {
-    bindings: resources.map((r) => ({ name: r.name, binding: r.binding, kind: bindingKind(r) })),
-    params: Object.fromEntries(
-      (params?.type.members ?? []).map((m) => [m.name, { offset: m.offset, type: m.type.name }]),
-    ),
-    paramsBytes: params?.size ?? 0,
+    bindings: Object.fromEntries(resources.map((r) => [r.name, bindingKind(r)])),
+    params: Object.fromEntries(fields.map((field) => [field.name, field.type.name])),
   };
+}
+
+/** What src/gpu/params.ts relies on: it knows three types, and finds each field by those before it. */
+function checkFields(fields) {
+  const sizes = { u32: 4, f32: 4, vec4f: 16 };
+  let end = 0;
+  for (const { name, offset, type } of fields) {
+    const size = sizes[type.name];
+    if (offset !== Math.ceil(end / size) * size) throw new Error(`the parameter ${name} lies where none is looked for`);
+    end = offset + size;
+  }
+  if (end > 256) throw new Error(`${end} bytes of parameters are more than one aligned block`);
 }
 
 /** Storage in f32, for the reflection of kernels that stand for every precision. */
@@ -63,8 +77,9 @@ export function manifest() {
 /** The same with minified texts; bindings and parameters keep the names that the TypeScript side knows. */
 export function minifiedManifest() {
   const { parts, kernels } = manifest();
-  const texts = [...Object.values(parts), ...Object.values(kernels).map(({ source }) => source)];
-  const minify = wgslMinifier(texts, READERS.map((file) => readFileSync(file, 'utf8')).join('\n'));
+  const texts = Object.values(kernels).map(({ source }) => source);
+  const reader = READERS.flatMap((file) => readFileSync(file, 'utf8').match(/'.*?'/g) ?? []).join('\n');
+  const minify = wgslMinifier(texts, Object.values(parts), reader);
   return {
     parts: mapValues(parts, minify),
     kernels: mapValues(kernels, (kernel) => ({ ...kernel, source: minify(kernel.source) })),
@@ -91,20 +106,12 @@ export function writeManifest() {
   return Object.keys(kernels).length;
 }
 
-/**
- * esbuild plugin: what a bundle carries of the manifest.
- *
- * @param {RegExp | undefined} facts kernels of which it needs bindings and parameters alone; without it, everything
- */
-export const minifiedKernels = (facts) => ({
+/** esbuild plugin: what a bundle carries of the manifest. */
+export const minifiedKernels = () => ({
   name: 'minified-kernels',
   setup({ onLoad }) {
     const { parts, kernels } = minifiedManifest();
-    const some = Object.entries(kernels).flatMap(([name, { source, ...rest }]) =>
-      facts?.test(name) ? [[name, rest]] : [],
-    );
-    const carried = facts ? { PARTS: {}, KERNELS: Object.fromEntries(some) } : { PARTS: parts, KERNELS: kernels };
-    const contents = `export const PARTS = ${JSON.stringify(carried.PARTS)}, KERNELS = ${JSON.stringify(carried.KERNELS)};`;
+    const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;
     onLoad({ filter: /kernels\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
     const small = mapValues(probes(), (source) => wgslMinifier([source])(source));
     onLoad({ filter: /probes\.generated\.ts$/ }, () => ({

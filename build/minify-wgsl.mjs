@@ -1,8 +1,8 @@
 /**
  * WGSL made small for the bundles: comments out, short names, no space that the language does not need.
  *
- * Names change one for one and alike in all kernels, so that no scope has to be known, and what kernels have in common
- * stays a repetition that gzip finds. Lines that src/plan reads as text (the expander's marked lines and its constants,
+ * Names change one for one in a module and alike in all kernels, so that no scope has to be known, and what kernels have
+ * in common stays a repetition that gzip finds. Lines that src/plan reads as text (the expander's marked lines and its constants,
  * bindings) keep their form and a line of their own.
  */
 
@@ -27,32 +27,41 @@ const SWIZZLE = /^(?:[xyzw]{1,4}|[rgba]{1,4})$/;
 /** The letters that are frequent in minified JavaScript first: they cost gzip the fewest bits. */
 const LETTERS = 'etnraisoulfchdpmgwbyvxkjqzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 /**
- * @param {readonly string[]} sources everything that may be part of one module, stripped
+ * @param {readonly string[]} kernels stripped; no two are ever part of one module
+ * @param {readonly string[]} parts stripped; each may be part of any module
  * @param {string} reader the code that assembles and expands them: names that it mentions are kept
  * @returns {(source: string) => string} the minifier for each of them
  */
-export function wgslMinifier(sources, reader = '') {
-  const names = shortNames(sources, new Set(['main', ...(reader.match(/\w+/g) ?? [])]));
+export function wgslMinifier(kernels, parts = [], reader = '') {
+  const names = shortNames(kernels, parts, new Set(['main', ...wordsOf(reader)]));
   return (source) => source.split('\n').reduce((text, line) => joined(text, minifyLine(line, names)), '');
 }
 
-/** Constants and overrides (in capitals) are set by name, and keep theirs. */
-function shortNames(sources, fixed) {
-  const text = sources.join('\n');
+const wordsOf = (text) => text.match(/\b[A-Za-z_]\w*/g) ?? [];
+
+/**
+ * The shortest names to the most frequent; names that never meet in one module may share one. Constants and overrides
+ * (in capitals) are set by name, and keep theirs.
+ */
+function shortNames(kernels, parts, fixed) {
+  const text = [...parts, ...kernels].join('\n');
   const declared = new Set();
   for (const [, statement, typed] of text.matchAll(DECLARATION)) declared.add(statement ?? typed);
+  const renamed = new Set([...declared].filter((name) => !fixed.has(name) && /[a-z]/.test(name)));
   const counts = new Map();
-  for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const renamed = [...declared].filter((name) => !fixed.has(name) && /[a-z]/.test(name));
-  renamed.sort((a, b) => counts.get(b) - counts.get(a));
-  const taken = new Set([...counts.keys(), 'do', 'if', 'as', 'is', 'of']);
-  for (const name of renamed) taken.delete(name);
-  const free = candidates();
+  for (const word of wordsOf(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const kept = [...counts.keys(), 'do', 'if', 'as', 'is', 'of'].filter((word) => !renamed.has(word));
+  const modules = kernels.length > 0 ? kernels.map((kernel) => [...parts, kernel].join('\n')) : [parts.join('\n')];
+  const used = modules.map((module) => ({ words: new Set(wordsOf(module)), taken: new Set(kept) }));
   const names = new Map();
-  for (const name of renamed) {
-    let short = free.next().value;
-    while (taken.has(short)) short = free.next().value;
-    names.set(name, short);
+  for (const name of [...renamed].sort((a, b) => counts.get(b) - counts.get(a))) {
+    const homes = used.filter(({ words }) => words.has(name));
+    for (const short of candidates()) {
+      if (homes.some(({ taken }) => taken.has(short))) continue;
+      for (const { taken } of homes) taken.add(short);
+      names.set(name, short);
+      break;
+    }
   }
   return names;
 }

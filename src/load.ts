@@ -15,14 +15,14 @@ import { packArriving } from './filling.js';
 import { requestAdapter } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import { isHubId, openHub } from './hub-id.js';
-import { inputSizeOf, type PreprocessSpec } from './image/spec.js';
+import { inputSizeOf } from './image/spec.js';
 import { readVerified } from './integrity.js';
 import type { Recorder } from './job.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
 import { checkOptions } from './options.js';
-import type { Pictures } from './pictures.js';
+import { Pictures } from './pictures.js';
 import type { Precision } from './plan/source.js';
 import type { Tuner } from './tune/index.js';
 import { canonicalTensors } from './weights/canonical-names.js';
@@ -83,7 +83,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
   const sigmoid = metadata.activation === 'sigmoid';
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
-  const pictures = spec && (await openPictures(spec, { channels: config.inChannels, size: inputSize }, signal));
+  const pictures = spec && new Pictures(spec, { channels: config.inChannels, size: inputSize });
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
     tuned: new Map(Object.entries(options.tuned ?? {})),
@@ -132,16 +132,6 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
     engine.dispose();
     throw error;
   }
-}
-
-/** What brings pictures to the input is of no use to a model that says nothing of preprocessing. */
-async function openPictures(
-  spec: PreprocessSpec,
-  input: { readonly channels: number; readonly size: Size },
-  signal: AbortSignal | undefined,
-): Promise<Pictures> {
-  const file = await apart('densenet-webgpu-pictures.js', 'a model for pictures', import('./pictures.js'), signal);
-  return new file.Pictures(spec, input);
 }
 
 async function openTuner(engine: Engine, options: TuneOptions, signal: AbortSignal | undefined): Promise<Tuner> {

@@ -1,8 +1,4 @@
-/**
- * Pictures as input: one preprocessor per session, made from the model file's specification.
- *
- * For modules a file of its own beside the library: pages that feed tensors do without.
- */
+/** Pictures as input: one preprocessor per session, made from the model file's specification. */
 import { ImageError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';

@@ -1,6 +1,7 @@
 /** `inspect`: an architecture, what it costs, and where its feature maps live. Needs no GPU, and with --arch no file. */
 import { inputSizeOf } from '../image/spec.js';
-import { type DenseNetConfig, FAMILY, familyConfig } from '../model/config.js';
+import type { DenseNetConfig } from '../model/config.js';
+import { FAMILY, familyConfig } from '../model/family.js';
 import { layerTable, type Size } from '../model/layers.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { WRITTEN } from '../plan/step.js';

@@ -10,12 +10,9 @@ import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
 import type { WeightLayout } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { tensorBytes } from './limits.js';
-import { writeParams } from './params.js';
+import { PARAMS_BYTES, packParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
-
-/** Default `minUniformBufferOffsetAlignment`. */
-const UNIFORM_ALIGNMENT = 256;
 
 export interface SharedBuffers {
   readonly banks: readonly [GPUBuffer, GPUBuffer];
@@ -44,11 +41,11 @@ export class Executable {
   static async allocate(device: GPUDevice, plan: NetworkPlan): Promise<Executable> {
     const storage = USAGE.STORAGE | USAGE.COPY_DST;
     const own = await allocate(device, (buffer) => ({
-      params: buffer('step parameters', plan.steps.length * UNIFORM_ALIGNMENT, USAGE.UNIFORM | USAGE.COPY_DST),
+      params: buffer('step parameters', plan.steps.length * PARAMS_BYTES, USAGE.UNIFORM | USAGE.COPY_DST),
       tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    device.queue.writeBuffer(own.params, 0, packParams(plan.steps));
+    device.queue.writeBuffer(own.params, 0, paramsOf(plan.steps));
     return new Executable(plan, own);
   }
 
@@ -60,10 +57,10 @@ export class Executable {
       plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
     );
     this.dispatches = compiled.map(({ step, pipeline, layout }, s): Dispatch => {
-      const entries = KERNELS[step.kernel].bindings.map(({ binding, name, kind }): GPUBindGroupEntry => {
+      const entries = Object.entries(KERNELS[step.kernel].bindings).map(([name, kind], binding): GPUBindGroupEntry => {
         const resource =
           kind === 'uniform'
-            ? { buffer: own.params, offset: s * UNIFORM_ALIGNMENT, size: KERNELS[step.kernel].paramsBytes }
+            ? { buffer: own.params, offset: s * PARAMS_BYTES, size: PARAMS_BYTES }
             : resolve(sourceOf(step, name), plan, shared, own);
         return { binding, resource };
       });
@@ -141,15 +138,9 @@ function resolve(
   }
 }
 
-/** One aligned block of parameters per step, by the offsets of the kernel's uniform struct. */
-function packParams(steps: readonly Step[]): ArrayBuffer {
-  const bytes = new ArrayBuffer(steps.length * UNIFORM_ALIGNMENT);
-  for (const [s, step] of steps.entries()) {
-    writeParams(
-      new DataView(bytes, s * UNIFORM_ALIGNMENT, UNIFORM_ALIGNMENT),
-      KERNELS[step.kernel].params,
-      step.params,
-    );
-  }
-  return bytes;
+/** One block of parameters per step. */
+function paramsOf(steps: readonly Step[]): Uint8Array<ArrayBuffer> {
+  const blocks = new Uint8Array(steps.length * PARAMS_BYTES);
+  for (const [s, { kernel, params }] of steps.entries()) blocks.set(packParams(kernel, params), s * PARAMS_BYTES);
+  return blocks;
 }

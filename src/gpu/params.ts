@@ -1,19 +1,29 @@
-/** Uniform structs by the field offsets that the manifest has from reflection. */
+/** Uniform structs, field by field as the manifest has them from reflection. */
+import { KERNELS } from '../plan/kernels.generated.js';
+import type { KernelName } from '../plan/variants.js';
 
-type Fields = Readonly<Record<string, { readonly offset: number; readonly type: string }>>;
+/** What every kernel's struct fits into (build.mjs checks it): the default `minUniformBufferOffsetAlignment`. */
+export const PARAMS_BYTES = 256;
 
-/** Writes a uniform struct; every field must have a value, vectors of floats a list. */
-export function writeParams(
-  view: DataView,
-  fields: Fields,
-  values: Readonly<Record<string, number | readonly number[]>>,
-): void {
-  for (const [name, { offset, type }] of Object.entries(fields)) {
-    const value = values[name];
+/** A value for each field of a kernel's struct: for vectors of floats a list. */
+export type ParamValues<K extends KernelName> = Readonly<
+  Record<keyof (typeof KERNELS)[K]['params'], number | readonly number[]>
+>;
+
+/** The struct in a block of {@link PARAMS_BYTES}. A scalar lies behind the field before it, a vector at 16 bytes. */
+export function packParams<K extends KernelName>(kernel: K, values: ParamValues<K>): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(PARAMS_BYTES));
+  const given = new Map(Object.entries<number | readonly number[]>(values));
+  let at = 0;
+  for (const [name, type] of Object.entries<string>(KERNELS[kernel].params)) {
+    const value = given.get(name);
     if (value === undefined) throw new RangeError(`no value for the parameter ${name}`);
-    for (const [i, component] of [value].flat().entries()) {
-      if (type === 'u32') view.setUint32(offset, component, true);
-      else view.setFloat32(offset + 4 * i, component, true);
+    if (type === 'vec4f') at = Math.ceil(at / 16) * 16;
+    for (const component of [value].flat()) {
+      if (type === 'u32') view.setUint32(at, component, true);
+      else view.setFloat32(at, component, true);
+      at += 4;
     }
   }
+  return new Uint8Array(view.buffer);
 }

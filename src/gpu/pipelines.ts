@@ -74,8 +74,7 @@ export class PipelineCache {
 type BindingKind = 'uniform' | 'storage' | 'read-only-storage' | 'texture' | 'external-texture';
 
 function layoutEntries(kernel: KernelName, variant: Variant): GPUBindGroupLayoutEntry[] {
-  const bindings: readonly { binding: number; name: string; kind: BindingKind }[] = KERNELS[kernel].bindings;
-  return bindings.map(({ binding, name, kind }) => {
+  return Object.entries<BindingKind>(KERNELS[kernel].bindings).map(([name, kind], binding) => {
     const entry = { binding, visibility: COMPUTE_STAGE };
     switch (kind) {
       case 'texture':

@@ -4,7 +4,7 @@
  * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
  */
 import { OutOfMemoryError } from '../errors.js';
-import { writeParams } from '../gpu/params.js';
+import { packParams } from '../gpu/params.js';
 import type { Pipeline } from '../gpu/pipelines.js';
 import { TEXTURE_USAGE, USAGE } from '../gpu/usage.js';
 import { KERNELS } from '../plan/kernels.generated.js';
@@ -62,7 +62,11 @@ export class PictureSize {
       columnTaps: this.buffer('columns', USAGE.STORAGE, columnTaps),
       rowTaps: this.buffer('rows', USAGE.STORAGE, rowTaps),
       scratch: this.buffer('resized rows', USAGE.STORAGE, rows * width * 4),
-      params: this.buffer('horizontal', USAGE.UNIFORM, uniform('resize_horizontal', { width, firstRow, transposed })),
+      params: this.buffer(
+        'horizontal',
+        USAGE.UNIFORM,
+        packParams('resize_horizontal', { width, firstRow, transposed }),
+      ),
     }));
     ({
       columnTaps: this.columnTaps,
@@ -119,7 +123,7 @@ export class PictureSize {
 
   private newSlot(image: number): Omit<Slot, 'ready'> {
     const { width, height } = this.plan;
-    const values = uniform('resize_vertical', {
+    const values = packParams('resize_vertical', {
       ...normalisation(this.spec),
       width,
       height,
@@ -192,10 +196,10 @@ export class PictureSize {
   private bind<K extends ResizeKernel>(
     kernel: K,
     { layout }: Pipeline,
-    resources: Readonly<Record<(typeof KERNELS)[K]['bindings'][number]['name'], GPUBindingResource>>,
+    resources: Readonly<Record<keyof (typeof KERNELS)[K]['bindings'], GPUBindingResource>>,
   ): GPUBindGroup {
     const byName = new Map(Object.entries<GPUBindingResource>(resources));
-    const entries = KERNELS[kernel].bindings.flatMap(({ name, binding }) => {
+    const entries = Object.keys(KERNELS[kernel].bindings).flatMap((name, binding) => {
       const resource = byName.get(name);
       return resource ? [{ binding, resource }] : [];
     });
@@ -220,15 +224,4 @@ class BindGroups<Key> {
     if (this.recent.push({ key, group }) > BindGroups.KEPT) this.recent.shift();
     return group;
   }
-}
-
-/** A uniform struct as the manifest lays it out: numbers as u32, lists as vectors of f32. */
-function uniform<K extends ResizeKernel>(
-  kernel: K,
-  values: Readonly<Record<keyof (typeof KERNELS)[K]['params'], number | readonly number[]>>,
-): Uint8Array<ArrayBuffer> {
-  const { params, paramsBytes } = KERNELS[kernel];
-  const bytes = new Uint8Array(paramsBytes);
-  writeParams(new DataView(bytes.buffer), params, values);
-  return bytes;
 }

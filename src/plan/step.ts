@@ -14,7 +14,7 @@ export type Source =
 
 export type ExternalName = 'tensor' | 'classes';
 
-type BindingOf<K extends KernelName> = Exclude<(typeof KERNELS)[K]['bindings'][number]['name'], 'params'>;
+type BindingOf<K extends KernelName> = Exclude<keyof (typeof KERNELS)[K]['bindings'], 'params'>;
 type ParamOf<K extends KernelName> = keyof (typeof KERNELS)[K]['params'];
 
 /** When a step runs: `input` packs a tensor, `network` always runs, the others on request. */

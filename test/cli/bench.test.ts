@@ -9,7 +9,7 @@ import type { BenchReport } from '../../src/cli/bench/report.js';
 import { workOf } from '../../src/cli/bench/roofline.js';
 import { quantile, relativeError } from '../../src/cli/bench/statistics.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';

@@ -9,7 +9,7 @@ import { randomModel } from '../../src/cli/bench/random-model.js';
 import { readCatalog } from '../../src/cli/catalog.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
 import { presetOf } from '../../src/image/presets.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 

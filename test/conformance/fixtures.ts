@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { randomInput, randomModel } from '../../src/cli/bench/random-model.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { floatTensor } from '../../src/weights/tensor.js';

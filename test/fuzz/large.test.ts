@@ -3,7 +3,7 @@ import { unzipSync, zipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import { randomModel } from '../../src/cli/bench/random-model.js';
 import { importCheckpoint } from '../../src/import/index.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { concatenate } from './bytes.js';
 

@@ -2,7 +2,7 @@
  * Runs one kernel variant on a real GPU through the production path: the same source assembly, layouts and parameter
  * packing as a plan's steps.
  */
-import { writeParams } from '../../src/gpu/params.js';
+import { packParams } from '../../src/gpu/params.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
 import { USAGE } from '../../src/gpu/usage.js';
 import { alignUp, BINDING_ALIGNMENT } from '../../src/plan/arena.js';
@@ -56,8 +56,8 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
   const { pipeline, layout } = await cacheOf(device, run.precision).get(run.kernel, run.variant);
   const halves = new Set(run.halves ?? []);
   const bound = new Map<string, GPUBufferBinding & { readonly size: number }>();
-  const entries = KERNELS[run.kernel].bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
-    const content = kind === 'uniform' ? paramsOf(run) : stored(name, run, halves);
+  const entries = Object.entries(KERNELS[run.kernel].bindings).map(([name, kind], binding): GPUBindGroupEntry => {
+    const content = kind === 'uniform' ? packParams(run.kernel, run.params) : stored(name, run, halves);
     const size = Math.ceil(content.byteLength / 16) * 16;
     const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
     const behind = name === 'dst' && run.inPlace ? bound.get('src') : undefined;
@@ -99,12 +99,6 @@ function stored(
   if (values instanceof Float32Array && halves.has(name) && precision === 'f16')
     return Uint16Array.from(toHalves(name, values));
   return values instanceof Float32Array ? Float32Array.from(values) : Uint32Array.from(values);
-}
-
-function paramsOf({ kernel, params }: KernelRun): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(KERNELS[kernel].paramsBytes);
-  writeParams(new DataView(bytes.buffer), KERNELS[kernel].params, params);
-  return bytes;
 }
 
 function fromHalf(bits: number): number {

@@ -1,5 +1,5 @@
 /** Every variant of a kernel that plans of three kinds of network use, on four kinds of adapter. */
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
 import { type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';

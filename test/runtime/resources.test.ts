@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { randomInput, randomModel } from '../../src/cli/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput, TO_SMALL } from './models.js';

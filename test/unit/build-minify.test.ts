@@ -43,12 +43,8 @@ describe('every minified kernel', () => {
   it.each(kernelNames)('%s: has the same bindings, offsets, entry point and constants', (name) => {
     const [before, after] = [readable.kernels[name], minified.kernels[name]];
     const found = describeKernel(after.source, preambleOf(minified.parts));
-    expect(found.bindings.map(({ binding, kind }) => ({ binding, kind }))).toEqual(
-      before.bindings.map(({ binding, kind }: { binding: number; kind: string }) => ({ binding, kind })),
-    );
-    const layout = (params: object) => Object.values(params).map(({ offset, type }) => ({ offset, type }));
-    expect(layout(found.params)).toEqual(layout(before.params));
-    expect(found.paramsBytes).toBe(before.paramsBytes);
+    expect(Object.values(found.bindings)).toEqual(Object.values(before.bindings));
+    expect(Object.values(found.params)).toEqual(Object.values(before.params));
     expect(tileConstants(after.source)).toEqual(tileConstants(before.source));
     const reflected = new WgslReflect(`${preambleOf(minified.parts)}\n${after.source}`);
     const original = new WgslReflect(`${preambleOf(readable.parts)}\n${before.source}`);

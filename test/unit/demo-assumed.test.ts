@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { assumedPreset } from '../../demo/assumed.js';
 import { presetOf } from '../../src/image/presets.js';
 import { channelsOf } from '../../src/image/spec.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 
 it.each([
   ['densenet121', 3, 'pytorch', 'torchvision'],

@@ -5,7 +5,7 @@ import { operations } from '../../src/cli/bench/graph.js';
 import { onnxModel } from '../../src/cli/bench/onnx.js';
 import { randomModel } from '../../src/cli/bench/random-model.js';
 import { importCheckpoint } from '../../src/import/index.js';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import type { FoldedModel } from '../../src/model/model.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
 import { forward } from '../reference/cpu-densenet.js';

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelShapeError } from '../../src/errors.js';
-import { type DenseNetConfig, FAMILY, familyConfig } from '../../src/model/config.js';
+import type { DenseNetConfig } from '../../src/model/config.js';
 import { deriveConfig } from '../../src/model/derive.js';
+import { FAMILY, familyConfig } from '../../src/model/family.js';
 import { layerTable, mapSizes, smallestSide } from '../../src/model/layers.js';
 import { expectedTensors, type Shape } from '../../src/model/tensors.js';
 

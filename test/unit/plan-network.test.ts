@@ -1,7 +1,7 @@
 /** The planner's promises, for any member of the family at any size and batch. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FAMILY, familyConfig } from '../../src/model/config.js';
+import { FAMILY, familyConfig } from '../../src/model/family.js';
 import { BINDING_ALIGNMENT, type Region, regionNamed } from '../../src/plan/arena.js';
 import { type NetworkPlan, planNetwork } from '../../src/plan/network.js';
 import { type Source, type Step, WRITTEN } from '../../src/plan/step.js';

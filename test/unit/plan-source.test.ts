@@ -25,7 +25,7 @@ describe('kernelSource', () => {
         binding: resource.binding,
       }));
       found.sort((a, b) => a.binding - b.binding);
-      expect(found).toEqual(KERNELS[name].bindings.map(({ name: own, binding }) => ({ name: own, binding })));
+      expect(found).toEqual(Object.keys(KERNELS[name].bindings).map((own, binding) => ({ name: own, binding })));
       expect(reflect.entry.compute.map((entry) => entry.name)).toEqual(['main']);
     }
   });

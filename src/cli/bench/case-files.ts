@@ -1,5 +1,6 @@
 /** What the peers need for a case, all made from one safetensors model. No Node: the bench page makes it as well. */
-import { type DenseNetConfig, familyConfig } from '../../model/config.js';
+import type { DenseNetConfig } from '../../model/config.js';
+import { familyConfig } from '../../model/family.js';
 import { readModel } from '../../weights/model-file.js';
 import { operations } from './graph.js';
 import { onnxModel } from './onnx.js';

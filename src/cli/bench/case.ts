@@ -1,6 +1,6 @@
 /** What is measured: networks and batches, as the command line names them. */
 import { existsSync, readFileSync } from 'node:fs';
-import { FAMILY } from '../../model/config.js';
+import { FAMILY } from '../../model/family.js';
 import { UsageError } from '../command.js';
 import { seededModel, TINY } from './case-files.js';
 
