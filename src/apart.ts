@@ -16,3 +16,14 @@ export async function apart<T>(file: string, what: string, fetched: Promise<T>, 
     throw new DownloadError(file, null, `${what} needs ${file}: serve it beside the library`, { cause });
   }
 }
+
+/** An error's message, then what else it tells. */
+type Explanation = readonly [message: string, ...facts: string[]];
+
+/** What is wrong, by the file that has the words for it. Without that file an error is as it is, but for its words. */
+export async function explained(
+  say: (words: typeof import('./explanations.js')) => Explanation | Promise<Explanation>,
+): Promise<Explanation> {
+  const words = await import('./explanations.js').catch(() => null);
+  return words ? say(words) : ['densenet-webgpu-explanations.js says why: serve it beside the library'];
+}

@@ -20,9 +20,9 @@ import { ImageError, OptionError } from './errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import type { Session } from './gpu/session.js';
-import { Heatmap } from './heatmap.js';
+import type { Heatmap } from './heatmap.js';
 import type { ImageSource } from './image/source.js';
-import { checkTensor, feedTensor } from './inputs.js';
+import { feedTensor, inputError, isInput } from './inputs.js';
 import type { JobPass } from './job.js';
 import { loadParts } from './load.js';
 import type { DenseNetConfig } from './model/config.js';
@@ -32,7 +32,7 @@ import type { Pictures } from './pictures.js';
 import type { NetworkPlan } from './plan/network.js';
 import type { Precision } from './plan/source.js';
 import type { Stage } from './plan/step.js';
-import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
+import { finite, logitsOf, predictionsOf } from './results.js';
 import { layoutWeights } from './weights/pack.js';
 
 const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
@@ -139,7 +139,7 @@ export class DenseNet {
       ...this.pictureJob('embed', list, options),
       passes: [pass('network')],
       outputs: () => ['pooled'],
-      answer: ({ plan }, [pooled = EMPTY]) => pooledOf(plan, pooled),
+      answer: async ({ plan }, [pooled = EMPTY]) => finite(plan, (await readouts('embed()')).pooledOf(plan, pooled)),
     });
   }
 
@@ -163,7 +163,8 @@ export class DenseNet {
       ...this.pictureJob('explain', [image], options),
       passes: [pass('network', 'scores'), { ...pass('explain'), before: chooseClass(classIndex) }],
       outputs: () => ['best', 'heat'],
-      answer: ({ plan }, [best = EMPTY, heat = EMPTY]) => {
+      answer: async ({ plan }, [best = EMPTY, heat = EMPTY]) => {
+        const { Heatmap } = await readouts('explain()');
         const [first] = predictionsOf(plan, best, EMPTY, 1, this.metadata)[0] ?? [];
         const index = classIndex ?? first?.index ?? 0;
         const [height, width] = plan.finalSize;
@@ -180,6 +181,7 @@ export class DenseNet {
    * not finite; LimitError when the adapter cannot hold the batch
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
+    if (!isInput(input, this.config)) throw await inputError(input, this.config);
     return this.engine.run({
       ...this.tensorJob('run', input, options),
       passes: [pass('input', 'network')],
@@ -196,17 +198,20 @@ export class DenseNet {
    * `final` (after the last BN and ReLU), `pooled` and `logits`.
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+    if (!isInput(input, this.config)) throw await inputError(input, this.config);
     return this.engine.run({
       ...this.tensorJob('taps', input, options),
       taps: true,
       passes: [pass('input', 'network', 'taps')],
       outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
-      answer: ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) =>
-        new Map([
+      answer: async ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) => {
+        const { tapOf, pooledOf } = await readouts('taps()');
+        return new Map([
           ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, maps[t] ?? EMPTY)]),
-          ['pooled', pooledOf(plan, pooled)],
+          ['pooled', finite(plan, pooledOf(plan, pooled))],
           ['logits', logitsOf(plan, logits)],
-        ]),
+        ]);
+      },
     });
   }
 
@@ -241,7 +246,6 @@ export class DenseNet {
   }
 
   private tensorJob(what: string, input: TensorInput, options: CallOptions) {
-    checkTensor(input, this.config);
     const [batch, , height, width] = input.shape;
     const inputSize: Size = [height, width];
     const feed = async (session: Session, executable: Executable) => feedTensor(session, executable, input.data);
@@ -252,6 +256,8 @@ export class DenseNet {
 const EMPTY = new Uint8Array();
 const NO_PREPROCESSING =
   'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor';
+
+const readouts = (what: string) => apart('densenet-webgpu-readouts.js', what, import('./readouts.js'));
 
 /** The classes to explain: the caller's, or the best, which the scores step has just found. */
 function chooseClass(classIndex: number | undefined) {

@@ -1,4 +1,5 @@
-/** Tensors as input: the checks, and the way to the GPU. */
+/** Tensors as input: the check, and the way to the GPU. */
+import { explained } from './apart.js';
 import type { TensorInput } from './api.js';
 import { TensorShapeError } from './errors.js';
 import type { Executable } from './gpu/executable.js';
@@ -8,56 +9,20 @@ import { USAGE } from './gpu/usage.js';
 import type { Recorder } from './job.js';
 import type { DenseNetConfig } from './model/config.js';
 
-/**
- * @throws TensorShapeError when the input is of another kind, when shape and data do not fit each other or the network,
- * or when a value is not finite
- */
-export function checkTensor(input: TensorInput, config: DenseNetConfig): void {
-  checkKind(input);
-  const { data, shape } = input;
-  const expected = `[N, ${config.inChannels}, H, W]`;
-  const found = `[${shape.join(', ')}]`;
+/** Whether it is a tensor at all, its shape and data fit each other and the network, and all values are finite. */
+export function isInput({ data, shape }: Partial<TensorInput> = {}, config: DenseNetConfig): boolean {
+  if (!Array.isArray(shape) || !(data && typeof data === 'object')) return false;
   const isWhole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
-  if (!isWhole || shape[1] !== config.inChannels) {
-    throw new TensorShapeError(`the network takes ${expected}, not ${found}`, expected, found);
-  }
+  if (!isWhole || shape[1] !== config.inChannels) return false;
   const count = shape.reduce((product, side) => product * side, 1);
-  const values = data instanceof Float32Array ? data.length : data.size / 4;
-  if (data instanceof Float32Array ? values !== count : values < count) {
-    const message = `a tensor of shape ${found} has ${count} values, but the data has ${values}`;
-    throw new TensorShapeError(message, String(count), String(values));
-  }
-  if (data instanceof Float32Array) checkFinite(data);
+  if (data instanceof Float32Array) return data.length === count && data.every(Number.isFinite);
+  return (data.usage & USAGE.COPY_SRC) > 0 && data.size >= 4 * count;
 }
 
-/** What the types promise, for callers without types. */
-function checkKind(input: { readonly data?: unknown; readonly shape?: unknown } | undefined): void {
-  const { data, shape } = input ?? {};
-  const isBuffer = typeof data === 'object' && data !== null && 'size' in data && 'usage' in data;
-  if (!Array.isArray(shape) || !(data instanceof Float32Array || isBuffer)) {
-    const expected = '{ data: Float32Array or GPUBuffer, shape: [N, C, H, W] }';
-    const found = `data ${kindOf(data)}, shape ${kindOf(shape)}`;
-    throw new TensorShapeError(`a tensor is ${expected}, not ${found}`, expected, found);
-  }
-  if (isBuffer && !(Number(data.usage) & USAGE.COPY_SRC)) {
-    const message = "the tensor's buffer cannot be copied from: create it with GPUBufferUsage.COPY_SRC";
-    throw new TensorShapeError(message, 'COPY_SRC', `usage ${data.usage}`);
-  }
-}
-
-function kindOf(value: unknown): string {
-  return typeof value === 'object' && value !== null ? (value.constructor?.name ?? 'object') : String(value);
-}
-
-function checkFinite(data: Float32Array): void {
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad < 0) return;
-  const found = String(data[bad]);
-  throw new TensorShapeError(
-    `the tensor holds ${found} at index ${bad}: inputs must be finite`,
-    'finite values',
-    found,
-  );
+/** What is wrong with what {@link isInput} refuses. */
+export async function inputError(input: TensorInput, config: DenseNetConfig): Promise<TensorShapeError> {
+  const [message, expected = '', found = ''] = await explained(({ whyNoTensor }) => whyNoTensor(input, config));
+  return new TensorShapeError(message, expected, found);
 }
 
 /** Writes the data where the pack kernel reads it, or records the copy of a GPU buffer to there. */

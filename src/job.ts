@@ -22,7 +22,7 @@ export interface Job<T> extends Call {
   /** Brings the input: writes buffers now, returns what must be recorded before the network. */
   readonly feed: (session: Session, executable: Executable) => Promise<Recorder>;
   /** What the outputs' bytes say. @throws PrecisionOverflowError */
-  readonly answer: (executable: Executable, outputs: readonly Uint8Array[]) => T;
+  readonly answer: (executable: Executable, outputs: readonly Uint8Array[]) => T | Promise<T>;
 }
 
 /** Records the input's work ahead of the network's first step. `release` is called once, whatever happened. */

@@ -25,9 +25,8 @@ import { checkOptions } from './options.js';
 import { Pictures } from './pictures.js';
 import type { Precision } from './plan/source.js';
 import type { Tuner } from './tune/index.js';
-import { canonicalTensors } from './weights/canonical-names.js';
 import { decodeMetadata } from './weights/metadata.js';
-import { interpretCanonical } from './weights/model-file.js';
+import { readNetwork } from './weights/network.js';
 import { layoutWeights } from './weights/pack.js';
 
 const DEFAULT_TIMEOUT_MS = 180_000;
@@ -77,7 +76,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
   const { options, gpu, timeout, precision, check, at } = loading;
   const { signal, device, batch = 1 } = options;
   const metadata = { ...known, ...decodeMetadata(arrival.header.metadata) };
-  const { canonical, config } = interpretCanonical(await canonicalTensors(arrival.tensors), metadata);
+  const { canonical, config } = await readNetwork(arrival.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
   const sigmoid = metadata.activation === 'sigmoid';

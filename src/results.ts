@@ -1,67 +1,27 @@
-/** What comes back from the GPU, in the caller's terms: NCHW tensors, logits rows, predictions. */
+/** What comes back from the GPU, in the caller's terms: logits rows and predictions; `readouts.ts` has the rest. */
 import type { Prediction, TapResult } from './api.js';
 import { PrecisionOverflowError } from './errors.js';
-import { type ChannelLayout, channelSlots } from './model/channels.js';
 import type { ModelMetadata } from './model/model.js';
-import type { NetworkPlan, Tap } from './plan/network.js';
-import { toFloat32 } from './weights/tensor.js';
+import type { NetworkPlan } from './plan/network.js';
 
-/** Bytes of a region as floats; f16 is widened. */
-function toFloats(bytes: Uint8Array, stored: 'f32' | 'f16'): Float32Array {
-  if (stored === 'f32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  return toFloat32({ name: 'activations', dtype: 'F16', shape: [bytes.byteLength / 2], bytes });
-}
+const floatsOf = (bytes: Uint8Array): Float32Array =>
+  new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
-/** NC/4HW4 → NCHW: `plane` pixels lie between quads, the images of the batch one behind the other in a plane. */
-function toNchw(
-  values: Float32Array,
-  layout: ChannelLayout,
-  batch: number,
-  pixels: number,
-  plane: number,
-): Float32Array {
-  const data = new Float32Array(batch * layout.channels * pixels);
-  for (const [channel, slot] of channelSlots(layout).entries()) {
-    for (let n = 0; n < batch; n++) {
-      const from = ((slot >> 2) * plane + n * pixels) * 4 + (slot & 3);
-      const to = (n * layout.channels + channel) * pixels;
-      for (let p = 0; p < pixels; p++) data[to + p] = values[from + 4 * p] ?? 0;
-    }
-  }
-  return data;
-}
-
-/** @param bytes of the tap's whole region */
-export function tapOf(plan: NetworkPlan, tap: Tap, bytes: Uint8Array): TapResult {
-  const { batch, activations } = plan.options;
-  const [height, width] = tap.size;
-  const data = toNchw(toFloats(bytes, activations), tap.layout, batch, height * width, tap.plane);
-  return { shape: [batch, tap.layout.channels, height, width], data };
-}
-
-/** [N, channels] of the `pooled` region, which is [image][quad] in f32. @throws PrecisionOverflowError when one is not finite */
-export function pooledOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
-  const { batch } = plan.options;
-  const layout = plan.finalLayout;
-  const values = toFloats(bytes, 'f32');
-  const data = new Float32Array(batch * layout.channels);
-  for (const [channel, slot] of channelSlots(layout).entries()) {
-    for (let n = 0; n < batch; n++) data[n * layout.channels + channel] = values[n * layout.quads * 4 + slot] ?? 0;
-  }
-  if (!data.every(Number.isFinite)) throw overflow(plan);
-  return { shape: [batch, layout.channels], data };
+/** @throws PrecisionOverflowError when a value is not finite */
+export function finite(plan: NetworkPlan, result: TapResult): TapResult {
+  if (!result.data.every(Number.isFinite)) throw overflow(plan);
+  return result;
 }
 
 /** [N, classes] of the `logits` region. @throws PrecisionOverflowError when one is not finite */
 export function logitsOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
   const { classes } = plan.config;
-  const values = toFloats(bytes, 'f32');
+  const values = floatsOf(bytes);
   const data = new Float32Array(plan.options.batch * classes);
   for (let n = 0; n < plan.options.batch; n++) {
     data.set(values.subarray(n * plan.classQuads * 4, n * plan.classQuads * 4 + classes), n * classes);
   }
-  if (!data.every(Number.isFinite)) throw overflow(plan);
-  return { shape: [plan.options.batch, classes], data };
+  return finite(plan, { shape: [plan.options.batch, classes], data });
 }
 
 /**
@@ -103,7 +63,7 @@ function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
 }
 
 function rankedHere(plan: NetworkPlan, scores: Uint8Array): Ranked[][] {
-  const values = toFloats(scores, 'f32');
+  const values = floatsOf(scores);
   const stride = plan.classQuads * 4;
   return Array.from({ length: plan.options.batch }, (_, n) => {
     const row = values.subarray(n * stride, n * stride + plan.config.classes);

@@ -1,6 +1,7 @@
 /**
  * The GPU device: requested with what the plan needs and no more, or the caller's own.
  */
+import { explained } from '../apart.js';
 import { WebGPUUnavailableError } from '../errors.js';
 import type { Traits } from '../plan/variants.js';
 import { beyondDefaults, type Limits } from './limits.js';
@@ -23,18 +24,10 @@ const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
  * @throws WebGPUUnavailableError when there is no WebGPU here or no adapter
  */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
-  if (!gpu) {
-    throw new WebGPUUnavailableError(
-      'no-webgpu',
-      'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
-    );
-  }
+  if (!gpu) throw await unavailable('no-webgpu');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter) return adapter;
-  throw new WebGPUUnavailableError(
-    'no-adapter',
-    'WebGPU is here but it offers no adapter: update the graphics driver, or enable hardware acceleration in the settings',
-  );
+  if (!adapter) throw await unavailable('no-adapter');
+  return adapter;
 }
 
 /**
@@ -51,12 +44,13 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
       requiredLimits: beyondDefaults(limits),
     });
   } catch (cause) {
-    throw new WebGPUUnavailableError(
-      'no-device',
-      'the adapter refused to open a device: reload the page or restart the browser',
-      { cause },
-    );
+    throw await unavailable('no-device', cause);
   }
+}
+
+async function unavailable(reason: WebGPUUnavailableError['reason'], cause?: unknown): Promise<WebGPUUnavailableError> {
+  const [message] = await explained(({ whyUnavailable }) => [whyUnavailable[reason]]);
+  return new WebGPUUnavailableError(reason, message, { cause });
 }
 
 /** Facts of a device's adapter, for the choice of kernel variants. */
@@ -68,12 +62,7 @@ export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = d
 }
 
 export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {
-  return {
-    vendor: info?.vendor ?? '',
-    architecture: info?.architecture ?? '',
-    device: info?.device ?? '',
-    description: info?.description ?? '',
-    isFallback: info?.isFallbackAdapter ?? false,
-    features: [...device.features].sort(),
-  };
+  const { vendor = '', architecture = '', device: model = '', description = '' } = info ?? {};
+  const isFallback = info?.isFallbackAdapter ?? false;
+  return { vendor, architecture, device: model, description, isFallback, features: [...device.features].sort() };
 }

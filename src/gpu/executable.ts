@@ -3,6 +3,7 @@
  *
  * Made once per batch and input size; encoding it creates nothing.
  */
+import { present } from '../defect.js';
 import { alignUp, regionNamed } from '../plan/arena.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import type { NetworkPlan } from '../plan/network.js';
@@ -110,9 +111,7 @@ function record(pass: GPUComputePassEncoder, dispatch: Dispatch): void {
 }
 
 function sourceOf(step: Step, binding: string): Source {
-  const source = Object.entries(step.bindings).find(([name]) => name === binding)?.[1];
-  if (!source) throw new RangeError(`step ${step.name} binds nothing to ${binding}`);
-  return source;
+  return present(new Map(Object.entries<Source>(step.bindings)).get(binding), binding);
 }
 
 function resolve(
@@ -125,8 +124,7 @@ function resolve(
     case 'external':
       return { buffer: external[source.name] };
     case 'weights': {
-      const range = shared.weightLayout.ranges.get(source.name);
-      if (!range) throw new RangeError(`the weights have no range "${source.name}"`);
+      const range = present(shared.weightLayout.ranges.get(source.name), source.name);
       return { buffer: shared.weights, offset: range.offset, size: range.bytes };
     }
     case 'region': {

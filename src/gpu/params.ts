@@ -1,4 +1,5 @@
 /** Uniform structs, field by field as the manifest has them from reflection. */
+import { present } from '../defect.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import type { KernelName } from '../plan/variants.js';
 
@@ -16,8 +17,7 @@ export function packParams<K extends KernelName>(kernel: K, values: ParamValues<
   const given = new Map(Object.entries<number | readonly number[]>(values));
   let at = 0;
   for (const [name, type] of Object.entries<string>(KERNELS[kernel].params)) {
-    const value = given.get(name);
-    if (value === undefined) throw new RangeError(`no value for the parameter ${name}`);
+    const value = present(given.get(name), name);
     if (type === 'vec4f') at = Math.ceil(at / 16) * 16;
     for (const component of [value].flat()) {
       if (type === 'u32') view.setUint32(at, component, true);

@@ -3,6 +3,7 @@
  *
  * Knows kernels and their bindings; nothing of networks or plans.
  */
+import { explained } from '../apart.js';
 import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import { kernelSource, type Precision } from '../plan/source.js';
@@ -55,7 +56,8 @@ export class PipelineCache {
       });
       return { pipeline, layout };
     } catch (cause) {
-      throw new ShaderError(kernel, await describe(module, code, label, cause), { cause });
+      const [message] = await explained(async ({ whyRefused }) => [await whyRefused(module, code, label, cause)]);
+      throw new ShaderError(kernel, message, { cause });
     }
   }
 
@@ -87,13 +89,4 @@ function layoutEntries(kernel: KernelName, variant: Variant): GPUBindGroupLayout
         return { ...entry, buffer: { type: kind } };
     }
   });
-}
-
-async function describe(module: GPUShaderModule, code: string, label: string, cause: unknown): Promise<string> {
-  const lines = code.split('\n');
-  const { messages } = await module.getCompilationInfo();
-  const errors = messages.filter((m) => m.type === 'error');
-  const details = errors.map((m) => `${m.lineNum}:${m.linePos}: ${m.message}\n    ${lines[m.lineNum - 1] ?? ''}`);
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return `the kernel ${label} does not compile on this adapter: ${[reason, ...details].join('\n')}`;
 }

@@ -3,6 +3,7 @@
  *
  * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
  */
+import { present } from '../defect.js';
 import { OutOfMemoryError } from '../errors.js';
 import { packParams } from '../gpu/params.js';
 import type { Pipeline } from '../gpu/pipelines.js';
@@ -100,9 +101,8 @@ export class PictureSize {
 
   /** Uploads a picture of this size and records its two dispatches. Submit in the same task. @throws ImageError */
   encode(pass: GPUComputePassEncoder, picture: Picture, image: number, destination: Destination): void {
-    const slot = this.slots.get(image);
-    const texture = picture.kind === 'texture' ? picture.texture : slot?.texture;
-    if (!slot || !texture) throw new RangeError(`image ${image} was not reserved`);
+    const slot = present(this.slots.get(image), 'slot');
+    const texture = present(picture.kind === 'texture' ? picture.texture : slot.texture, 'texture');
     if (picture.kind !== 'texture') uploadPicture(this.device.queue, picture, texture);
     const { width, height, rows } = this.plan;
     const columns = Math.ceil(width / WORKGROUP);

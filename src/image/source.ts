@@ -12,6 +12,7 @@
  *
  * Needs no DOM: classes are recognised by their tags, which also work across frames and where a class does not exist.
  */
+import { explained } from '../apart.js';
 import { ImageError } from '../errors.js';
 import { TEXTURE_USAGE } from '../gpu/usage.js';
 
@@ -70,9 +71,9 @@ interface Tagged {
   readonly Uint8ClampedArray: Uint8ClampedArray;
 }
 
-const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+export const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
-function is<T extends keyof Tagged>(value: unknown, tag: T): value is Tagged[T] {
+export function is<T extends keyof Tagged>(value: unknown, tag: T): value is Tagged[T] {
   return tagOf(value) === tag;
 }
 
@@ -83,113 +84,61 @@ function is<T extends keyof Tagged>(value: unknown, tag: T): value is Tagged[T] 
  * @throws ImageError naming what is wrong and the repair
  */
 export async function openPicture(source: ImageSource, largestSide: number): Promise<Picture> {
-  const picture = await open(source);
-  const { width, height } = picture;
-  if (width > largestSide || height > largestSide) {
-    if (picture.kind === 'external') picture.close?.();
-    throw new ImageError(
-      `the picture has ${width}×${height} pixels, but this adapter's textures reach ${largestSide} a side: shrink it ` +
-        'first, for example with createImageBitmap(source, { resizeWidth, resizeHeight })',
-    );
-  }
-  return picture;
+  let cause: unknown;
+  const picture = await open(source).catch((reason: unknown) => {
+    cause = reason;
+    return null;
+  });
+  if (picture && picture.width <= largestSide && picture.height <= largestSide) return picture;
+  if (picture?.kind === 'external') picture.close?.();
+  const [message] = await explained(({ whyNoPicture }) => [whyNoPicture(source, picture, largestSide, cause)]);
+  throw new ImageError(message, { cause });
 }
 
-async function open(source: ImageSource): Promise<Picture> {
-  if (is(source, 'Blob') || is(source, 'File'))
-    return decode(source, `the ${source.type || 'untyped'} file of ${source.size} bytes`);
-  if (is(source, 'HTMLImageElement')) return openElement(source);
-  if (is(source, 'ImageBitmap'))
-    return external(source, source.width, source.height, 'the ImageBitmap has been closed');
-  if (is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas')) {
-    return external(source, source.width, source.height, 'the canvas has no pixels: give it a width and a height');
-  }
+/** Null when there is nothing to be opened; `no-picture.ts` says why. @throws what the browser's decoder says */
+async function open(source: ImageSource): Promise<Picture | null> {
+  if (is(source, 'Blob') || is(source, 'File')) return decode(source);
+  if (is(source, 'HTMLImageElement')) return source.complete && source.naturalWidth > 0 ? decode(source) : null;
+  if (is(source, 'ImageBitmap') || is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas'))
+    return external(source, source.width, source.height);
   if (is(source, 'HTMLVideoElement')) {
-    const size = source.readyState < HAVE_CURRENT_DATA ? 0 : source.videoWidth;
-    return external(source, size, source.videoHeight, "the video has no frame yet: wait for its 'loadeddata' event");
+    const hasFrame = source.readyState >= HAVE_CURRENT_DATA;
+    return hasFrame ? external(source, source.videoWidth, source.videoHeight) : null;
   }
-  if (is(source, 'VideoFrame')) {
-    return external(source, source.displayWidth, source.displayHeight, 'the VideoFrame has been closed');
-  }
-  if (is(source, 'GPUTexture')) return openTexture(source);
-  return openPixels(source);
+  if (is(source, 'VideoFrame')) return external(source, source.displayWidth, source.displayHeight);
+  return is(source, 'GPUTexture') ? openTexture(source) : openPixels(source);
 }
 
 /** `HTMLMediaElement.HAVE_CURRENT_DATA` */
 const HAVE_CURRENT_DATA = 2;
 
-function external(source: GPUCopyExternalImageSource, width: number, height: number, whenEmpty: string): Picture {
-  if (width === 0 || height === 0) throw new ImageError(whenEmpty);
-  return { kind: 'external', source, width, height };
-}
-
-function openElement(image: HTMLImageElement): Promise<Picture> {
-  if (!image.complete) throw new ImageError('the <img> has not loaded yet: await image.decode() first');
-  if (image.naturalWidth === 0) throw new ImageError('the <img> failed to load, or it is an SVG without a size');
-  return decode(image, 'the <img>');
+function external(source: GPUCopyExternalImageSource, width: number, height: number): Picture | null {
+  return width > 0 && height > 0 ? { kind: 'external', source, width, height } : null;
 }
 
 /** Through `createImageBitmap`, which alone applies orientation and leaves profile and alpha out. */
-async function decode(source: Blob | HTMLImageElement, what: string): Promise<Picture> {
-  if (typeof createImageBitmap === 'undefined') {
-    throw new ImageError(
-      'nothing here decodes image files (createImageBitmap is missing): pass { data, width, height } in RGBA',
-    );
-  }
+async function decode(image: Blob | HTMLImageElement): Promise<Picture> {
   const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' } as const;
-  try {
-    const bitmap = await createImageBitmap(source, options);
-    return {
-      kind: 'external',
-      source: bitmap,
-      width: bitmap.width,
-      height: bitmap.height,
-      close: () => bitmap.close(),
-    };
-  } catch (cause) {
-    throw new ImageError(`${what} cannot be decoded as a picture: is it a whole JPEG, PNG, WebP, GIF or AVIF?`, {
-      cause,
-    });
-  }
+  const source = await createImageBitmap(image, options);
+  return { kind: 'external', source, width: source.width, height: source.height, close: () => source.close() };
 }
 
-function openTexture(texture: GPUTexture): Picture {
+function openTexture(texture: GPUTexture): Picture | null {
   const { format, usage, dimension, sampleCount, width, height } = texture;
-  if (!TEXTURE_FORMATS.includes(format)) {
-    throw new ImageError(
-      `a GPUTexture of format ${format} cannot be used: make it one of ${TEXTURE_FORMATS.join(', ')}`,
-    );
-  }
-  if (!(usage & TEXTURE_USAGE.TEXTURE_BINDING)) throw new ImageError('the GPUTexture lacks the usage TEXTURE_BINDING');
-  if (dimension !== '2d' || sampleCount !== 1) throw new ImageError('the GPUTexture must be 2D and single-sampled');
-  return { kind: 'texture', texture, width, height };
+  const isUsable = TEXTURE_FORMATS.includes(format) && dimension === '2d' && sampleCount === 1;
+  return isUsable && usage & TEXTURE_USAGE.TEXTURE_BINDING ? { kind: 'texture', texture, width, height } : null;
 }
 
-function openPixels(source: unknown): Picture {
-  if (typeof source !== 'object' || source === null || !('data' in source && 'width' in source && 'height' in source)) {
-    throw new ImageError(
-      `${describe(source)} is not a picture: pass an ImageBitmap, Blob, <img>, <canvas>, <video>, VideoFrame, ImageData, ` +
-        'GPUTexture or { data, width, height }',
-    );
-  }
+function openPixels(source: unknown): Picture | null {
+  if (typeof source !== 'object' || source === null || !('data' in source && 'width' in source && 'height' in source))
+    return null;
   const { data, width, height } = source;
-  if (!isSide(width) || !isSide(height)) throw new ImageError(`${width}×${height} is no size of a picture`);
-  if (!is(data, 'Uint8Array') && !is(data, 'Uint8ClampedArray')) {
-    throw new ImageError(
-      `the picture's data is ${describe(data)}: make it a Uint8ClampedArray or Uint8Array of RGBA bytes`,
-    );
-  }
-  if (data.length === width * height * 4) return { kind: 'pixels', data, width, height };
-  const reason = data.length === 0 ? 'is empty or detached' : `has ${data.length} bytes`;
-  throw new ImageError(
-    `the picture's data ${reason}, but ${width}×${height} RGBA pixels take ${width * height * 4}: add the alpha bytes?`,
-  );
+  const isBytes = is(data, 'Uint8Array') || is(data, 'Uint8ClampedArray');
+  if (!isBytes || !isSide(width) || !isSide(height) || data.length !== width * height * 4) return null;
+  return { kind: 'pixels', data, width, height };
 }
 
-const isSide = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value > 0;
-
-const describe = (value: unknown): string =>
-  typeof value === 'string' ? 'a string (fetch it, and pass the Blob)' : `a ${tagOf(value)}`;
+export const isSide = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
 
 /**
  * Copies the pixels into a texture of the picture's size and format `rgba8unorm`.

@@ -5,8 +5,8 @@
 import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
+import { type Interpretation, interpretTensors } from '../weights/interpret.js';
 import { decodeMetadata } from '../weights/metadata.js';
-import { type Interpretation, interpretTensors } from '../weights/model-file.js';
 import { readSafetensors } from '../weights/safetensors.js';
 import type { TensorMap } from '../weights/tensor.js';
 import { oldFeaturesFirst } from './concat-order.js';

@@ -1,7 +1,7 @@
 /** Compares the tensors found with the table that a config demands; all differences in one error. No bytes. */
 import { ModelShapeError } from '../errors.js';
 import type { DenseNetConfig } from './config.js';
-import { expectedTensors, type Shape } from './tensors.js';
+import { type ExpectedTensor, expectedTensors, type Shape } from './tensors.js';
 
 /** Items of each list that the message spells out; the error's `problems` hold them all. */
 const SPELT_OUT = 12;
@@ -10,6 +10,18 @@ interface Reading {
   readonly scheme?: string;
   readonly sources?: ReadonlyMap<string, string>;
 }
+
+/** Whether the tensors are those of the table, none missing, left over or mis-shaped. */
+export function fits(shapes: ReadonlyMap<string, Shape>, config: DenseNetConfig): boolean {
+  const table = expectedTensors(config);
+  const isRight = (shape: Shape, name: string) => isSame(shape, table.get(name)?.shape);
+  const isThere = ([name, { optional }]: [string, ExpectedTensor]) => optional || shapes.has(name);
+  return [...shapes].every(([name, shape]) => isRight(shape, name)) && [...table].every(isThere);
+}
+
+/** Sides of zero are no shape of a tensor. */
+const isSame = (found: Shape, expected: Shape | undefined): boolean =>
+  found.length === expected?.length && found.every((side, axis) => side !== 0 && side === expected[axis]);
 
 /** @throws ModelShapeError when anything is missing, left over or mis-shaped */
 export function checkShapes(shapes: ReadonlyMap<string, Shape>, config: DenseNetConfig, reading: Reading = {}): void {
@@ -20,7 +32,7 @@ export function checkShapes(shapes: ReadonlyMap<string, Shape>, config: DenseNet
     const found = shapes.get(name);
     if (!found) {
       if (!optional) missing.push(name);
-    } else if (found.length !== shape.length || found.some((side, axis) => side !== shape[axis] || side === 0)) {
+    } else if (!isSame(found, shape)) {
       misshaped.push({ name, expected: `[${shape.map((side) => side || 'above 0')}]`, found: `[${found}]` });
     }
   }

@@ -23,13 +23,17 @@ export interface DeriveOptions {
  * @throws ModelShapeError listing every missing, extra and mis-shaped tensor at once
  */
 export function deriveConfig(shapes: ShapeMap, options: DeriveOptions = {}): DenseNetConfig {
-  const config = guessConfig(shapes, options.bnEpsilon ?? TORCH_BN_EPSILON);
+  const config = guessConfig(shapes, options.bnEpsilon);
   checkShapes(shapes, config, options);
   return config;
 }
 
-/** The config that most tensors point to; where they are missing, the paper's value, for the check to complain about. */
-function guessConfig(shapes: ShapeMap, bnEpsilon: number): DenseNetConfig {
+/**
+ * The config that most tensors point to; where they are missing, the paper's value, for the check to complain about.
+ *
+ * @throws ModelShapeError when a block's or a layer's number is absurd
+ */
+export function guessConfig(shapes: ShapeMap, bnEpsilon = TORCH_BN_EPSILON): DenseNetConfig {
   const blocks = layersPerBlock(shapes);
   const dimension = (module: string, axis: number, leaf = 'weight') => shapes.get(`${module}.${leaf}`)?.[axis];
   /** An axis of the same convolution in every layer. */

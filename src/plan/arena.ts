@@ -6,6 +6,8 @@
  * the others share.
  */
 
+import { present } from '../defect.js';
+
 export type Bank = 0 | 1;
 
 /** A WebGPU storage binding must start at a multiple of this (the default `minStorageBufferOffsetAlignment`). */
@@ -76,9 +78,8 @@ function lowerBound(demands: readonly Demand[]): number {
   return Math.max(0, ...[...steps].map((step) => alive(step).reduce((sum, d) => sum + d.usefulBytes, 0)));
 }
 
-/** @throws Error when no region has that name: a defect of the caller */
-export function regionNamed(regions: readonly Region[], name: string): Region {
-  const region = regions.find((candidate) => candidate.name === name);
-  if (!region) throw new Error(`the plan has no region "${name}"`);
-  return region;
-}
+export const regionNamed = (regions: readonly Region[], name: string): Region =>
+  present(
+    regions.find((region) => region.name === name),
+    name,
+  );

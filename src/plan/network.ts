@@ -5,6 +5,7 @@
  * behind them. A block and its scratch lie in different banks, and blocks alternate, so that every transition crosses
  * from one bank to the other (see `arena.ts`).
  */
+import { present } from '../defect.js';
 import { LimitError } from '../errors.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
@@ -90,9 +91,8 @@ class Planner {
     const blocks = layouts.map((layout, b) =>
       this.map(`block${b + 1}`, b % 2 === 0 ? 0 : 1, layout, sizes.blocks[b] ?? [0, 0]),
     );
-    const [first] = blocks;
-    const last = blocks[blocks.length - 1];
-    if (!first || !last) throw new RangeError('a DenseNet has at least one block');
+    const first = present(blocks[0], 'block');
+    const last = present(blocks.at(-1), 'block');
 
     const input = this.stem(first, sizes.stem);
     for (const [b, block] of blocks.entries()) {

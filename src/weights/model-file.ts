@@ -1,13 +1,10 @@
 /**
  * The model file: safetensors in, a folded model with its metadata out; and the writer that importers use.
  */
-import { ModelFormatError } from '../errors.js';
-import type { DenseNetConfig } from '../model/config.js';
-import { deriveConfig } from '../model/derive.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
 import { expectedTensors } from '../model/tensors.js';
-import { type CanonicalTensors, canonicalise } from './canonicalise.js';
 import { foldModel } from './fold.js';
+import { interpretTensors } from './interpret.js';
 import { decodeMetadata, encodeMetadata } from './metadata.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
 import { type Tensor, type TensorMap, toFloat32, toHalves } from './tensor.js';
@@ -39,35 +36,6 @@ export function readModel(bytes: Uint8Array, known: ModelMetadata = {}): Model {
 export function modelFromTensors(tensors: TensorMap, metadata: ModelMetadata): Model {
   const { canonical, config, scheme } = interpretTensors(tensors, metadata);
   return { folded: foldModel(canonical, config), metadata, scheme };
-}
-
-/** Tensors under canonical names, and the network that they make. */
-export interface Interpretation {
-  readonly canonical: TensorMap;
-  readonly config: DenseNetConfig;
-  readonly scheme: string;
-}
-
-/** Names and shapes only: what {@link modelFromTensors} does before it looks at a value. Throws likewise. */
-export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
-  return interpretCanonical(canonicalise(tensors), metadata);
-}
-
-/** The same for tensors whose names have been read. */
-export function interpretCanonical(
-  { scheme, sources, tensors: canonical }: CanonicalTensors,
-  metadata: ModelMetadata,
-): Interpretation {
-  const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
-  const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
-  const config = deriveConfig(shapes, { scheme, sources, ...epsilon });
-  for (const what of ['labels', 'thresholds'] as const) {
-    const count = metadata[what]?.length ?? config.classes;
-    if (count === config.classes) continue;
-    const message = `bad model metadata: ${count} ${what} for a network of ${config.classes} classes`;
-    throw new ModelFormatError(message, { format: 'safetensors' });
-  }
-  return { canonical, config, scheme };
 }
 
 /** How weights are stored. `f16` halves the file; the batch norms' vectors stay f32, as running variances need range. */

@@ -4,6 +4,7 @@
  * Channels are placed by `src/model/channels.ts`; slots that no channel fills weigh zero. Norms and biases are always
  * f32; convolution and classifier weights are f32, or f16 packed two to a u32, which every adapter can read.
  */
+import { present } from '../defect.js';
 import {
   blockLayouts,
   type ChannelLayout,
@@ -80,8 +81,8 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
 export function packPart(part: WeightPart, folds: Folds, layout: WeightLayout, packed: ArrayBuffer): WeightRange[] {
   const values = part.pack(folds);
   return part.items.map(({ name, half }, i) => {
-    const floats = at(values, i);
-    const range = present(layout.ranges.get(name));
+    const floats = present(values[i], name);
+    const range = present(layout.ranges.get(name), name);
     if (half && layout.precision === 'f16')
       new Uint16Array(packed, range.offset, floats.length).set(toHalves(name, floats));
     else new Float32Array(packed, range.offset, floats.length).set(floats);
@@ -107,7 +108,7 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
     const out = config.transitions[index];
     if (out !== undefined) parts.push(transitionPart(out, layout, b));
   }
-  return [...parts, headPart(config, at(layouts, layouts.length - 1))];
+  return [...parts, headPart(config, present(layouts.at(-1), 'block'))];
 }
 
 function stemPart(config: DenseNetConfig): WeightPart {
@@ -125,7 +126,7 @@ function layerPart(config: DenseNetConfig, layout: ChannelLayout, b: number, i: 
   const spatial = conv(`${name}.conv`, config.growthRate, width === null ? read : layoutChannels([width]), 9, 4);
   const items = [
     on(norm(`${name}.norm`, read), (fold: LayerFold) => fold.norm),
-    ...reduce.map((item) => on(item, (fold: LayerFold) => present(fold.reduce))),
+    ...reduce.map((item) => on(item, (fold: LayerFold) => present(fold.reduce, 'bottleneck'))),
     ...spatial.map((item) => on(item, (fold: LayerFold) => fold.conv)),
   ];
   const modules = (['norm1', 'conv1', 'norm2', 'conv2'] as const).map((module) => names.layer(b, i, module));
@@ -228,15 +229,4 @@ function padded(values: Float32Array, length: number): Float32Array {
   const result = new Float32Array(length);
   result.set(values);
   return result;
-}
-
-function at<T>(list: readonly T[], index: number): T {
-  const item = list[index];
-  if (item === undefined) throw new RangeError(`no item ${index} of ${list.length}`);
-  return item;
-}
-
-function present<T>(value: T | null | undefined): T {
-  if (value == null) throw new RangeError('the folded model lacks a part that its config has');
-  return value;
 }

@@ -87,7 +87,7 @@ describe.skipIf(!findBrowser('chrome'))("a bare page under script-src 'self'", (
   it('loads, classifies and explains, and asks for its five files alone', async () => {
     const { answer, requests, complaints } = await open('page');
     expect(answer).toEqual(['number', true]);
-    const library = ['/dist/densenet-webgpu-pictures.js', '/dist/densenet-webgpu.js'];
+    const library = ['/dist/densenet-webgpu-readouts.js', '/dist/densenet-webgpu.js'];
     expect([...requests].sort()).toEqual([...library, '/model.safetensors', '/page.html', '/page.js']);
     expect(complaints).toEqual([]);
   });

@@ -1,9 +1,8 @@
 /** The way of `DenseNet.load` with a URL: a model that is used while it arrives, in pieces of any size. */
 import { Arrival } from '../../src/arrival.js';
 import { packArriving } from '../../src/filling.js';
-import { canonicalTensors } from '../../src/weights/canonical-names.js';
 import { decodeMetadata } from '../../src/weights/metadata.js';
-import { interpretCanonical } from '../../src/weights/model-file.js';
+import { readNetwork } from '../../src/weights/network.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 
 const URL_OF_IT = 'https://example.com/model.safetensors';
@@ -30,7 +29,7 @@ export async function loadInPieces(bytes: Uint8Array, size: number, isLengthSaid
   const arrival = await opening;
   try {
     const metadata = decodeMetadata(arrival.header.metadata);
-    const { canonical, config } = interpretCanonical(await canonicalTensors(arrival.tensors), metadata);
+    const { canonical, config } = await readNetwork(arrival.tensors, metadata);
     const layout = layoutWeights(config, 'f32');
     const packed = new ArrayBuffer(layout.bytes);
     for await (const _ of packArriving(arrival, canonical, config, layout, packed));

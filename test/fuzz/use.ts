@@ -3,7 +3,7 @@ import { inputSizeOf } from '../../src/image/spec.js';
 import type { ModelMetadata } from '../../src/model/model.js';
 import { planNetwork } from '../../src/plan/network.js';
 import { foldsOf } from '../../src/weights/fold.js';
-import { interpretTensors } from '../../src/weights/model-file.js';
+import { interpretTensors } from '../../src/weights/interpret.js';
 import { layoutWeights, packWeights } from '../../src/weights/pack.js';
 import { DTYPE_BYTES, elementCount, type TensorMap } from '../../src/weights/tensor.js';
 

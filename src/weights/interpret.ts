@@ -1,0 +1,33 @@
+/**
+ * Tensors under any known naming scheme → canonical names and the network that they make, from names and shapes alone.
+ *
+ * For pages a file of its own beside the library, which `network.ts` fetches when it is needed.
+ */
+import { ModelFormatError } from '../errors.js';
+import type { DenseNetConfig } from '../model/config.js';
+import { deriveConfig } from '../model/derive.js';
+import type { ModelMetadata } from '../model/model.js';
+import { canonicalise } from './canonicalise.js';
+import type { TensorMap } from './tensor.js';
+
+/** Tensors under canonical names, and the network that they make. */
+export interface Interpretation {
+  readonly canonical: TensorMap;
+  readonly config: DenseNetConfig;
+  readonly scheme: string;
+}
+
+/** @throws ModelShapeError when they make no DenseNet; ModelFormatError when the metadata is another network's */
+export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
+  const { scheme, sources, tensors: canonical } = canonicalise(tensors);
+  const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
+  const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
+  const config = deriveConfig(shapes, { scheme, sources, ...epsilon });
+  for (const what of ['labels', 'thresholds'] as const) {
+    const count = metadata[what]?.length ?? config.classes;
+    if (count === config.classes) continue;
+    const message = `bad model metadata: ${count} ${what} for a network of ${config.classes} classes`;
+    throw new ModelFormatError(message, { format: 'safetensors' });
+  }
+  return { canonical, config, scheme };
+}
