@@ -45,6 +45,8 @@ const APART = {
   'interpret.js': { entry: 'src/weights/interpret.ts', file: 'densenet-webgpu-names.js' },
   'explanations.js': { entry: 'src/explanations.ts', file: 'densenet-webgpu-explanations.js' },
   'readouts.js': { entry: 'src/readouts.ts', file: 'densenet-webgpu-readouts.js' },
+  'gaussian.js': { entry: 'src/image/gaussian.ts', file: 'densenet-webgpu-gaussian.js' },
+  'weights/halves.js': { entry: 'src/weights/halves.ts', file: 'densenet-webgpu-halves.js' },
   'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
   'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
 };

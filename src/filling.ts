@@ -1,8 +1,16 @@
 /** A model's weights on their way from the file to the packed buffer, part by part as the file arrives. */
+import { apart } from './apart.js';
 import type { Arrival } from './arrival.js';
 import type { DenseNetConfig } from './model/config.js';
 import { foldsOf } from './weights/fold.js';
-import { packPart, type WeightLayout, type WeightPart, type WeightRange, weightParts } from './weights/pack.js';
+import {
+  type Halve,
+  packPart,
+  type WeightLayout,
+  type WeightPart,
+  type WeightRange,
+  weightParts,
+} from './weights/pack.js';
 import type { TensorMap } from './weights/tensor.js';
 
 /** How long packing may keep the page from doing anything else. */
@@ -14,7 +22,7 @@ const SLICE_MS = 16;
  * @param canonical the arrival's tensors under canonical names
  * @param packed of the layout's length; filled
  * @returns the ranges, as they are filled
- * @throws ModelFormatError when a value is bad; what keeps the file from arriving
+ * @throws ModelFormatError when a value is bad; DownloadError without the file for f16; what keeps the model from arriving
  */
 export async function* packArriving(
   arrival: Arrival,
@@ -27,6 +35,7 @@ export async function* packArriving(
   const ends = endsByModule(arrival, canonical);
   const endOf = ({ modules }: WeightPart) => Math.max(...modules.map((module) => ends.get(module) ?? 0));
   const parts = weightParts(config).map((part) => ({ part, end: endOf(part) }));
+  const halve = layout.precision === 'f16' ? await openHalve() : undefined;
   let since = Number.NEGATIVE_INFINITY;
   for (const { part, end } of parts.sort((a, b) => a.end - b.end)) {
     await arrival.until(end);
@@ -34,9 +43,14 @@ export async function* packArriving(
       await new Promise((resolve) => setTimeout(resolve));
       since = performance.now();
     }
-    yield* packPart(part, folds, layout, packed);
+    yield* packPart(part, folds, layout, packed, halve);
   }
   await arrival.whole();
+}
+
+async function openHalve(): Promise<Halve> {
+  const file = await apart('densenet-webgpu-halves.js', 'weights in f16', import('./weights/halves.js'));
+  return file.halvesOf;
 }
 
 /** Canonical module name → where its last tensor ends in the body. */

@@ -4,8 +4,10 @@
  *
  * Sizes seen lately keep their GPU objects, so that at steady state nothing is created.
  */
+import { apart } from '../apart.js';
 import { ImageError } from '../errors.js';
 import type { PipelineCache } from '../gpu/pipelines.js';
+import type { Blur } from './coefficients.js';
 import { planPreprocess } from './geometry.js';
 import { type Destination, PictureSize, type ResizeKernels } from './picture-size.js';
 import type { Picture } from './source.js';
@@ -34,9 +36,10 @@ export class Preprocessor {
     private readonly kernels: ResizeKernels,
     private readonly spec: PreprocessSpec,
     private readonly input: NetworkInput,
+    private readonly blur: Blur | undefined,
   ) {}
 
-  /** @throws ImageError when the network does not take what the specification makes; ShaderError */
+  /** @throws ImageError when the network does not take what the specification makes; ShaderError; DownloadError */
   static async create(
     device: GPUDevice,
     pipelines: PipelineCache,
@@ -49,11 +52,12 @@ export class Preprocessor {
           `${input.channels}: correct its channelOrder, or pass tensors to run()`,
       );
     }
-    const [horizontal, vertical] = await Promise.all([
+    const [blur, horizontal, vertical] = await Promise.all([
+      blurOf(spec),
       pipelines.get('resize_horizontal', { tile: {}, overrides: { ORDER: ORDER[spec.channelOrder] } }),
       pipelines.get('resize_vertical', { tile: {}, overrides: {} }),
     ]);
-    return new Preprocessor(device, { horizontal, vertical }, spec, input);
+    return new Preprocessor(device, { horizontal, vertical }, spec, input, blur);
   }
 
   /** GPU bytes held for picture sizes. */
@@ -86,10 +90,11 @@ export class Preprocessor {
   }
 
   private acquire({ width, height }: Picture): PictureSize {
+    const { device, kernels, spec, input, blur } = this;
     const key = `${width}×${height}`;
     const size =
       this.sizes.get(key) ??
-      new PictureSize(this.device, this.kernels, this.spec, planPreprocess(this.spec, width, height, this.input.size));
+      new PictureSize(device, kernels, spec, planPreprocess(spec, width, height, input.size, blur));
     this.sizes.delete(key);
     this.sizes.set(key, size);
     size.users++;
@@ -110,6 +115,12 @@ export class Preprocessor {
     }
     if (size.users === 0 && ![...this.sizes.values()].includes(size)) size.destroy();
   }
+}
+
+async function blurOf({ resize }: PreprocessSpec): Promise<Blur | undefined> {
+  if (resize.kind === 'none' || resize.filter !== 'gaussian') return undefined;
+  const file = await apart('densenet-webgpu-gaussian.js', 'this preprocessing', import('./gaussian.js'));
+  return file.gaussianTaps;
 }
 
 /** Pictures whose GPU objects exist. `encode` and submit in one task, then `release`, also when nothing was encoded. */

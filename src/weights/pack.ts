@@ -17,7 +17,7 @@ import type { DenseNetConfig } from '../model/config.js';
 import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
 import type { Folds } from './fold.js';
-import { toHalves } from './tensor.js';
+import { checkHalves } from './tensor.js';
 
 export type WeightPrecision = 'f32' | 'f16';
 
@@ -72,27 +72,38 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
   return { precision, ranges, bytes: offset };
 }
 
+/** `halvesOf` of `halves.ts`. */
+export type Halve = (values: Float32Array) => Uint16Array;
+
 /**
  * Folds and packs one part into the bytes of the weights buffer, which are `layout.bytes` long.
  *
+ * @param halve for a layout in f16
  * @returns the ranges that it filled
  * @throws ModelFormatError when a value is bad, or beyond the range of f16 where that is asked for
  */
-export function packPart(part: WeightPart, folds: Folds, layout: WeightLayout, packed: ArrayBuffer): WeightRange[] {
+export function packPart(
+  part: WeightPart,
+  folds: Folds,
+  layout: WeightLayout,
+  packed: ArrayBuffer,
+  halve?: Halve,
+): WeightRange[] {
   const values = part.pack(folds);
   return part.items.map(({ name, half }, i) => {
     const floats = present(values[i], name);
     const range = present(layout.ranges.get(name), name);
-    if (half && layout.precision === 'f16')
-      new Uint16Array(packed, range.offset, floats.length).set(toHalves(name, floats));
-    else new Float32Array(packed, range.offset, floats.length).set(floats);
+    if (half && layout.precision === 'f16') {
+      checkHalves(name, floats);
+      new Uint16Array(packed, range.offset, floats.length).set(present(halve, 'f16')(floats));
+    } else new Float32Array(packed, range.offset, floats.length).set(floats);
     return range;
   });
 }
 
-/** The whole buffer at once. Throws as {@link packPart}. */
-export function packWeights(folds: Folds, config: DenseNetConfig, precision: WeightPrecision): ArrayBuffer {
-  const layout = layoutWeights(config, precision);
+/** The whole buffer at once, in f32. Throws as {@link packPart}. */
+export function packWeights(folds: Folds, config: DenseNetConfig): ArrayBuffer {
+  const layout = layoutWeights(config, 'f32');
   const packed = new ArrayBuffer(layout.bytes);
   for (const part of weightParts(config)) packPart(part, folds, layout, packed);
   return packed;

@@ -4,6 +4,7 @@
  * Knows no file format and no model. Assumes a little-endian host, as WebGPU itself does.
  */
 import { ModelFormatError } from '../errors.js';
+import { halvesOf } from './halves.js';
 
 /** Bytes per element of each element type that a weight file may hold (safetensors' names). */
 export const DTYPE_BYTES = {
@@ -99,43 +100,21 @@ function halfToFloatBits(half: number): number {
   return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
 }
 
-/**
- * Float32 values as binary16 bits, rounded to nearest, ties to even.
- *
- * @throws ModelFormatError naming the tensor when a finite value rounds beyond 65504
- */
+/** The least magnitude that rounds beyond 65504, the largest finite value of f16. */
+const BEYOND_HALF = 65520;
+
+/** @throws ModelFormatError naming the tensor when a finite value would not be finite in f16 */
+export function checkHalves(name: string, values: Float32Array): void {
+  const bad = values.find((value) => Math.abs(value) >= BEYOND_HALF && Number.isFinite(value));
+  if (bad === undefined) return;
+  throw new ModelFormatError(`tensor "${name}" holds ${bad}, beyond the range of f16: store it as f32`, {
+    format: 'tensor',
+    tensor: name,
+  });
+}
+
+/** Float32 values as binary16 bits. @throws as {@link checkHalves} */
 export function toHalves(name: string, values: Float32Array): Uint16Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const out = new Uint16Array(values.length);
-  for (const [i, bits] of words.entries()) {
-    const half = floatBitsToHalf(bits);
-    if ((half & 0x7fff) === 0x7c00 && (bits & 0x7fffffff) !== 0x7f800000) {
-      throw new ModelFormatError(`tensor "${name}" holds ${values[i]}, beyond the range of f16: store it as f32`, {
-        format: 'tensor',
-        tensor: name,
-      });
-    }
-    out[i] = half;
-  }
-  return out;
-}
-
-function floatBitsToHalf(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = (bits >>> 23) & 0xff;
-  const mantissa = bits & 0x7fffff;
-  if (exponent === 0xff) return sign | (mantissa ? 0x7e00 : 0x7c00);
-  if (exponent >= 143) return sign | 0x7c00;
-  // A carry out of the mantissa rightly grows the exponent, so the rounded sum needs no special case.
-  if (exponent >= 113) return sign | (((exponent - 112) << 10) + roundShift(mantissa, 13));
-  if (exponent >= 102) return sign | roundShift(mantissa | 0x800000, 126 - exponent);
-  return sign;
-}
-
-/** value / 2^shift rounded to nearest, ties to even. */
-function roundShift(value: number, shift: number): number {
-  const floor = value >>> shift;
-  const rest = value - floor * 2 ** shift;
-  const half = 2 ** (shift - 1);
-  return floor + (rest > half || (rest === half && (floor & 1) === 1) ? 1 : 0);
+  checkHalves(name, values);
+  return halvesOf(values);
 }

@@ -18,7 +18,7 @@ export function checkTensors(tensors: TensorMap): void {
 /** Reads, packs and plans a model as `DenseNet.load` does. @throws DenseNetError where it cannot be run */
 export function useModel(tensors: TensorMap, metadata: ModelMetadata): void {
   const { canonical, config } = interpretTensors(tensors, metadata);
-  const packed = packWeights(foldsOf(canonical, config), config, 'f32');
+  const packed = packWeights(foldsOf(canonical, config), config);
   const { bytes } = layoutWeights(config, 'f32');
   if (packed.byteLength !== bytes) throw new Error(`${packed.byteLength} bytes of weights for a layout of ${bytes}`);
   const inputSize = (metadata.preprocess && inputSizeOf(metadata.preprocess)) ?? [32, 32];
