@@ -116,6 +116,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
     const [untuned] = await Promise.all([compile, fill()]);
     // The device was lost meanwhile: what had been uploaded by then went to the old one.
     if (engine.session !== first) engine.session.upload();
+    await engine.run({ ...call, ...NOTHING });
     at('compile', 1, 1);
     const tuning =
       tuner &&
@@ -137,6 +138,12 @@ async function openTuner(engine: Engine, options: TuneOptions, signal: AbortSign
   const file = await apart('densenet-webgpu-tune.js', 'tune', import('./tune/index.js'), signal);
   return file.openTuner(engine, options, signal);
 }
+
+/**
+ * A job that only reads back. Uploads are carried out with the next job, so that the first call would wait for all the
+ * weights; and it would make the buffer that results come back in.
+ */
+const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['best'], answer: () => null };
 
 /** One workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
 async function warmUp(device: GPUDevice, executable: Executable, picture: Recorder): Promise<void> {

@@ -20,12 +20,14 @@ export class Pictures {
     await this.preprocessor(session);
   }
 
-  /** The work of a blank picture as small as fits, to run every kernel once; none where no picture can be used. */
+  /**
+   * The work of a blank picture, to run every kernel once: of the network's own size, for which everything is made then,
+   * or as small as can be; none where no picture can be used.
+   */
   async blank(session: Session, executable: Executable): Promise<Recorder> {
-    for (const [height, width] of [[1, 1] as const, this.input.size]) {
-      const picture = { data: new Uint8Array(4 * height * width), width, height };
+    for (const [height, width] of [this.input.size, [1, 1] as const]) {
       try {
-        return await this.feed(session, executable, [picture]);
+        return await this.feed(session, executable, [await blankPicture(session.device.queue, width, height)]);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
       }
@@ -60,4 +62,11 @@ export class Pictures {
     }
     return made;
   }
+}
+
+/** By the way that files and elements go, where there is one: browsers compile that copy when it is first made. */
+async function blankPicture(queue: GPUQueue, width: number, height: number): Promise<ImageSource> {
+  const canCopy = typeof createImageBitmap !== 'undefined' && 'copyExternalImageToTexture' in queue;
+  if (canCopy) return createImageBitmap(new ImageData(width, height));
+  return { data: new Uint8Array(4 * height * width), width, height };
 }
