@@ -2,11 +2,13 @@
  * `bench --layouts`: the bottleneck and the 3×3 of DenseNet-121 with maps in our layout and in others, in turns, on an
  * adapter of this machine.
  */
+
+import { present } from '../../defect.js';
 import { requestAdapter, requestDevice, traitsOf } from '../../gpu/device.js';
-import { writeParams } from '../../gpu/params.js';
+import { packParams } from '../../gpu/params.js';
 import { Readback } from '../../gpu/readback.js';
 import { USAGE } from '../../gpu/usage.js';
-import { familyConfig } from '../../model/config.js';
+import { familyConfig } from '../../model/family.js';
 import { KERNELS } from '../../plan/kernels.generated.js';
 import { planNetwork } from '../../plan/network.js';
 import { kernelSource } from '../../plan/source.js';
@@ -70,10 +72,11 @@ async function bind(device: GPUDevice, step: Convolution, layout: Layout): Promi
   const constants = { ...variant.overrides };
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } });
   const content = contentOf(step, layout);
-  const buffers = KERNELS[kernel].bindings.map(({ name, kind }) => {
+  const buffers = Object.entries<string>(KERNELS[kernel].bindings).map(([name, kind]) => {
+    const values = present(content.get(name), name);
     const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
-    const buffer = device.createBuffer({ label: name, size: content[name].byteLength, usage });
-    device.queue.writeBuffer(buffer, 0, content[name]);
+    const buffer = device.createBuffer({ label: name, size: values.byteLength, usage });
+    device.queue.writeBuffer(buffer, 0, values);
     return buffer;
   });
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
@@ -103,7 +106,7 @@ async function bind(device: GPUDevice, step: Convolution, layout: Layout): Promi
 }
 
 /** What the bindings hold at first: the same values in every layout. */
-function contentOf(step: Convolution, layout: Layout) {
+function contentOf(step: Convolution, layout: Layout): ReadonlyMap<string, ArrayBufferView<ArrayBuffer>> {
   const { kernel, params } = step;
   const src = { quads: params.inQuads, plane: params.srcPlane };
   const pixels = pixelsOf(step);
@@ -111,16 +114,16 @@ function contentOf(step: Convolution, layout: Layout) {
   const place = placeOf(layout, src);
   for (const [i, value] of randomInput(4 * src.quads * pixels, 1).entries())
     map[place(Math.floor(i / pixels), i % pixels)] = value;
-  const uniform = new DataView(new ArrayBuffer(KERNELS[kernel].paramsBytes));
-  writeParams(uniform, KERNELS[kernel].params, params);
-  return {
-    src: map,
-    weights: randomInput(16 * (kernel === 'conv3x3' ? 9 : 1) * src.quads * params.outQuads, 2),
-    norm: randomInput(8 * src.quads, 3),
-    bias: randomInput(4 * params.outQuads, 4),
-    dst: new Float32Array(4 * params.outQuads * params.dstPlane),
-    params: new Uint8Array(uniform.buffer),
-  };
+  return new Map(
+    Object.entries({
+      src: map,
+      weights: randomInput(16 * (kernel === 'conv3x3' ? 9 : 1) * src.quads * params.outQuads, 2),
+      norm: randomInput(8 * src.quads, 3),
+      bias: randomInput(4 * params.outQuads, 4),
+      dst: new Float32Array(4 * params.outQuads * params.dstPlane),
+      params: packParams(kernel, params),
+    }),
+  );
 }
 
 /** The output in an order of its own. */
