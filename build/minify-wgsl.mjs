@@ -6,7 +6,7 @@
  * bindings) keep their form and a line of their own.
  */
 
-const MARKER = /\/\/ (?:tile|unroll|subgroup)$/;
+const MARKER = /\/\/ (?:tile|unroll|(?:unroll )?sliced|staged|direct|subgroup)$/;
 const KEEPS_FORM = new RegExp(`^(?:const |enable |@group)|${MARKER.source}`);
 
 /** Comments out, but for the markers that the expander reads; one statement or brace a line, as written. */

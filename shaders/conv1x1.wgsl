@@ -12,6 +12,8 @@
 // One invocation computes TILE_PIXELS pixels, WORKGROUP apart so that loads coalesce, × TILE_QUADS output quads.
 // SUBGROUP lanes load one weight quad each and share them by broadcast; it is a power of two that divides
 // 4 · TILE_QUADS and is no more than the smallest subgroup; 1 means no sharing. Norms are shared by four lanes.
+// STAGED weight quads of each output quad, a multiple of 4, come by way of workgroup memory (parts/staged.wgsl).
+// SLICES of a workgroup share out the input quads: s, s + SLICES, … for slice s (parts/sliced.wgsl).
 // Dispatch: (⌈pixels / (WORKGROUP · TILE_PIXELS)⌉, output tiles).
 enable subgroups; // subgroup
 
@@ -26,7 +28,10 @@ struct Params {
 const TILE_PIXELS = 4u; // tile
 const TILE_QUADS = 4u; // tile
 const SUBGROUP = 4u; // tile
+const SLICES = 1u; // tile
+const STAGED = 0u; // tile
 const LOADS = 4u * TILE_QUADS / SUBGROUP;
+const SUMS = TILE_PIXELS * TILE_QUADS;
 override WORKGROUP: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> src: array<Quad>;
@@ -36,29 +41,33 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP, SLICES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) lane: u32,
   @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
 ) {
-  let firstPixel = group.x * (WORKGROUP * TILE_PIXELS) + lane;
+  let firstPixel = group.x * (WORKGROUP * TILE_PIXELS) + lane % WORKGROUP;
   let firstQuad = group.y * TILE_QUADS;
   var slot = 0u;
   slot = subgroupLane % SUBGROUP; // subgroup
+  var slice = 0u;
+  slice = lane / WORKGROUP; // sliced
 
   var sum: array<array<vec4f, TILE_QUADS>, TILE_PIXELS>;
   for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-    let start = bias[firstQuad + n];
+    var start = bias[firstQuad + n];
+    if (slice > 0u) { start = vec4f(); } // sliced
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
       sum[m][n] = start;
     }
   }
 
-  var srcAt = firstPixel;
+  var srcAt = firstPixel + slice * params.srcPlane;
   let weightRow = 4u * params.inQuads;
-  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u;
-  for (var q = 0u; q < params.inQuads; q++) {
+  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u + 4u * slice;
+  for (var q = slice; q < params.inQuads; q += SLICES) {
+    if (4u * q % STAGED == 0u) { stage(weightAt, weightRow, lane); } // staged
     let scale = normOf(2u * q, slot);
     let shift = normOf(2u * q + 1u, slot);
     var x: array<vec4f, TILE_PIXELS>;
@@ -67,7 +76,8 @@ fn main(
     }
     var own: array<vec4f, LOADS>;
     for (var l = 0u; l < LOADS; l++) { // unroll
-      own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]);
+      own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]); // direct
+      own[l] = weightOf(chunk[4u * q % STAGED + l / 4u * STAGED + l % 4u]); // staged
     }
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       var weight: array<vec4f, 4>;
@@ -80,14 +90,22 @@ fn main(
         }
       }
     }
-    srcAt += params.srcPlane;
-    weightAt += 4u;
+    srcAt += SLICES * params.srcPlane;
+    weightAt += 4u * SLICES;
   }
 
+  for (var m = 0u; m < TILE_PIXELS; m++) { // unroll sliced
+    for (var n = 0u; n < TILE_QUADS; n++) { // unroll sliced
+      partials[m * TILE_QUADS + n][lane] = sum[m][n]; // sliced
+    } // sliced
+  } // sliced
+  workgroupBarrier(); // sliced
+  if (slice > 0u) { return; } // sliced
   for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
     let pixel = firstPixel + m * WORKGROUP;
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       if (pixel < params.pixels && firstQuad + n < params.outQuads) {
+        sum[m][n] = totalOf(m * TILE_QUADS + n, lane); // sliced
         dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(relu(sum[m][n]));
       }
     }

@@ -11,7 +11,8 @@
 //   norm      [input quad]{scale, shift}, read with NORM only
 //
 // One invocation computes TILE_X × TILE_Y pixels × TILE_QUADS output quads, TAP_ROWS (3 or 1) rows of the filter at a
-// time: 3 loads each input once, 1 is a third of the text to compile. SUBGROUP as in conv1x1.wgsl.
+// time: 3 loads each input once, 1 is a third of the text to compile. SUBGROUP, STAGED (12 · TAP_ROWS) and SLICES as in
+// conv1x1.wgsl; an input quad's rows of taps are shared out one by one.
 // Dispatch: (⌈tiles / WORKGROUP⌉, output tiles), the tiles counted over the whole batch.
 enable subgroups; // subgroup
 
@@ -32,10 +33,13 @@ const TILE_Y = 2u; // tile
 const TILE_QUADS = 2u; // tile
 const TAP_ROWS = 3u; // tile
 const SUBGROUP = 4u; // tile
+const SLICES = 1u; // tile
+const STAGED = 0u; // tile
 const COLUMNS = TILE_X + 2u;
 const ROWS = TILE_Y + TAP_ROWS - 1u;
 const BANDS = 3u / TAP_ROWS;
 const LOADS = 4u * TILE_QUADS / SUBGROUP;
+const SUMS = TILE_X * TILE_Y * TILE_QUADS;
 override WORKGROUP: u32 = 64u;
 override NORM: bool = false;
 
@@ -46,16 +50,18 @@ override NORM: bool = false;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP, SLICES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) lane: u32,
   @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
 ) {
-  let tile = group.x * WORKGROUP + lane;
+  let tile = group.x * WORKGROUP + lane % WORKGROUP;
   let firstQuad = group.y * TILE_QUADS;
   var slot = 0u;
   slot = subgroupLane % SUBGROUP; // subgroup
+  var slice = 0u;
+  slice = lane / WORKGROUP; // sliced
 
   let x0 = tile % params.tilesX * TILE_X;
   let y0 = tile / params.tilesX % params.tilesY * TILE_Y;
@@ -72,7 +78,8 @@ fn main(
 
   var sum: array<array<array<vec4f, TILE_QUADS>, TILE_X>, TILE_Y>;
   for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-    let start = bias[firstQuad + n];
+    var start = bias[firstQuad + n];
+    if (slice > 0u) { start = vec4f(); } // sliced
     for (var y = 0u; y < TILE_Y; y++) { // unroll
       for (var x = 0u; x < TILE_X; x++) { // unroll
         sum[y][x][n] = start;
@@ -81,8 +88,9 @@ fn main(
   }
 
   let weightRow = 36u * params.inQuads;
-  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u;
-  for (var step = 0u; step < params.inQuads * BANDS; step++) {
+  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u + 12u * TAP_ROWS * slice;
+  for (var step = slice; step < params.inQuads * BANDS; step += SLICES) {
+    stage(weightAt, weightRow, lane); // staged
     let q = step / BANDS;
     let firstRow = y0 + step % BANDS * TAP_ROWS; // one too far down, so that it cannot be negative
     var scale = vec4f();
@@ -108,7 +116,8 @@ fn main(
       for (var dx = 0u; dx < 3u; dx++) { // unroll
         var own: array<vec4f, LOADS>;
         for (var l = 0u; l < LOADS; l++) { // unroll
-          own[l] = weightOf(weights[weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]);
+          own[l] = weightOf(weights[weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]); // direct
+          own[l] = weightOf(chunk[(3u * dy + dx) * 4u + l / 4u * STAGED + l % 4u]); // staged
         }
         for (var n = 0u; n < TILE_QUADS; n++) { // unroll
           var weight: array<vec4f, 4>;
@@ -125,15 +134,25 @@ fn main(
         }
       }
     }
-    weightAt += 12u * TAP_ROWS;
+    weightAt += 12u * TAP_ROWS * SLICES;
   }
 
+  for (var y = 0u; y < TILE_Y; y++) { // unroll sliced
+    for (var x = 0u; x < TILE_X; x++) { // unroll sliced
+      for (var n = 0u; n < TILE_QUADS; n++) { // unroll sliced
+        partials[(y * TILE_X + x) * TILE_QUADS + n][lane] = sum[y][x][n]; // sliced
+      } // sliced
+    } // sliced
+  } // sliced
+  workgroupBarrier(); // sliced
+  if (slice > 0u) { return; } // sliced
   for (var y = 0u; y < TILE_Y; y++) { // unroll
     for (var x = 0u; x < TILE_X; x++) { // unroll
       let pixel = origin + (y0 + y) * params.width + x0 + x;
       if (tile < params.tiles && x0 + x < params.width && y0 + y < params.height) {
         for (var n = 0u; n < TILE_QUADS; n++) { // unroll
           if (firstQuad + n < params.outQuads) {
+            sum[y][x][n] = totalOf((y * TILE_X + x) * TILE_QUADS + n, lane); // sliced
             dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(sum[y][x][n]);
           }
         }

@@ -10,7 +10,7 @@ import { OptionError } from '../errors.js';
 
 const TILE_CONSTANT = /^const (\w+) = (\d+)u; \/\/ tile$/gm;
 const CONSTANT = /^const (\w+) = ([^;]+);/gm;
-const LOOP = /for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{ \/\/ unroll/;
+const LOOP = /for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{ \/\/ unroll(?: sliced)?/;
 
 /** Tile constants of a kernel file and their defaults, in order of appearance. */
 export function tileConstants(source: string): Record<string, number> {

@@ -6,8 +6,9 @@ import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
 import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
+import type { ConvShape } from './shape.js';
 import { region, type StepOf, weights } from './step.js';
-import { type ConvShape, plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from './variants.js';
+import { plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from './variants.js';
 
 /** What every layer's step depends on besides its maps. */
 export interface LayerContext {
@@ -25,13 +26,13 @@ type Workgroups = readonly [number, number, number];
 const tileOf = ({ tile }: Variant, name: string): number => tile[name] ?? 1;
 const workgroupOf = ({ overrides }: Variant): number => overrides.WORKGROUP ?? 1;
 
-/** What a convolution's variant depends on, of its output. */
-const outputOf = ({ size: [height, width] }: FeatureMap, { quads }: { readonly quads: number }, batch: number) => ({
-  batch,
-  width,
-  height,
-  outQuads: quads,
-});
+/** What a convolution's variant depends on, of its output and its input. */
+const shapeOf = (
+  { size: [height, width] }: FeatureMap,
+  out: { readonly quads: number },
+  { layout }: FeatureMap,
+  batch: number,
+) => ({ batch, width, height, outQuads: out.quads, inQuads: layout.quads });
 
 /** One invocation per `items`, in rows of output tiles. */
 function workgroups(items: number, outQuads: number, variant: Variant): Workgroups {
@@ -59,7 +60,7 @@ export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, c
   const [size, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
   const [height, width] = dst.size;
   const channels = stemLanes(config.inChannels);
-  const shape: ConvShape = { kernel: 'stem', ...outputOf(dst, out, batch), size, stride, channels };
+  const shape: ConvShape = { kernel: 'stem', ...shapeOf(dst, out, src, batch), size, stride, channels };
   const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
   const tiles = batch * height * tilesX;
@@ -118,7 +119,7 @@ export function reduceStep(
   const { batch, traits, tuned } = context;
   const pixels = batch * area(block.size);
   const { quads: outQuads, channels } = scratch.layout;
-  const shape: ConvShape = { kernel: 'conv1x1', ...outputOf(block, scratch.layout, batch) };
+  const shape: ConvShape = { kernel: 'conv1x1', ...shapeOf(block, scratch.layout, block, batch) };
   const variant = variantFor(shape, traits, tuned);
   return {
     name: `${name}.reduce`,
@@ -155,8 +156,8 @@ export function convStep(
   const pixels = batch * area(block.size);
   const src = scratch ?? { ...block, layout: read };
   const outQuads = quadsFor(config.growthRate);
-  const output = outputOf(block, { quads: outQuads }, batch);
-  const shape: ConvShape = { kernel: 'conv3x3', ...output, normed: scratch === null };
+  const maps = shapeOf(block, { quads: outQuads }, scratch ?? block, batch);
+  const shape: ConvShape = { kernel: 'conv3x3', ...maps, normed: scratch === null };
   const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
   const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
@@ -201,7 +202,7 @@ export function transitionStep(
   const { batch, traits, tuned } = context;
   const pixels = batch * area(next.size);
   const out = prefixOf(next.layout, 1);
-  const shape: ConvShape = { kernel: 'transition', ...outputOf(next, out, batch) };
+  const shape: ConvShape = { kernel: 'transition', ...shapeOf(next, out, block, batch) };
   const variant = variantFor(shape, traits, tuned);
   return {
     name,

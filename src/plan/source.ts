@@ -15,19 +15,27 @@ export interface Precision {
 export function kernelSource(kernel: KernelName, variant: Variant, precision: Precision): string {
   const source: string = KERNELS[kernel].source;
   const parts: string[] = [PARTS[`activations_${precision.activations}`], PARTS[`weights_${precision.weights}`]];
-  const lanes = variant.tile.SUBGROUP;
+  const { SUBGROUP: lanes, SLICES, STAGED } = variant.tile;
   if (lanes === 1) parts.push(PARTS.no_subgroup);
   if (source.includes('normOf(')) parts.push(lanes !== undefined && lanes >= 4 ? PARTS.norm_shared : PARTS.norm_alone);
   const access = variant.inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
-  parts.push(expand(sharing(access, lanes ?? 1), variant.tile));
+  const marks = [lanes !== undefined && lanes > 1 && 'subgroup', SLICES && 'sliced', STAGED ? 'staged' : 'direct'];
+  parts.push(expand(marked(sharing(access, lanes ?? 1), marks), variant.tile));
+  if (SLICES) parts.push(PARTS.sliced);
+  if (STAGED) parts.push(PARTS.staged);
   return directivesFirst(parts.join('\n'));
 }
 
 /** Within four lanes a broadcast is a shuffle on every adapter; SwiftShader's wider one is a search for the lane. */
 function sharing(source: string, lanes: number): string {
-  if (lanes === 1) return source.replace(/^.*\/\/ subgroup$\n?/gm, '');
-  return lanes <= 4 ? source.replaceAll('subgroupBroadcast(', 'quadBroadcast(') : source;
+  return lanes > 1 && lanes <= 4 ? source.replaceAll('subgroupBroadcast(', 'quadBroadcast(') : source;
 }
+
+const MARKED = /^.*\/\/ (?:unroll )?(subgroup|sliced|staged|direct)$\n?/gm;
+
+/** Without the lines that are marked otherwise, which are other variants'. */
+const marked = (source: string, marks: readonly unknown[]): string =>
+  source.replace(MARKED, (line, mark) => (marks.includes(mark) ? line : ''));
 
 function directivesFirst(source: string): string {
   const directives = source.match(/^enable .*$/gm) ?? [];

@@ -3,7 +3,8 @@
  * that does not fit its kernel does not compile.
  */
 import type { KERNELS } from './kernels.generated.js';
-import type { ConvShape, KernelName, Variant } from './variants.js';
+import type { ConvShape } from './shape.js';
+import type { KernelName, Variant } from './variants.js';
 
 /** What a binding points at. Offsets and sizes in bytes; a size of `undefined` means to the end of the region. */
 export type Source =

@@ -5,7 +5,9 @@
  * cost. `tune.ts` measures what the model puts first.
  */
 
+import { type Candidate, candidatesOf, type GemmTile, type Machine, type Tiles } from './cost.js';
 import type { KERNELS } from './kernels.generated.js';
+import { type ConvShape, shapeKey } from './shape.js';
 
 export type KernelName = keyof typeof KERNELS;
 
@@ -27,67 +29,8 @@ export interface Traits {
   readonly halves?: boolean;
 }
 
-/** A convolution that has tiles: its output, and what else a tile's cost depends on. */
-export type ConvShape = {
-  readonly batch: number;
-  readonly width: number;
-  readonly height: number;
-  readonly outQuads: number;
-} & (
-  | { readonly kernel: 'conv1x1' | 'transition' }
-  | { readonly kernel: 'conv3x3'; readonly normed: boolean }
-  | { readonly kernel: 'stem'; readonly size: number; readonly stride: number; readonly channels: number }
-);
-
 /** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
 export type TunedVariants = ReadonlyMap<string, string>;
-
-/** Identifies what a measurement is good for: steps with equal keys are tuned together. */
-export function shapeKey({ kernel, batch, width, height, outQuads, ...rest }: ConvShape): string {
-  const special = Object.values(rest).map(Number).join('-');
-  return `${kernel} ${batch}×${height}×${width}→${outQuads}${special && ` ${special}`}`;
-}
-
-/** Pixels × output quads of an invocation. */
-type GemmTile = readonly [pixels: number, quads: number];
-/** Columns × rows × output quads, and the rows of the filter that are computed at a time. */
-type SpatialTile = readonly [columns: number, rows: number, quads: number, tapRows: 1 | 3];
-type StemTile = readonly [columns: number, quads: number];
-
-/** The tiles worth compiling on a kind of adapter; of two that cost about the same, the first. */
-export interface Tiles {
-  readonly conv1x1: readonly GemmTile[];
-  readonly transition: readonly GemmTile[];
-  readonly conv3x3: readonly SpatialTile[];
-  readonly stem: readonly StemTile[];
-}
-
-/** How an adapter is modelled. */
-interface Machine {
-  readonly workgroup: number;
-  /** Lanes that can share what they load. */
-  readonly lanes: number;
-  /** Workgroups that run at once, about. */
-  readonly parallel: number;
-  /** What loading one word into every lane costs, in multiply-adds of every lane. */
-  readonly load: number;
-  /** Words that a loop can load before it outgrows the cache of instructions: a CPU's gather is a long text. */
-  readonly text: number;
-  readonly tiles: Tiles;
-}
-
-/** A tile and what it makes of a shape, per input quad (stem: and row of the filter). */
-interface Candidate {
-  readonly tile: Readonly<Record<string, number>>;
-  readonly quads: number;
-  /** Invocations of the dispatch, per output tile. */
-  readonly invocations: number;
-  /** Words, if each brings one number. */
-  readonly loads: number;
-  /** Those of the innermost loop. */
-  readonly body: number;
-  readonly multiplies: number;
-}
 
 const WIDE_WORKGROUP = 64;
 
@@ -183,6 +126,11 @@ const NARROW_TEXT: Readonly<Record<1 | 4 | 8, number>> = {
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
 const PREFERENCE = 0.93;
+/**
+ * Slices come last where the smallest tile alone keeps every lane busy: barriers then cost, and save no time. A tuner
+ * may find out that they do, since an adapter can have more lanes than the model thinks.
+ */
+const NEEDLESS = 1e6;
 
 /**
  * The variants of a convolution's kernel that an adapter can run well, best first by the model.
@@ -191,22 +139,20 @@ const PREFERENCE = 0.93;
  */
 export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
   const machine = machineOf(traits);
-  const words = traits.halves ? 0.5 : 1;
-  const cost = ({ quads, invocations, loads, body, multiplies }: Candidate) => {
-    const groups = Math.ceil(invocations / machine.workgroup) * Math.ceil(shape.outQuads / quads);
-    const overflow = Math.max(1, (words * body) / machine.text);
-    return Math.ceil(groups / machine.parallel) * (machine.load * words * loads + multiplies) * overflow;
-  };
+  const all = candidatesOf(shape, machine);
+  const isFilled = all.some(({ slices, rounds }) => slices === 1 && rounds > 1);
   const normed = shape.kernel === 'conv3x3' && shape.normed;
-  const overrides = {
-    WORKGROUP: machine.workgroup,
-    ...(shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {}),
-  };
-  return candidatesOf(shape, machine)
-    .filter(({ quads }) => quads < 2 * shape.outQuads)
-    .map((candidate, place) => ({ candidate, cost: cost(candidate) * PREFERENCE ** -Math.min(place, 1) }))
-    .sort((a, b) => a.cost - b.cost)
-    .map(({ candidate: { tile } }) => ({ tile, overrides, ...(normed ? { inPlace: true } : {}) }));
+  const norm = shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {};
+  const rank = ({ slices, cost }: Candidate, place: number) =>
+    cost * PREFERENCE ** -Math.min(place, 1) * (slices > 1 && isFilled ? NEEDLESS : 1);
+  return all
+    .map((candidate, place) => ({ candidate, rank: rank(candidate, place) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ candidate: { tile, workgroup } }) => ({
+      tile,
+      overrides: { WORKGROUP: workgroup, ...norm },
+      ...(normed ? { inPlace: true } : {}),
+    }));
 }
 
 /** What was measured to be best, else what the model puts first. */
@@ -232,20 +178,26 @@ export function plainVariant(): Variant {
   return { tile: {}, overrides: { WORKGROUP: WIDE_WORKGROUP } };
 }
 
-function machineOf({ subgroup, isFallback = false }: Traits): Machine {
+/**
+ * On a CPU one lane's wait is another's time, and a barrier is a coroutine: on SwiftShader without subgroups, slices
+ * make DenseNet-121 two to four times as slow and compile ten times as long.
+ */
+const CPU = { wait: 0, isWide: false };
+/** A load from a GPU's cache takes 30 to 200 cycles, of which other lanes hide a part. */
+const GPU = { wait: 64, isWide: true };
+
+function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
+  const words = halves ? 0.5 : 1;
   const width = narrowWidth(subgroup, isFallback);
   if (width !== null) {
     const { min: lanes, max: workgroup } = subgroup ?? ALONE;
-    return { workgroup, lanes, parallel: 2, load: 12, text: NARROW_TEXT[width], tiles: NARROW_TILES[width] };
+    const text = NARROW_TEXT[width] / words;
+    return { workgroup, lanes, parallel: 2, load: 12 * words, text, tiles: NARROW_TILES[width], ...CPU };
   }
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
-    workgroup: WIDE_WORKGROUP,
-    lanes,
-    parallel: 128,
-    load: 4,
-    text: Number.POSITIVE_INFINITY,
-    tiles: WIDE_TILES,
+    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 128 },
+    ...{ load: 4 * words, text: Number.POSITIVE_INFINITY, tiles: WIDE_TILES, ...(isFallback ? CPU : GPU) },
   };
 }
 
@@ -257,70 +209,4 @@ function narrowWidth(subgroup: Traits['subgroup'], isFallback: boolean): keyof t
   if (!isFallback) return null;
   if (subgroup === null || subgroup.max > 8) return 1;
   return subgroup.max <= 4 ? 4 : 8;
-}
-
-function candidatesOf(shape: ConvShape, { lanes, tiles }: Machine): Candidate[] {
-  switch (shape.kernel) {
-    case 'conv1x1':
-    case 'transition':
-      return tiles[shape.kernel].map(([pixels, quads]) => {
-        const sharing = powerOfTwo(4 * quads, lanes);
-        const reads = shape.kernel === 'transition' ? 16 : 4;
-        const loads = reads * pixels + (16 * quads) / sharing + normLoads(sharing);
-        return {
-          tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: sharing },
-          quads,
-          invocations: Math.ceil((shape.batch * shape.width * shape.height) / pixels),
-          loads,
-          body: loads,
-          multiplies: 16 * pixels * quads,
-        };
-      });
-    case 'conv3x3':
-      return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => {
-        const sharing = powerOfTwo(4 * quads, lanes);
-        const bands = 3 / tapRows;
-        const inputs = 4 * (columns + 2) * (rows + tapRows - 1) + (shape.normed ? normLoads(sharing) : 0);
-        const body = inputs + (48 * tapRows * quads) / sharing;
-        return {
-          tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows, SUBGROUP: sharing },
-          quads,
-          invocations: shape.batch * Math.ceil(shape.width / columns) * Math.ceil(shape.height / rows),
-          loads: bands * body,
-          body,
-          multiplies: 144 * columns * rows * quads,
-        };
-      });
-    case 'stem':
-      return tiles.stem.map(([columns, quads]) => {
-        const sharing = powerOfTwo(quads, lanes);
-        const { size, stride, channels } = shape;
-        const loads = channels * (columns * stride + size - stride + (4 * size * quads) / sharing);
-        return {
-          tile: {
-            KERNEL: size,
-            STRIDE: stride,
-            CHANNELS: channels,
-            TILE_X: columns,
-            TILE_QUADS: quads,
-            SUBGROUP: sharing,
-          },
-          quads,
-          invocations: shape.batch * shape.height * Math.ceil(shape.width / columns),
-          loads,
-          body: loads,
-          multiplies: 4 * size * channels * columns * quads,
-        };
-      });
-  }
-}
-
-/** Two vectors of four floats, shared by four lanes where lanes share. */
-const normLoads = (sharing: number): number => (sharing >= 4 ? 2 : 8);
-
-/** The largest power of two that divides `value` and is no more than `limit`. */
-function powerOfTwo(value: number, limit: number): number {
-  let power = 1;
-  while (value % (2 * power) === 0 && 2 * power <= limit) power *= 2;
-  return power;
 }

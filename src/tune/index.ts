@@ -9,8 +9,9 @@ import { adapterReport } from '../gpu/device.js';
 import type { Session } from '../gpu/session.js';
 import { KERNELS, PARTS } from '../plan/kernels.generated.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
+import { type ConvShape, shapeKey } from '../plan/shape.js';
 import type { Stage, Step } from '../plan/step.js';
-import { type ConvShape, candidates, shapeKey, type TunedVariants, variantKey } from '../plan/variants.js';
+import { candidates, type TunedVariants, variantKey } from '../plan/variants.js';
 import { type Tunable, tune } from './measure.js';
 import { tableIn } from './table.js';
 

@@ -24,6 +24,8 @@ export interface Dispatch {
   readonly tile: readonly number[];
   /** Lanes that share weights; 1 for none. */
   readonly share: number;
+  /** The tile's STAGED and SLICES, where it has them. */
+  readonly way?: Readonly<Record<string, number>>;
   readonly workgroup: number;
   readonly seed: number;
 }
@@ -64,7 +66,10 @@ export async function conv1x1(device: GPUDevice, dispatch: Dispatch): Promise<Ou
   const [pixels = 1, quads = 1] = tile;
   return run(device, dispatch, data, expected, {
     kernel: 'conv1x1',
-    variant: { tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share }, overrides: {} },
+    variant: {
+      tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share, ...dispatch.way },
+      overrides: {},
+    },
     params: { pixels: count },
     workgroups: [Math.ceil(count / (workgroup * pixels)), Math.ceil(ref.quads(work.out) / quads), 1],
   });
@@ -80,7 +85,10 @@ export async function transition(device: GPUDevice, dispatch: Dispatch): Promise
   const [pixels = 1, quads = 1] = tile;
   return run(device, dispatch, data, expected, {
     kernel: 'transition',
-    variant: { tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share }, overrides: {} },
+    variant: {
+      tile: { TILE_PIXELS: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share, ...dispatch.way },
+      overrides: {},
+    },
     params: { pixels: count, width, height, srcWidth: work.width, srcHeight: work.height },
     workgroups: [Math.ceil(count / (workgroup * pixels)), Math.ceil(ref.quads(work.out) / quads), 1],
   });
@@ -98,7 +106,10 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
   return run(device, dispatch, data, expected, {
     kernel: 'conv3x3',
     variant: {
-      tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows, SUBGROUP: dispatch.share },
+      tile: {
+        ...{ TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows },
+        ...{ SUBGROUP: dispatch.share, ...dispatch.way },
+      },
       overrides: { NORM: inPlace ? 1 : 0 },
       inPlace,
     },

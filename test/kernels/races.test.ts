@@ -5,11 +5,15 @@
 import { describe, expect, it } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { kernelSource } from '../../src/plan/source.js';
+import type { KernelName } from '../../src/plan/variants.js';
 import { F32 } from './harness.js';
+import { kernelNames } from './planned.js';
 
 type Binding = Float32Array | Uint32Array;
 
 interface Dispatch {
+  /** Where it is not the dispatch's name. */
+  readonly kernel?: KernelName;
   readonly tile: Readonly<Record<string, number>>;
   /** In order of binding, the parameters last. */
   readonly bindings: readonly Binding[];
@@ -33,6 +37,25 @@ const forInterpreter = (source: string): string =>
     .replaceAll('.index', '.x')
     .replaceAll('.score', '.y')
     .replace('Candidate(o,', 'Candidate(f32(o),');
+
+/** What the ways through workgroup memory are run on: two input quads, so that each slice has one and two are staged. */
+const TWO_QUADS = {
+  conv1x1: {
+    kernel: 'conv1x1',
+    bindings: [floats(64), floats(64), floats(16), floats(8), floats(64)],
+    params: [8, 8, 8, 2, 1],
+  },
+  conv3x3: {
+    kernel: 'conv3x3',
+    bindings: [floats(128), floats(512), floats(16), floats(8), floats(64)],
+    params: [4, 4, 2, 4, 8, 16, 16, 2, 1],
+  },
+  transition: {
+    kernel: 'transition',
+    bindings: [floats(256), floats(64), floats(16), floats(8), floats(64)],
+    params: [8, 4, 2, 8, 4, 32, 8, 2, 1],
+  },
+} as const;
 
 /** Each kernel at about 4×4 pixels, so that every invocation of its one workgroup has work. */
 const DISPATCHES = {
@@ -58,6 +81,12 @@ const DISPATCHES = {
     bindings: [floats(64), floats(16), floats(8), floats(4), floats(16)],
     params: [4, 2, 2, 4, 4, 16, 4, 1, 1],
   },
+  'conv1x1 sliced': { ...TWO_QUADS.conv1x1, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, SLICES: 2 } },
+  'conv1x1 staged': { ...TWO_QUADS.conv1x1, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, STAGED: 4 } },
+  'conv3x3 sliced': { ...TWO_QUADS.conv3x3, tile: { TILE_X: 2, TILE_Y: 1, TILE_QUADS: 1, SUBGROUP: 1, SLICES: 2 } },
+  'conv3x3 staged': { ...TWO_QUADS.conv3x3, tile: { TILE_X: 2, TILE_Y: 1, TILE_QUADS: 1, SUBGROUP: 1, STAGED: 36 } },
+  'transition sliced': { ...TWO_QUADS.transition, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, SLICES: 2 } },
+  'transition staged': { ...TWO_QUADS.transition, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, STAGED: 4 } },
   normalize: { tile: {}, bindings: [floats(16), floats(8), floats(16)], params: [4, 4, 4] },
   pool: { tile: {}, bindings: [floats(160), floats(8), floats(4)], params: [40, 1, 40] },
   linear: { tile: {}, bindings: [floats(8), floats(128), floats(16), floats(16)], params: [2, 4] },
@@ -75,17 +104,20 @@ const DISPATCHES = {
   },
 } satisfies Record<string, Dispatch>;
 
-type Kernel = keyof typeof DISPATCHES;
+type Name = keyof typeof DISPATCHES;
+const NAMES = Object.keys(DISPATCHES).filter((name): name is Name => name in DISPATCHES);
 
-const sourceOf = (kernel: Kernel): string => {
-  const { tile, change = (source) => source }: Dispatch = DISPATCHES[kernel];
+const sourceOf = (name: Name): string => {
+  const { tile, change = (source) => source, ...rest }: Dispatch = DISPATCHES[name];
+  const kernel = rest.kernel ?? kernelNames.find((each) => each === name);
+  if (!kernel) throw new Error(`no kernel ${name}`);
   const source = kernelSource(kernel, { tile, overrides: {} }, F32);
   return change(source.replace('WORKGROUP: u32 = 64u', 'WORKGROUP: u32 = 4u'));
 };
 
 /** How many conflicting pairs of accesses the text has, run on this kernel's buffers. */
-function races(kernel: Kernel, source: string): number {
-  const { bindings, params }: Dispatch = DISPATCHES[kernel];
+function races(name: Name, source: string): number {
+  const { bindings, params }: Dispatch = DISPATCHES[name];
   const content = [...bindings.map((data) => data.slice()), { uniform: new Uint32Array(params) }];
   const bound = Object.fromEntries(content.map((data, binding) => [binding, data]));
   const result = detectRaces(source, 'main', [1, 1, 1], { 0: bound });
@@ -102,20 +134,20 @@ function withoutBarrier(source: string, index: number): string {
 }
 
 describe('no kernel races', () => {
-  it.each(Object.keys(DISPATCHES).filter((name): name is Kernel => name in DISPATCHES))('%s', (kernel) => {
-    expect(races(kernel, sourceOf(kernel))).toBe(0);
+  it.each(NAMES)('%s', (name) => {
+    expect(races(name, sourceOf(name))).toBe(0);
   });
 });
 
 describe('the detector sees', () => {
-  it.each(['pool', 'linear', 'scores'] as const)('each barrier that %s lacks', (kernel) => {
-    const source = sourceOf(kernel);
+  it.each(NAMES.filter((name) => sourceOf(name).includes(BARRIER)))('each barrier that %s lacks', (name) => {
+    const source = sourceOf(name);
     const barriers = source.split(BARRIER).length - 1;
     const unneeded = Array.from({ length: barriers }, (_, i) => i).filter(
-      (i) => races(kernel, withoutBarrier(source, i)) === 0,
+      (i) => races(name, withoutBarrier(source, i)) === 0,
     );
     // scores: the sum's scratch is used once, so the barrier that guards its reuse has nothing to guard yet.
-    expect(unneeded).toEqual(kernel === 'scores' ? [2] : []);
+    expect(unneeded).toEqual(name === 'scores' ? [2] : []);
   });
 
   it('two invocations that store to the same pixel', () => {

@@ -1,6 +1,8 @@
 /** What the kernel tests run on, and every tile they run: those that `src/plan/variants.ts` can choose, and odd ones. */
+
+import type { Tiles } from '../../src/plan/cost.js';
 import type { Precision } from '../../src/plan/source.js';
-import { NARROW_TILES, type Tiles, WIDE_TILES } from '../../src/plan/variants.js';
+import { NARROW_TILES, WIDE_TILES } from '../../src/plan/variants.js';
 
 /** `subgroup`: the driver's only subgroup size. */
 export const DRIVERS = [
@@ -43,3 +45,26 @@ export const nameOf = ({ activations, weights }: Precision): string => `${activa
 /** Lanes that share `loads`: the most that divide them and that a subgroup has. */
 export const largestSharing = (loads: number, subgroup: number): number =>
   [8, 4, 2].find((lanes) => loads % lanes === 0 && lanes <= subgroup) ?? 1;
+
+/** A wide tile in one of the ways that go through workgroup memory. */
+export interface WayCase {
+  readonly tile: readonly number[];
+  readonly way: Readonly<Record<string, number>>;
+  /** Lanes: with slices a workgroup has 256 invocations. */
+  readonly workgroup: number;
+}
+
+/**
+ * Every tile with staged weights, and every one that can be sliced, in turn by 4, 8 and 16: what a tile sums and how
+ * many add it up are independent. With `few`, the smallest tile in both ways.
+ */
+export function wayCases(kernel: 'conv1x1' | 'transition' | 'conv3x3', few = false): WayCase[] {
+  const tiles: readonly (readonly number[])[] = WIDE_TILES[kernel];
+  const isSpatial = kernel === 'conv3x3';
+  const sums = ([a = 1, b = 1, c = 1]: readonly number[]) => (isSpatial ? a * b * c : a * b);
+  const staged = tiles.map((tile) => ({ tile, way: { STAGED: isSpatial ? 36 : 64 / (tile[1] ?? 1) }, workgroup: 64 }));
+  const sliced = tiles
+    .filter((tile) => sums(tile) <= 4)
+    .map((tile, i) => ({ tile, way: { SLICES: 4 << (i % 3) }, workgroup: 64 >> (i % 3) }));
+  return few ? [...staged.slice(-1), ...sliced.slice(-1)] : [...staged, ...sliced];
+}

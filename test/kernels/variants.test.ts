@@ -10,13 +10,29 @@ import * as ref from './reference.js';
 
 type Convolve = (device: GPUDevice, dispatch: Dispatch) => Promise<Outcome>;
 
+interface Case {
+  readonly tile: readonly number[];
+  readonly run: Convolve;
+  readonly way?: Readonly<Record<string, number>>;
+}
+
 /** Each kernel with a tile that compiles quickly. */
-const KERNELS: Readonly<Record<string, { readonly tile: readonly number[]; readonly run: Convolve }>> = {
+const KERNELS: Readonly<Record<string, Case>> = {
   conv1x1: { tile: [2, 1], run: conv1x1 },
   transition: { tile: [2, 1], run: transition },
   conv3x3: { tile: [2, 1, 1], run: (device, dispatch) => conv3x3(device, dispatch) },
   'conv3x3 in place': { tile: [2, 1, 1], run: (device, dispatch) => conv3x3(device, dispatch, true) },
   stem: { tile: [2, 1], run: (device, dispatch) => stem(device, dispatch, 3) },
+};
+
+/** And in the ways that go through workgroup memory: two rounds of each slice, two stages. */
+const WAYS: Readonly<Record<string, Case>> = {
+  'conv1x1 sliced': { tile: [2, 1], way: { SLICES: 2 }, run: conv1x1 },
+  'conv1x1 staged': { tile: [1, 2], way: { STAGED: 8 }, run: conv1x1 },
+  'transition sliced': { tile: [2, 1], way: { SLICES: 2 }, run: transition },
+  'transition staged': { tile: [1, 2], way: { STAGED: 8 }, run: transition },
+  'conv3x3 sliced': { tile: [2, 1, 1], way: { SLICES: 2 }, run: (device, dispatch) => conv3x3(device, dispatch) },
+  'conv3x3 staged': { tile: [1, 1, 2], way: { STAGED: 36 }, run: (device, dispatch) => conv3x3(device, dispatch) },
 };
 
 const WORK = { batch: 2, channels: 6, out: 10, height: 23, width: 29 };
@@ -37,6 +53,7 @@ describe.skipIf(!hasDriver('swiftshader'))('workgroups of 4 to 256 on swiftshade
 function asWritten(file: string): string {
   const text = readFileSync(new URL(`../../shaders/${file}.wgsl`, import.meta.url), 'utf8')
     .replace(/^.*\/\/ subgroup$/gm, '')
+    .replace(/^.*\/\/ (?:unroll )?(?:sliced|staged)$/gm, '')
     .replace(/^const SUBGROUP = \d+u;/m, 'const SUBGROUP = 1u;');
   const norms = text.includes('normOf(') ? [PARTS.norm_alone] : [];
   return [PARTS.activations_f32, PARTS.weights_f32, PARTS.no_subgroup, ...norms, text].join('\n');
@@ -52,7 +69,7 @@ describe.skipIf(!hasDriver('swiftshader'))(
       { file: 'stem', run: (device: GPUDevice, dispatch: Dispatch) => stem(device, dispatch, 7) },
     ])('$file', async ({ file, run }) => {
       const source = asWritten(file);
-      const { SUBGROUP, KERNEL, STRIDE, CHANNELS, ...tile } = tileConstants(source);
+      const { SUBGROUP, KERNEL, STRIDE, CHANNELS, SLICES, STAGED, ...tile } = tileConstants(source);
       const dispatch = { ...BASE, work: { ...WORK, channels: CHANNELS ?? 6 }, tile: Object.values(tile) };
       const unrolled = await withDevice('swiftshader', ({ device }) => run?.(device, dispatch));
       const looped = await withDevice('swiftshader', ({ device }) => {
@@ -91,15 +108,29 @@ const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: s
   ['conv1x1', 'quadOf(relu(sum[0u][0u]))', 'quadOf(sum[0u][0u])'],
   ['conv1x1', 'relu(sum[0u][0u])', 'relu(sum[0u][0u]) * 1.00001'],
   ['conv1x1', 'let scale = normOf(2u * q, slot);', 'let scale = normOf(2u * q + 1u, slot);'],
-  ['conv1x1', 'if (pixel < params.pixels && ', 'if ('],
+  ['conv1x1', 'pixel < params.pixels && ', ''],
   ['conv1x1', 'q < params.inQuads', 'q + 1u < params.inQuads'],
-  ['conv1x1', 'srcAt += params.srcPlane', 'srcAt += params.pixels'],
+  ['conv1x1', 'srcAt += SLICES * params.srcPlane', 'srcAt += SLICES * params.pixels'],
+  ['conv1x1 sliced', 'firstPixel + slice * params.srcPlane', 'firstPixel'],
+  ['conv1x1 sliced', 'slot % 4u + 4u * slice', 'slot % 4u'],
+  ['conv1x1 sliced', 'q += SLICES', 'q++'],
+  ['conv1x1 sliced', 'if (slice > 0u) { start = vec4f(); }', ''],
+  ['conv1x1 sliced', 'slice < SLICES', 'slice + 1u < SLICES'],
+  ['conv1x1 sliced', 'if (slice > 0u) { return; }', 'if (slice != 1u) { return; }'],
+  ['conv1x1 staged', '4u * q % STAGED == 0u', 'q == 0u'],
+  ['conv1x1 staged', 'chunk[4u * q % STAGED', 'chunk[4u * q % STAGED * 0u'],
+  ['conv1x1 staged', 'i / STAGED * row', 'i / STAGED'],
+  ['transition sliced', '4u * SLICES', '4u'],
+  ['transition staged', '3u / 4u * STAGED + 3u % 4u', '2u'],
   ['transition', '0.25 *', '0.5 *'],
   ['transition', 'y) * params.srcWidth + 2u * x', 'y) * params.srcWidth + x'],
   ['transition', 'image * params.srcHeight', 'image * 2u * params.height'],
   ['conv3x3', 'rowIn && columnIn', 'columnIn'],
   ['conv3x3', 'x0 + 1u < params.width', 'true'],
-  ['conv3x3', 'let start = bias[firstQuad + 0u]', 'let start = bias[0u]'],
+  ['conv3x3', 'var start = bias[firstQuad + 0u]', 'var start = bias[0u]'],
+  ['conv3x3 sliced', 'step += SLICES', 'step += SLICES + 1u'],
+  ['conv3x3 sliced', '12u * TAP_ROWS * slice', '12u * slice'],
+  ['conv3x3 staged', 'i < STAGED * TILE_QUADS', 'i < STAGED'],
   ['conv3x3 in place', 'relu(fma(value, scale, shift))', 'fma(value, scale, shift)'],
   ['stem', 'clamp(srcX, PADDING', 'clamp(srcX + 1u, PADDING'],
   ['stem', 'weightAt += KERNEL * CHANNELS', 'weightAt += KERNEL'],
@@ -107,9 +138,14 @@ const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: s
 
 describe.skipIf(!hasDriver('swiftshader'))('the comparison notices', () => {
   it.each(MISTAKES)('%s: %s → %s', async (kernel, from, to) => {
-    const { tile = [], run } = KERNELS[kernel] ?? {};
+    const { tile = [], run, way } = { ...KERNELS, ...WAYS }[kernel] ?? {};
     // Odd sides, so that tiles and windows reach over the edges.
-    const dispatch = { ...BASE, tile, work: { batch: 2, channels: 6, out: 10, height: 5, width: 7 } };
+    const dispatch = {
+      ...BASE,
+      tile,
+      ...(way && { way }),
+      work: { batch: 2, channels: way ? 14 : 6, out: 10, height: 5, width: 7 },
+    };
     const outcome = await withDevice('swiftshader', ({ device }) => {
       changeSource(device, (source) => source.replaceAll(from, to));
       return run?.(device, dispatch);

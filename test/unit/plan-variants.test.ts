@@ -1,26 +1,21 @@
 /** The choice of kernel variants: only what the kernels allow, the adapter covers and the kernel tests run. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type ConvShape,
-  candidates,
-  shapeKey,
-  type Traits,
-  type Variant,
-  variantFor,
-  variantKey,
-} from '../../src/plan/variants.js';
-import { DRIVERS, tilesOn } from '../kernels/tiles.js';
+import { familyConfig } from '../../src/model/config.js';
+import { planNetwork } from '../../src/plan/network.js';
+import { type ConvShape, shapeKey } from '../../src/plan/shape.js';
+import { candidates, type Traits, type Variant, variantFor, variantKey } from '../../src/plan/variants.js';
+import { DRIVERS, tilesOn, wayCases } from '../kernels/tiles.js';
 
 const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).map((exponent) => 2 ** exponent);
 
 /** No subgroups, or any of 4…128 lanes, which WebGPU's `subgroupMinSize` and `subgroupMaxSize` span. */
 const traits: fc.Arbitrary<Traits> = fc
-  .option(fc.tuple(powers(2, 7), powers(2, 7)))
-  .map((sizes) => ({ subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) } }))
-  .chain((adapter) =>
-    fc.record({ halves: fc.boolean(), isFallback: fc.boolean() }).map((facts) => ({ ...adapter, ...facts })),
-  );
+  .tuple(fc.option(fc.tuple(powers(2, 7), powers(2, 7))), fc.boolean(), fc.boolean())
+  .map(([sizes, isFallback, halves]) => ({
+    subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) },
+    ...{ isFallback, halves },
+  }));
 
 const side = fc.integer({ min: 1, max: 224 });
 const output = {
@@ -28,6 +23,7 @@ const output = {
   width: side,
   height: side,
   outQuads: fc.integer({ min: 1, max: 512 }),
+  inQuads: fc.integer({ min: 1, max: 512 }),
 };
 const shapes: fc.Arbitrary<ConvShape> = fc.oneof(
   fc.record({ ...output, kernel: fc.constantFrom('conv1x1' as const, 'transition' as const) }),
@@ -38,8 +34,9 @@ const shapes: fc.Arbitrary<ConvShape> = fc.oneof(
   }),
 );
 
-/** WebGPU's default `maxComputeInvocationsPerWorkgroup`. */
+/** WebGPU's default `maxComputeInvocationsPerWorkgroup` and, in vectors, `maxComputeWorkgroupStorageSize`. */
 const MAX_INVOCATIONS = 256;
+const MAX_VECTORS = 16384 / 16;
 
 /** Tile constants in the order of the lists of tiles. */
 const ORDER = {
@@ -51,11 +48,21 @@ const ORDER = {
 
 const TESTED = DRIVERS.map((driver) => tilesOn(driver));
 
-function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, { subgroup }: Traits): void {
-  const { SUBGROUP: lanes = 1, TILE_QUADS: quads = 1 } = tile;
+/** The kernel tests stage each tile as it is chosen, slice each, and slice some by each number. */
+function checkTested(kernel: ConvShape['kernel'], numbers: readonly unknown[], tile: Variant['tile']): void {
+  const cases = kernel === 'stem' ? [] : wayCases(kernel);
+  const own = cases.filter((each) => JSON.stringify(each.tile) === JSON.stringify(numbers));
+  if (tile.STAGED) expect(own.map(({ way }) => way.STAGED)).toContain(tile.STAGED);
+  if (!tile.SLICES) return;
+  expect(own.some(({ way }) => way.SLICES)).toBe(true);
+  expect(cases.map(({ way }) => way.SLICES)).toContain(tile.SLICES);
+}
+
+function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, { subgroup, isFallback }: Traits): void {
+  const { SUBGROUP: lanes = 1, TILE_QUADS: quads = 1, SLICES: slices = 1, STAGED: staged = 0 } = tile;
   const { WORKGROUP: workgroup = 0 } = overrides;
   expect(workgroup).toBeGreaterThan(0);
-  expect(workgroup).toBeLessThanOrEqual(MAX_INVOCATIONS);
+  expect(workgroup * slices).toBeLessThanOrEqual(MAX_INVOCATIONS);
   expect(quads, 'no output tile lies outside').toBeLessThan(2 * shape.outQuads);
   expect(Number.isInteger(Math.log2(lanes)), 'sharing lanes are a power of two').toBe(true);
   expect((shape.kernel === 'stem' ? quads : 4 * quads) % lanes, 'lanes divide the loads').toBe(0);
@@ -63,6 +70,13 @@ function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, {
   if (lanes > 1) expect(workgroup % (subgroup?.max ?? 0), 'no subgroup is part filled').toBe(0);
   const numbers = ORDER[shape.kernel].map((name) => tile[name]);
   expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[shape.kernel])).toContainEqual(numbers);
+  if (slices > 1 || staged > 0) {
+    expect([lanes, isFallback, slices > 1 && staged > 0]).toEqual([1, false, false]);
+    const { TILE_PIXELS: pixels = 1, TILE_X: columns = 1, TILE_Y: rows = 1 } = tile;
+    const vectors = slices > 1 ? workgroup * slices * pixels * columns * rows * quads : staged * quads;
+    expect(vectors, 'what is in workgroup memory fits').toBeLessThanOrEqual(MAX_VECTORS);
+    checkTested(shape.kernel, numbers, tile);
+  }
   const normed = shape.kernel === 'conv3x3' && shape.normed;
   expect([overrides.NORM ?? 0, inPlace ?? false]).toEqual([normed ? 1 : 0, normed]);
 }
@@ -113,7 +127,7 @@ describe('a measured choice that is not among the variants', () => {
 });
 
 describe('a picture at batch 1 on DenseNet-121', () => {
-  const map = (side: number) => ({ batch: 1, width: side, height: side });
+  const map = (side: number) => ({ batch: 1, width: side, height: side, inQuads: 64 });
   const tilesFor = (traits: Traits, shape: ConvShape) => candidates(shape, traits)[0]?.tile;
 
   it('compiles one tile of the bottleneck for all maps on a CPU, and smaller tiles for smaller maps on a GPU', () => {
@@ -130,9 +144,48 @@ describe('a picture at batch 1 on DenseNet-121', () => {
   });
 
   it('load more in a loop where maps are in f16, since a load brings two numbers', () => {
-    const shape = { kernel: 'conv3x3', batch: 1, width: 56, height: 56, outQuads: 8, normed: false } as const;
+    const shape = { kernel: 'conv3x3', ...map(56), outQuads: 8, normed: false } as const;
     const columns = (halves: boolean) =>
       variantFor(shape, { subgroup: { min: 8, max: 8 }, isFallback: true, halves }).tile.TILE_X;
     expect([columns(false), columns(true)]).toEqual([4, 7]);
+  });
+});
+
+/** What DenseNet-121's convolutions are given on a GPU: their shape and tile, and the invocations of their dispatch. */
+function onGpu(batch: number, lanes: number | null, isFallback = false) {
+  const traits = { subgroup: lanes === null ? null : { min: lanes, max: lanes }, isFallback };
+  const options = { batch, inputSize: [224, 224], activations: 'f32', traits } as const;
+  return planNetwork(familyConfig('densenet121'), options).steps.flatMap(({ name, shape, variant, workgroups }) => {
+    if (!shape) return [];
+    const { TILE_PIXELS = 1, TILE_X = 1, TILE_Y = 1, TILE_QUADS = 1, SLICES = 1 } = variant.tile;
+    const [columns, rows] = workgroups;
+    return {
+      ...{ name, shape, slices: SLICES, sums: TILE_PIXELS * TILE_X * TILE_Y * TILE_QUADS },
+      invocations: columns * rows * (variant.overrides.WORKGROUP ?? 0) * SLICES,
+    };
+  });
+}
+
+describe.each([null, 32])('the model of a GPU with subgroups of %s lanes, on DenseNet-121', (lanes) => {
+  it('leaves no convolution of a picture to fewer than 4096 invocations', () => {
+    const few = onGpu(1, lanes).filter(({ invocations }) => invocations < 4096);
+    expect(few.map(({ name, invocations }) => `${name}: ${invocations}`)).toEqual([]);
+  });
+
+  it('slices where a map is too small to fill the GPU, and nowhere else', () => {
+    const sliced = onGpu(1, lanes).filter(({ slices }) => slices > 1);
+    expect(new Set(sliced.map(({ shape }) => `${shape.kernel} ${shape.width}`))).toEqual(
+      new Set(['conv3x3 28', 'conv1x1 14', 'conv3x3 14', 'transition 7', 'conv1x1 7', 'conv3x3 7']),
+    );
+  });
+
+  it('gives large maps of a batch large tiles, in one slice', () => {
+    const large = onGpu(8, lanes).filter(({ shape }) => shape.width >= 28 && shape.kernel !== 'stem');
+    expect(Math.max(...large.map(({ slices }) => slices))).toBe(1);
+    expect(Math.min(...large.map(({ sums }) => sums))).toBeGreaterThanOrEqual(8);
+  });
+
+  it('slices nothing on a fallback adapter, whose barriers are slow', () => {
+    expect(onGpu(1, lanes, true).filter(({ slices }) => slices > 1)).toEqual([]);
   });
 });

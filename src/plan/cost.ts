@@ -1,0 +1,167 @@
+/**
+ * What a tile makes of a shape, and what that costs by a model of loads, multiply-adds and lanes that run at once.
+ *
+ * Knows how the kernels compute; not which tiles there are, nor which adapter has which.
+ */
+import type { ConvShape } from './shape.js';
+
+/** Pixels × output quads of an invocation. */
+export type GemmTile = readonly [pixels: number, quads: number];
+/** Columns × rows × output quads, and the rows of the filter that are computed at a time. */
+export type SpatialTile = readonly [columns: number, rows: number, quads: number, tapRows: 1 | 3];
+export type StemTile = readonly [columns: number, quads: number];
+
+/** The tiles worth compiling on a kind of adapter; of two that cost about the same, the first. */
+export interface Tiles {
+  readonly conv1x1: readonly GemmTile[];
+  readonly transition: readonly GemmTile[];
+  readonly conv3x3: readonly SpatialTile[];
+  readonly stem: readonly StemTile[];
+}
+
+/** How an adapter is modelled. Costs are in multiply-adds of every lane. */
+export interface Machine {
+  readonly workgroup: number;
+  /** Lanes that can share what they load. */
+  readonly lanes: number;
+  /** Workgroups that run at once, about. */
+  readonly parallel: number;
+  /** What loading one number into every lane costs. */
+  readonly load: number;
+  /** Numbers that a loop can load before it outgrows the cache of instructions: a CPU's gather is a long text. */
+  readonly text: number;
+  /** What waiting costs: for the loads of an input quad, or at a barrier. */
+  readonly wait: number;
+  /** Whether there is more than one {@link Way}: workgroup memory and its barriers are quick. */
+  readonly isWide: boolean;
+  readonly tiles: Tiles;
+}
+
+/**
+ * How weights come to a lane, and who computes which input quads: constants of a tile.
+ *
+ * SUBGROUP lanes load one each and broadcast it; with 1, every lane loads all. STAGED weight quads of each output quad
+ * are loaded by the workgroup together, into its memory. SLICES share out the input quads.
+ */
+type Way = Readonly<Partial<Record<'SUBGROUP' | 'STAGED' | 'SLICES', number>>>;
+
+/** A tile and what it makes of a shape, per input quad (stem: and row of the filter). */
+interface Tiling {
+  readonly tile: Readonly<Record<string, number>>;
+  readonly pixels: number;
+  readonly quads: number;
+  /** Invocations of the dispatch, per output tile and slice. */
+  readonly invocations: number;
+  /** Loops over them, which share what is below. */
+  readonly bands: number;
+  /** Numbers of the source; how often a norm is loaded; numbers of weights, per output quad. */
+  readonly inputs: number;
+  readonly norms: number;
+  readonly weights: number;
+  /** Weight quads of an output quad to be staged; 0: a kernel that is neither staged nor sliced. */
+  readonly stage: number;
+}
+
+/** A tile in one of its ways. */
+export interface Candidate {
+  readonly tile: Readonly<Record<string, number>>;
+  /** Lanes of a slice. */
+  readonly workgroup: number;
+  readonly slices: number;
+  /** How often the lanes that run at once are filled, the last time maybe in part. */
+  readonly rounds: number;
+  readonly cost: number;
+}
+
+/** The most invocations of a workgroup, and vectors in its memory, on every adapter (WebGPU, section 3.6.2). */
+const MAX_INVOCATIONS = 256;
+const MAX_VECTORS = 1024;
+/** Two slices save too little; with sixteen, the lanes of a slice still load 256 bytes in a row. */
+const SLICES = [4, 8, 16];
+
+/** The machine's tiles in all their ways, without those of which half would lie outside the output. */
+export function candidatesOf(shape: ConvShape, machine: Machine): Candidate[] {
+  return tilingsOf(shape, machine)
+    .filter(({ quads }) => quads < 2 * shape.outQuads)
+    .flatMap((tiling) => waysOf(tiling, machine).map((way) => candidateOf(shape, machine, tiling, way)));
+}
+
+function waysOf({ pixels, quads, stage }: Tiling, { lanes, isWide }: Machine): Way[] {
+  const shared = { SUBGROUP: powerOfTwo(stage ? 4 * quads : quads, lanes) };
+  if (!isWide) return [shared];
+  const SUBGROUP = 1;
+  const ways: Way[] = shared.SUBGROUP > 1 ? [shared, { SUBGROUP }] : [shared];
+  if (stage) ways.push({ SUBGROUP, STAGED: stage });
+  if (stage && pixels * quads * MAX_INVOCATIONS <= MAX_VECTORS)
+    ways.push(...SLICES.map((slices) => ({ SUBGROUP, SLICES: slices })));
+  return ways;
+}
+
+function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Way): Candidate {
+  const { SUBGROUP: sharing = 1, STAGED: staged = 0, SLICES: slices = 1 } = way;
+  const { tile, pixels, quads, invocations, bands, inputs, norms, weights } = tiling;
+  const { parallel, load, text, wait } = machine;
+  const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
+  const groups = Math.ceil(invocations / workgroup) * Math.ceil(shape.outQuads / quads);
+  const rounds = Math.ceil((groups * slices * workgroup) / machine.workgroup / parallel);
+  const loads = inputs + norms * (sharing < 4 ? 8 : 2) + (weights * quads) / sharing;
+  const barriers = staged && weights / 2 / staged;
+  const quad = load * loads + weights * quads * pixels + wait * (1 + barriers);
+  // Slices leave their sums to the first, which adds them up.
+  const addition = slices > 1 ? 4 * load * pixels * quads * (1 + slices) + wait : 0;
+  const overflow = Math.max(1, loads / bands / text);
+  const cost = rounds * (Math.ceil(shape.inQuads / slices) * quad * overflow + addition);
+  return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };
+}
+
+function tilingsOf(shape: ConvShape, { tiles, workgroup }: Machine): Tiling[] {
+  const { kernel, batch, width, height } = shape;
+  switch (kernel) {
+    case 'conv1x1':
+    case 'transition':
+      return tiles[kernel].map(([pixels, quads]) => ({
+        tile: { TILE_PIXELS: pixels, TILE_QUADS: quads },
+        pixels,
+        quads,
+        invocations: Math.ceil((batch * width * height) / pixels),
+        inputs: (kernel === 'transition' ? 16 : 4) * pixels,
+        bands: 1,
+        norms: 1,
+        weights: 16,
+        stage: workgroup / quads, // a weight quad for every lane to load
+      }));
+    case 'conv3x3':
+      return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
+        tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows },
+        pixels: columns * rows,
+        quads,
+        invocations: batch * Math.ceil(width / columns) * Math.ceil(height / rows),
+        inputs: (3 / tapRows) * 4 * (columns + 2) * (rows + tapRows - 1),
+        bands: 3 / tapRows,
+        norms: shape.normed ? 3 / tapRows : 0,
+        weights: 144,
+        stage: 12 * tapRows,
+      }));
+    case 'stem': {
+      const { size, stride, channels } = shape;
+      return tiles.stem.map(([columns, quads]) => ({
+        tile: { KERNEL: size, STRIDE: stride, CHANNELS: channels, TILE_X: columns, TILE_QUADS: quads },
+        pixels: columns,
+        quads,
+        invocations: batch * height * Math.ceil(width / columns),
+        inputs: channels * (columns * stride + size - stride),
+        bands: 1,
+        norms: 0,
+        weights: 4 * size * channels,
+        stage: 0,
+      }));
+    }
+  }
+}
+
+/** The largest power of two that divides `value` and is no more than `limit`. */
+function powerOfTwo(value: number, limit: number): number {
+  let power = 1;
+  while (value % (2 * power) === 0 && 2 * power <= limit) power *= 2;
+  return power;
+}
