@@ -12,6 +12,7 @@ import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { type ConvShape, shapeKey } from '../plan/shape.js';
 import type { Stage, Step } from '../plan/step.js';
 import { candidates, type TunedVariants, variantKey } from '../plan/variants.js';
+import { contenders } from './contenders.js';
 import { type Tunable, tune } from './measure.js';
 import { tableIn } from './table.js';
 
@@ -56,7 +57,7 @@ function tunableOf(session: Session, plan: NetworkPlan, known: TunedVariants): T
     device: session.device,
     shapes: unknown.map(([key, [{ shape }]]) => ({
       key,
-      variants: candidates(shape, plan.options.traits).map((variant) => variantKey(shape.kernel, variant)),
+      variants: contenders(candidates(shape, plan.options.traits)).map((variant) => variantKey(shape.kernel, variant)),
     })),
     async bind(choices, key) {
       const tuned = new Map([...known, ...choices]);

@@ -11,7 +11,7 @@ export type Choices = ReadonlyMap<string, string>;
 /** What can be measured of a network. */
 export interface Tunable {
   readonly device: GPUDevice;
-  /** Those with the most work first. Of each, the variants worth a try; the first is the model's own choice. */
+  /** Those with the most work first. Of each, the variants to try; the first is the model's own choice. */
   readonly shapes: readonly { readonly key: string; readonly variants: readonly string[] }[];
   /**
    * The network with these choices, or only one step of the shape `key`.
@@ -28,8 +28,6 @@ export interface Tuned {
   readonly milliseconds: readonly [before: number, after: number];
 }
 
-/** Variants tried of each shape. */
-const TRIED = 4;
 const DEFAULT_BUDGET_MS = 5000;
 /** How much faster than the model's choice another must be. */
 const MARGIN = 0.04;
@@ -52,7 +50,7 @@ export async function tune(
   const best = new Map<string, string>();
   for (const { key, variants } of shapes) {
     signal?.throwIfAborted();
-    const [first, ...others] = variants.slice(0, TRIED);
+    const [first, ...others] = variants;
     if (first === undefined || performance.now() > end) break;
     onProgress(own.size, shapes.length);
     own.set(key, first);

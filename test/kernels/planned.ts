@@ -1,8 +1,8 @@
-/** Every variant of a kernel that plans of three kinds of network use, on four kinds of adapter. */
+/** Every variant of a kernel that plans of three kinds of network use or may be tuned to, on four kinds of adapter. */
 import { familyConfig } from '../../src/model/family.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
+import { candidates, type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
 
 const NETWORKS = [
   ['densenet121', 224],
@@ -17,8 +17,9 @@ for (const [name, side] of NETWORKS) {
   for (const lanes of [0, 4, 8, 32]) {
     const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null };
     const options = { batch: 1, inputSize: [side, side], activations: 'f32', taps: true, traits } as const;
-    for (const { kernel, variant } of planNetwork(familyConfig(name), options).steps)
-      planned.set(variantKey(kernel, variant), { kernel, variant });
+    for (const { kernel, variant, shape } of planNetwork(familyConfig(name), options).steps)
+      for (const each of shape ? candidates(shape, traits) : [variant])
+        planned.set(variantKey(kernel, each), { kernel, variant: each });
   }
 }
 

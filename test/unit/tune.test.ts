@@ -1,5 +1,7 @@
 /** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { candidates, type Traits } from '../../src/plan/variants.js';
+import { contenders } from '../../src/tune/contenders.js';
 import { type Choices, type Tunable, tune } from '../../src/tune/measure.js';
 import { tableIn } from '../../src/tune/table.js';
 
@@ -14,7 +16,7 @@ afterEach(() => vi.restoreAllMocks());
 /** Milliseconds of one dispatch of a variant; negative: refused at once. */
 type Times = Readonly<Record<string, number>>;
 
-const VARIANTS = ['own', 'a', 'b', 'c', 'unlikely'];
+const VARIANTS = ['own', 'a', 'b', 'c'];
 
 /** @param whole milliseconds of the network with choices, by default what its shape's step takes */
 function pretend(times: Times, whole?: (choices: Choices) => number) {
@@ -82,9 +84,7 @@ describe('the tuner', () => {
     expect(milliseconds).toEqual([2, 2]);
   });
 
-  it('tries what the model puts first, and no more than the budget allows', async () => {
-    const { tunable } = pretend({ own: 1, a: 1, b: 1, c: 1, unlikely: 0.1 });
-    expect((await tune(tunable, {}, quiet)).choices.get('shape')).toBe('own');
+  it('begins no shape when the budget is spent', async () => {
     const none = await tune(pretend({ own: 1, a: 0.1 }).tunable, { budget: -1 }, quiet);
     expect(none.choices.size).toBe(0);
   });
@@ -97,6 +97,33 @@ describe('the tuner', () => {
       choices.get('shape') === 'b' ? Promise.reject(new Error('no memory')) : failing.bind(choices, key);
     await expect(tune({ ...failing, bind }, {}, quiet)).rejects.toThrow('no memory');
     expect(log.disposed).toBe(log.bound);
+  });
+});
+
+describe('the contenders of a shape', () => {
+  const shape = { kernel: 'conv1x1', batch: 1, width: 7, height: 7, inQuads: 192, outQuads: 32 } as const;
+  const tried = (traits: Traits) => {
+    const variants = candidates(shape, traits);
+    const chosen = contenders(variants);
+    expect(chosen[0]).toEqual(variants[0]);
+    return { chosen: chosen.map(({ tile }) => tile), unlikely: variants.filter((each) => !chosen.includes(each)) };
+  };
+
+  it('are the two best of each way on a GPU: weights by broadcast, by every lane or staged, and slices', () => {
+    const { chosen } = tried({ subgroup: { min: 32, max: 32 } });
+    expect(chosen.filter(({ SLICES = 1 }) => SLICES > 1)).toHaveLength(2);
+    expect(chosen.filter(({ STAGED = 0 }) => STAGED > 0)).toHaveLength(2);
+    expect(chosen.filter(({ SUBGROUP = 1 }) => SUBGROUP > 1)).toHaveLength(2);
+    expect(chosen).toHaveLength(8);
+    expect(tried({ subgroup: null }).chosen).toHaveLength(6);
+  });
+
+  it('are what the model puts first on a CPU, whose compilers are slow', () => {
+    for (const traits of [{ subgroup: { min: 8, max: 8 } }, { subgroup: null, isFallback: true }]) {
+      const { chosen, unlikely } = tried(traits);
+      expect(chosen).toHaveLength(4);
+      expect(unlikely.length).toBeGreaterThan(0);
+    }
   });
 });
 
