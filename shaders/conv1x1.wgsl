@@ -31,7 +31,6 @@ const SUBGROUP = 4u; // tile
 const SLICES = 1u; // tile
 const STAGED = 0u; // tile
 const LOADS = 4u * TILE_QUADS / SUBGROUP;
-const SUMS = TILE_PIXELS * TILE_QUADS;
 override WORKGROUP: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> src: array<Quad>;
@@ -96,16 +95,14 @@ fn main(
 
   for (var m = 0u; m < TILE_PIXELS; m++) { // unroll sliced
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll sliced
-      partials[m * TILE_QUADS + n][lane] = sum[m][n]; // sliced
+      sum[m][n] = totalOf(sum[m][n], lane); // sliced
     } // sliced
   } // sliced
-  workgroupBarrier(); // sliced
   if (slice > 0u) { return; } // sliced
   for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
     let pixel = firstPixel + m * WORKGROUP;
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll
       if (pixel < params.pixels && firstQuad + n < params.outQuads) {
-        sum[m][n] = totalOf(m * TILE_QUADS + n, lane); // sliced
         dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(relu(sum[m][n]));
       }
     }

@@ -39,7 +39,6 @@ const COLUMNS = TILE_X + 2u;
 const ROWS = TILE_Y + TAP_ROWS - 1u;
 const BANDS = 3u / TAP_ROWS;
 const LOADS = 4u * TILE_QUADS / SUBGROUP;
-const SUMS = TILE_X * TILE_Y * TILE_QUADS;
 override WORKGROUP: u32 = 64u;
 override NORM: bool = false;
 
@@ -140,11 +139,10 @@ fn main(
   for (var y = 0u; y < TILE_Y; y++) { // unroll sliced
     for (var x = 0u; x < TILE_X; x++) { // unroll sliced
       for (var n = 0u; n < TILE_QUADS; n++) { // unroll sliced
-        partials[(y * TILE_X + x) * TILE_QUADS + n][lane] = sum[y][x][n]; // sliced
+        sum[y][x][n] = totalOf(sum[y][x][n], lane); // sliced
       } // sliced
     } // sliced
   } // sliced
-  workgroupBarrier(); // sliced
   if (slice > 0u) { return; } // sliced
   for (var y = 0u; y < TILE_Y; y++) { // unroll
     for (var x = 0u; x < TILE_X; x++) { // unroll
@@ -152,7 +150,6 @@ fn main(
       if (tile < params.tiles && x0 + x < params.width && y0 + y < params.height) {
         for (var n = 0u; n < TILE_QUADS; n++) { // unroll
           if (firstQuad + n < params.outQuads) {
-            sum[y][x][n] = totalOf((y * TILE_X + x) * TILE_QUADS + n, lane); // sliced
             dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(sum[y][x][n]);
           }
         }

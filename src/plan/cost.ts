@@ -73,9 +73,10 @@ export interface Candidate {
   readonly cost: number;
 }
 
-/** The most invocations of a workgroup, and vectors in its memory, on every adapter (WebGPU, section 3.6.2). */
+/** Of a workgroup, the most that every adapter allows (WebGPU, section 3.6.2). */
 const MAX_INVOCATIONS = 256;
-const MAX_VECTORS = 1024;
+/** Sums of a lane that are worth two barriers each; a map that fills larger tiles needs no slices. */
+const MAX_SLICED_SUMS = 4;
 /** Two slices save too little; with sixteen, the lanes of a slice still load 256 bytes in a row. */
 const SLICES = [4, 8, 16];
 
@@ -92,8 +93,7 @@ function waysOf({ pixels, quads, stage }: Tiling, { lanes, isWide }: Machine): W
   const SUBGROUP = 1;
   const ways: Way[] = shared.SUBGROUP > 1 ? [shared, { SUBGROUP }] : [shared];
   if (stage) ways.push({ SUBGROUP, STAGED: stage });
-  if (stage && pixels * quads * MAX_INVOCATIONS <= MAX_VECTORS)
-    ways.push(...SLICES.map((slices) => ({ SUBGROUP, SLICES: slices })));
+  if (stage && pixels * quads <= MAX_SLICED_SUMS) ways.push(...SLICES.map((slices) => ({ SUBGROUP, SLICES: slices })));
   return ways;
 }
 
@@ -107,8 +107,7 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   const loads = inputs + norms * (sharing < 4 ? 8 : 2) + (weights * quads) / sharing;
   const barriers = staged && weights / 2 / staged;
   const quad = load * loads + weights * quads * pixels + wait * (1 + barriers);
-  // Slices leave their sums to the first, which adds them up.
-  const addition = slices > 1 ? 4 * load * pixels * quads * (1 + slices) + wait : 0;
+  const addition = slices > 1 ? pixels * quads * (2 * wait + 4 * load * slices) : 0;
   const overflow = Math.max(1, loads / bands / text);
   const cost = rounds * (Math.ceil(shape.inQuads / slices) * quad * overflow + addition);
   return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };

@@ -197,7 +197,7 @@ function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
     ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 128 },
-    ...{ load: 4 * words, text: Number.POSITIVE_INFINITY, tiles: WIDE_TILES, ...(isFallback ? CPU : GPU) },
+    ...{ load: 4 * words, text: Number.POSITIVE_INFINITY, tiles: WIDE_TILES, ...GPU },
   };
 }
 
