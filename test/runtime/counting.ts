@@ -52,7 +52,7 @@ export type Asynchronous =
 export interface CountingOptions {
   /** Features that the device gets although the adapter has more; default all that are asked for. */
   readonly features?: readonly GPUFeatureName[];
-  /** What the adapter says of itself. Default false: software that poses as a GPU is given a GPU's tiles. */
+  /** What the adapter says of itself, unless this does: with false, software poses as a GPU and is given its tiles. */
   readonly isFallback?: boolean;
 }
 
@@ -137,7 +137,7 @@ export class CountingGpu {
     this.device = device;
     const { vendor, architecture, device: name, description, subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
     const sizes = { subgroupMinSize, subgroupMaxSize };
-    const { isFallback: isFallbackAdapter = false } = this.options;
+    const { isFallback: isFallbackAdapter = device.adapterInfo.isFallbackAdapter } = this.options;
     const info = { vendor, architecture, device: name, description, ...sizes, isFallbackAdapter };
     Object.defineProperty(device, 'adapterInfo', { value: info });
     device.addEventListener('uncapturederror', ({ error }) => complaints.push(error.message));
