@@ -52,12 +52,12 @@ interface Tiling {
   readonly quads: number;
   /** Invocations of the dispatch, per output tile and slice. */
   readonly invocations: number;
-  /** Loops over them, which share what is below. */
-  readonly bands: number;
-  /** Numbers of the source; how often a norm is loaded; numbers of weights, per output quad. */
+  /** What is loaded: numbers of the source, norms, and numbers of weights for each output quad. */
   readonly inputs: number;
   readonly norms: number;
   readonly weights: number;
+  /** In so many turns of the loop. */
+  readonly bands: number;
   /** Weight quads of an output quad to be staged; 0: a kernel that is neither staged nor sliced. */
   readonly stage: number;
 }
@@ -104,8 +104,9 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
   const groups = Math.ceil(invocations / workgroup) * Math.ceil(shape.outQuads / quads);
   const rounds = Math.ceil((groups * slices * workgroup) / machine.workgroup / parallel);
+  // From workgroup memory a weight costs what it does from the cache: on many GPUs they are one.
   const loads = inputs + norms * (sharing < 4 ? 8 : 2) + (weights * quads) / sharing;
-  const barriers = staged && weights / 2 / staged;
+  const barriers = staged && (2 * weights) / (4 * staged);
   const quad = load * loads + weights * quads * pixels + wait * (1 + barriers);
   const addition = slices > 1 ? pixels * quads * (2 * wait + 4 * load * slices) : 0;
   const overflow = Math.max(1, loads / bands / text);

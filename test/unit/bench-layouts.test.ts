@@ -1,11 +1,12 @@
 /** Our kernels in other layouts: every address is another, and no place is taken twice. */
 import { describe, expect, it } from 'vitest';
 import { inLayout, LAYOUTS, placeOf } from '../../src/cli/bench/layout-texts.js';
+import type { ConvShape } from '../../src/plan/shape.js';
 import { kernelSource } from '../../src/plan/source.js';
-import { type ConvShape, candidates } from '../../src/plan/variants.js';
+import { candidates } from '../../src/plan/variants.js';
 
 const F32 = { activations: 'f32', weights: 'f32' } as const;
-const MAP = { batch: 1, width: 28, height: 28, outQuads: 8 };
+const MAP = { batch: 1, width: 28, height: 28, inQuads: 32, outQuads: 8 };
 const SHAPES: readonly (ConvShape & { readonly kernel: 'conv1x1' | 'conv3x3' })[] = [
   { kernel: 'conv1x1', ...MAP },
   { kernel: 'conv3x3', ...MAP, normed: false },
