@@ -24,16 +24,14 @@ export interface Machine {
   readonly workgroup: number;
   /** Lanes that can share what they load. */
   readonly lanes: number;
-  /** Workgroups that run at once, about. */
+  /** Lanes that run at once, about. */
   readonly parallel: number;
   /** What loading one number into every lane costs. */
   readonly load: number;
   /** Numbers that a loop can load before it outgrows the cache of instructions: a CPU's gather is a long text. */
   readonly text: number;
-  /** What waiting costs: for the loads of an input quad, or at a barrier. */
+  /** What waiting costs: for the loads of an input quad, or at a barrier. 0: a CPU, which has but one {@link Way}. */
   readonly wait: number;
-  /** Whether there is more than one {@link Way}: workgroup memory and its barriers are quick. */
-  readonly isWide: boolean;
   readonly tiles: Tiles;
 }
 
@@ -45,21 +43,19 @@ export interface Machine {
  */
 type Way = Readonly<Partial<Record<'SUBGROUP' | 'STAGED' | 'SLICES', number>>>;
 
-/** A tile and what it makes of a shape, per input quad (stem: and row of the filter). */
+/** A tile and what it makes of a shape. */
 interface Tiling {
   readonly tile: Readonly<Record<string, number>>;
   readonly pixels: number;
   readonly quads: number;
   /** Invocations of the dispatch, per output tile and slice. */
   readonly invocations: number;
-  /** What is loaded: numbers of the source, norms, and numbers of weights for each output quad. */
+  /** What a turn of the loop loads: numbers of the source, norms, and numbers of weights for each output quad. */
   readonly inputs: number;
-  readonly norms: number;
+  readonly norms?: number;
   readonly weights: number;
-  /** In so many turns of the loop. */
-  readonly bands: number;
-  /** Weight quads of an output quad to be staged; 0: a kernel that is neither staged nor sliced. */
-  readonly stage: number;
+  /** Turns for each input quad (stem: and row of the filter), by default one. */
+  readonly turns?: number;
 }
 
 /** A tile in one of its ways. */
@@ -73,48 +69,51 @@ export interface Candidate {
   readonly cost: number;
 }
 
-/** Of a workgroup, the most that every adapter allows (WebGPU, section 3.6.2). */
+/** The most invocations of a workgroup on every adapter (WebGPU, section 3.6.2). */
 const MAX_INVOCATIONS = 256;
-/** Sums of a lane that are worth two barriers each; a map that fills larger tiles needs no slices. */
-const MAX_SLICED_SUMS = 4;
 /** Two slices save too little; with sixteen, the lanes of a slice still load 256 bytes in a row. */
 const SLICES = [4, 8, 16];
+/** Sums of a lane that are worth two barriers each; a map that fills larger tiles needs no slices. */
+const MAX_SLICED_SUMS = 4;
+/** The weights of an input quad's nine taps, or of nine input quads. */
+const STAGED = 36;
 
 /** The machine's tiles in all their ways, without those of which half would lie outside the output. */
 export function candidatesOf(shape: ConvShape, machine: Machine): Candidate[] {
-  return tilingsOf(shape, machine)
+  return tilingsOf(shape, machine.tiles)
     .filter(({ quads }) => quads < 2 * shape.outQuads)
-    .flatMap((tiling) => waysOf(tiling, machine).map((way) => candidateOf(shape, machine, tiling, way)));
+    .flatMap((tiling) => waysOf(shape, machine, tiling).map((way) => candidateOf(shape, machine, tiling, way)));
 }
 
-function waysOf({ pixels, quads, stage }: Tiling, { lanes, isWide }: Machine): Way[] {
-  const shared = { SUBGROUP: powerOfTwo(stage ? 4 * quads : quads, lanes) };
-  if (!isWide) return [shared];
-  const SUBGROUP = 1;
-  const ways: Way[] = shared.SUBGROUP > 1 ? [shared, { SUBGROUP }] : [shared];
-  if (stage) ways.push({ SUBGROUP, STAGED: stage });
-  if (stage && pixels * quads <= MAX_SLICED_SUMS) ways.push(...SLICES.map((slices) => ({ SUBGROUP, SLICES: slices })));
+function waysOf({ kernel }: ConvShape, { lanes, wait }: Machine, { pixels, quads }: Tiling): Way[] {
+  const isStem = kernel === 'stem';
+  const shared = { SUBGROUP: powerOfTwo(isStem ? quads : 4 * quads, lanes) };
+  if (!wait) return [shared];
+  const alone = { SUBGROUP: 1 };
+  const ways: Way[] = shared.SUBGROUP > 1 ? [shared, alone] : [alone];
+  if (!isStem) ways.push({ ...alone, STAGED });
+  if (!isStem && pixels * quads <= MAX_SLICED_SUMS) ways.push(...SLICES.map((SLICES) => ({ ...alone, SLICES })));
   return ways;
 }
 
 function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Way): Candidate {
-  const { SUBGROUP: sharing = 1, STAGED: staged = 0, SLICES: slices = 1 } = way;
-  const { tile, pixels, quads, invocations, bands, inputs, norms, weights } = tiling;
+  const { SUBGROUP: sharing = 1, STAGED: staged, SLICES: slices = 1 } = way;
+  const { tile, pixels, quads, invocations, inputs, norms = 0, weights, turns = 1 } = tiling;
   const { parallel, load, text, wait } = machine;
+  const sums = pixels * quads;
   const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
   const groups = Math.ceil(invocations / workgroup) * Math.ceil(shape.outQuads / quads);
-  const rounds = Math.ceil((groups * slices * workgroup) / machine.workgroup / parallel);
+  const rounds = Math.ceil((groups * workgroup * slices) / parallel);
   // From workgroup memory a weight costs what it does from the cache: on many GPUs they are one.
   const loads = inputs + norms * (sharing < 4 ? 8 : 2) + (weights * quads) / sharing;
-  const barriers = staged && (2 * weights) / (4 * staged);
-  const quad = load * loads + weights * quads * pixels + wait * (1 + barriers);
-  const addition = slices > 1 ? pixels * quads * (2 * wait + 4 * load * slices) : 0;
-  const overflow = Math.max(1, loads / bands / text);
-  const cost = rounds * (Math.ceil(shape.inQuads / slices) * quad * overflow + addition);
+  const barriers = staged ? (2 * weights) / (4 * staged) : 0;
+  const turn = (load * loads + weights * sums) * Math.max(1, loads / text) + wait * (1 + barriers);
+  const addition = slices > 1 ? sums * (2 * wait + 4 * load * slices) : 0;
+  const cost = rounds * (Math.ceil(shape.inQuads / slices) * turns * turn + addition);
   return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };
 }
 
-function tilingsOf(shape: ConvShape, { tiles, workgroup }: Machine): Tiling[] {
+function tilingsOf(shape: ConvShape, tiles: Tiles): Tiling[] {
   const { kernel, batch, width, height } = shape;
   switch (kernel) {
     case 'conv1x1':
@@ -125,10 +124,8 @@ function tilingsOf(shape: ConvShape, { tiles, workgroup }: Machine): Tiling[] {
         quads,
         invocations: Math.ceil((batch * width * height) / pixels),
         inputs: (kernel === 'transition' ? 16 : 4) * pixels,
-        bands: 1,
         norms: 1,
         weights: 16,
-        stage: workgroup / quads, // a weight quad for every lane to load
       }));
     case 'conv3x3':
       return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
@@ -136,11 +133,10 @@ function tilingsOf(shape: ConvShape, { tiles, workgroup }: Machine): Tiling[] {
         pixels: columns * rows,
         quads,
         invocations: batch * Math.ceil(width / columns) * Math.ceil(height / rows),
-        inputs: (3 / tapRows) * 4 * (columns + 2) * (rows + tapRows - 1),
-        bands: 3 / tapRows,
-        norms: shape.normed ? 3 / tapRows : 0,
-        weights: 144,
-        stage: 12 * tapRows,
+        inputs: 4 * (columns + 2) * (rows + tapRows - 1),
+        norms: Number(shape.normed),
+        weights: 48 * tapRows,
+        turns: 3 / tapRows,
       }));
     case 'stem': {
       const { size, stride, channels } = shape;
@@ -150,10 +146,7 @@ function tilingsOf(shape: ConvShape, { tiles, workgroup }: Machine): Tiling[] {
         quads,
         invocations: batch * height * Math.ceil(width / columns),
         inputs: channels * (columns * stride + size - stride),
-        bands: 1,
-        norms: 0,
         weights: 4 * size * channels,
-        stage: 0,
       }));
     }
   }

@@ -179,12 +179,11 @@ export function plainVariant(): Variant {
 }
 
 /**
- * A CPU gains nothing by more lanes than it has, and its barriers are coroutines: with the tiles and ways of a GPU
- * DenseNet-121 takes 1.2 (SwiftShader) and 2.0 (lavapipe) times as long.
+ * A load from a GPU's cache takes 30 to 200 cycles, of which other lanes hide a part. A CPU gains nothing by more lanes
+ * than it has, and its barriers are coroutines: with the tiles and ways of a GPU DenseNet-121 takes 1.2 (SwiftShader)
+ * and 2.0 (lavapipe) times as long.
  */
-const CPU = { wait: 0, isWide: false };
-/** A load from a GPU's cache takes 30 to 200 cycles, of which other lanes hide a part. */
-const GPU = { wait: 64, isWide: true };
+const GPU_WAIT = 64;
 
 function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
   const words = halves ? 0.5 : 1;
@@ -192,12 +191,13 @@ function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
   if (width !== null) {
     const { min: lanes, max: workgroup } = subgroup ?? ALONE;
     const text = NARROW_TEXT[width] / words;
-    return { workgroup, lanes, parallel: 2, load: 12 * words, text, tiles: NARROW_TILES[width], ...CPU };
+    const tiles = NARROW_TILES[width];
+    return { workgroup, lanes, parallel: 2 * workgroup, load: 12 * words, text, wait: 0, tiles };
   }
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
-    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 128 },
-    ...{ load: 4 * words, text: Number.POSITIVE_INFINITY, tiles: WIDE_TILES, ...GPU },
+    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 * words },
+    ...{ text: Number.POSITIVE_INFINITY, wait: GPU_WAIT, tiles: WIDE_TILES },
   };
 }
 

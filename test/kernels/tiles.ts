@@ -62,7 +62,7 @@ export function wayCases(kernel: 'conv1x1' | 'transition' | 'conv3x3', few = fal
   const tiles: readonly (readonly number[])[] = WIDE_TILES[kernel];
   const isSpatial = kernel === 'conv3x3';
   const sums = ([a = 1, b = 1, c = 1]: readonly number[]) => (isSpatial ? a * b * c : a * b);
-  const staged = tiles.map((tile) => ({ tile, way: { STAGED: isSpatial ? 36 : 64 / (tile[1] ?? 1) }, workgroup: 64 }));
+  const staged = tiles.map((tile) => ({ tile, way: { STAGED: 36 }, workgroup: 64 }));
   const sliced = tiles
     .filter((tile) => sums(tile) <= 4)
     .map((tile, i) => ({ tile, way: { SLICES: 4 << (i % 3) }, workgroup: 64 >> (i % 3) }));
