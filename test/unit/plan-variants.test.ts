@@ -1,7 +1,7 @@
 /** The choice of kernel variants: only what the kernels allow, the adapter covers and the kernel tests run. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { familyConfig } from '../../src/model/config.js';
+import { familyConfig } from '../../src/model/family.js';
 import { planNetwork } from '../../src/plan/network.js';
 import { type ConvShape, shapeKey } from '../../src/plan/shape.js';
 import { candidates, type Traits, type Variant, variantFor, variantKey } from '../../src/plan/variants.js';
