@@ -5,6 +5,7 @@ import { explained } from '../apart.js';
 import { WebGPUUnavailableError } from '../errors.js';
 import type { Traits } from '../plan/variants.js';
 import { beyondDefaults, type Limits } from './limits.js';
+import type { whyUnavailable } from './unavailable.js';
 
 /** What an adapter says of itself; empty strings where a browser keeps it private. */
 export interface AdapterReport {
@@ -24,7 +25,12 @@ const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
  * @throws WebGPUUnavailableError when there is no WebGPU here or no adapter
  */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
-  if (!gpu) throw await unavailable('no-webgpu');
+  if (!gpu) {
+    throw new WebGPUUnavailableError(
+      'no-webgpu',
+      'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
+    );
+  }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw await unavailable('no-adapter');
   return adapter;
@@ -48,7 +54,7 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
   }
 }
 
-async function unavailable(reason: WebGPUUnavailableError['reason'], cause?: unknown): Promise<WebGPUUnavailableError> {
+async function unavailable(reason: keyof typeof whyUnavailable, cause?: unknown): Promise<WebGPUUnavailableError> {
   const [message] = await explained(({ whyUnavailable }) => [whyUnavailable[reason]]);
   return new WebGPUUnavailableError(reason, message, { cause });
 }
