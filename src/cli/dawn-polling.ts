@@ -8,9 +8,10 @@
  */
 
 /** A call that is answered sooner is not worth a pause. */
-const SPIN_MS = 2;
+const SPIN_MS = 0.2;
 /** Pauses grow with the wait, as a share of it, so that they delay no answer by much. */
 const PAUSE_SHARE = 1 / 20;
+const SHORTEST_PAUSE_MS = 0.1;
 const LONGEST_PAUSE_MS = 1;
 
 const never = new Int32Array(new SharedArrayBuffer(4));
@@ -23,7 +24,8 @@ function turn(): void {
   isTurning = pending > 0;
   if (!isTurning) return;
   const waited = performance.now() - since;
-  if (waited > SPIN_MS) Atomics.wait(never, 0, 0, Math.min(LONGEST_PAUSE_MS, waited * PAUSE_SHARE));
+  const pause = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waited * PAUSE_SHARE));
+  if (waited > SPIN_MS) Atomics.wait(never, 0, 0, pause);
   setImmediate(turn);
 }
 
