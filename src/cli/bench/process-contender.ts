@@ -9,6 +9,9 @@ import { type Method, type Methods, peerSession } from './session.js';
 /** The hidden option by which `bench` starts its own processes. */
 export const PROCESS_FLAG = '--peer-process';
 
+/** To a question its answer, and behind it word that the process has come to rest. */
+type Reply = { readonly id: number; readonly answer: Answer } | { readonly rested: true };
+
 interface Question {
   readonly id: number;
   readonly method: Method;
@@ -30,19 +33,25 @@ export function openProcess(name: PeerName, { timeoutMs, env = {} }: ProcessOpti
   child.stderr?.on('data', (chunk) => {
     words = (words + chunk).slice(-400);
   });
-  child.on('message', (message: { id: number; answer: Answer }) => mail.deliver(message.id, message.answer));
+  let rested = () => {};
+  child.on('message', (message: Reply) => ('answer' in message ? mail.deliver(message.id, message.answer) : rested()));
   child.on('error', (error) => mail.fail(`its process failed: ${error.message}`));
-  child.on('exit', (code, signal) => mail.fail(`its process ended (${signal ?? `exit code ${code}`}) ${words.trim()}`));
+  child.on('exit', (code, signal) => {
+    mail.fail(`its process ended (${signal ?? `exit code ${code}`}) ${words.trim()}`);
+    rested();
+  });
   return {
     name,
     async ask<M extends Method>(method: M, argument: Methods[M]['argument']) {
       const send = (id: number) => child.send({ id, method, argument } satisfies Question);
+      const rest = new Promise<void>((resolve) => {
+        rested = resolve;
+      });
       proceed(child);
-      try {
-        return (await mail.ask(method, timeoutMs, send)) as Methods[M]['answer'];
-      } finally {
-        halt(child);
-      }
+      const answer = await mail.ask(method, timeoutMs, send);
+      await rest;
+      halt(child);
+      return answer as Methods[M]['answer'];
     },
     downloadBytes: async () => null,
     async close() {
@@ -59,6 +68,24 @@ export function openProcess(name: PeerName, { timeoutMs, env = {} }: ProcessOpti
 const halt = (child: ChildProcess) => process.platform !== 'win32' && child.kill('SIGSTOP');
 const proceed = (child: ChildProcess) => process.platform !== 'win32' && child.kill('SIGCONT');
 
+const LOOK_MS = 250;
+/** Of this process, while it has nothing to do. */
+const QUIET_SHARE = 0.1;
+const LONGEST_REST_MS = 120_000;
+
+/**
+ * Until this process no longer computes: V8 compiles hot WebAssembly anew behind the first inferences, for a minute where
+ * functions are large (ORT-web), and a peer that is stopped before would never get faster.
+ */
+async function rest(): Promise<void> {
+  for (let waited = 0; waited < LONGEST_REST_MS; waited += LOOK_MS) {
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const { user, system } = process.cpuUsage(before);
+    if (user + system < QUIET_SHARE * LOOK_MS * 1000) return;
+  }
+}
+
 /** The other end: answers until the parent goes away. */
 export async function servePeer(name: PeerName): Promise<number> {
   const host = await nodeHost(name);
@@ -66,7 +93,9 @@ export async function servePeer(name: PeerName): Promise<number> {
   process.on('message', async (question: Question) => {
     const { id, method } = question;
     const answer = await reply(session[method], question.argument).catch(answerOf);
-    process.send?.({ id, answer });
+    process.send?.({ id, answer } satisfies Reply);
+    await rest();
+    process.send?.({ rested: true } satisfies Reply);
   });
   await new Promise((resolve) => process.once('disconnect', resolve));
   return 0;
