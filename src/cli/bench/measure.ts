@@ -50,7 +50,7 @@ export interface Measured {
 }
 
 /** Inferences of one turn: enough that what another peer left in the caches does not count for much. */
-const TURN_MS = 100;
+const TURN_MS = 500;
 const TURN_MOST = 8;
 
 type ColdAnswer = Awaited<ReturnType<typeof askCold>>;
