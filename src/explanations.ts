@@ -1,6 +1,6 @@
 /**
- * What is wrong with what a caller gave, with a kernel, or with where the page runs, in words. A file of its own beside the library, fetched when
- * something is wrong.
+ * What is wrong with what a caller gave, with a kernel, or with where the page runs, in words. A file of its own beside
+ * the library, fetched when something is wrong.
  */
 export { whyRefused } from './gpu/refused-kernel.js';
 export { whyUnavailable } from './gpu/unavailable.js';
