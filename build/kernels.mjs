@@ -6,12 +6,11 @@ import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
+const STRIPS = fileURLToPath(new URL('../src/plan/strips.generated.ts', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
 const PROBES = fileURLToPath(new URL('../src/profile/probes.generated.ts', import.meta.url));
 /** What reads kernels as text, by names in its strings. */
 const READERS = ['source', 'expand'].map((name) => fileURLToPath(new URL(`../src/plan/${name}.ts`, import.meta.url)));
-
-const TEXTURES = { texture_2d: 'texture', texture_external: 'external-texture' };
 
 /** What resembles each other most comes first and side by side, where gzip finds it cheapest. */
 const ALIKE = ['conv1x1', 'transition', 'conv3x3', 'stem'];
@@ -28,7 +27,7 @@ const mapValues = (entries, change) =>
 
 function bindingKind(variable) {
   const type = variable.type?.name ?? '';
-  if (type in TEXTURES) return TEXTURES[type];
+  if (type === 'texture_2d') return 'texture';
   if (variable.resourceType === 0) return 'uniform';
   return variable.access === 'read_write' ? 'storage' : 'read-only-storage';
 }
@@ -72,18 +71,28 @@ export function manifest() {
     const source = stripWgsl(text);
     return { source, ...describeKernel(source, preambleOf(parts)) };
   });
-  return { parts, kernels };
+  return { parts, kernels, strips: stripsOf(kernels) };
+}
+
+/** The text that stands in for conv3x3's, in a file apart. */
+function stripsOf({ conv3x3 }) {
+  const source = stripWgsl(wgslIn(join(SHADERS, 'apart')).strips);
+  const { bindings, params } = describeKernel(source, preambleOf(mapValues(wgslIn(join(SHADERS, 'parts')), stripWgsl)));
+  if (JSON.stringify([bindings, params]) !== JSON.stringify([conv3x3.bindings, conv3x3.params]))
+    throw new Error('shaders/apart/strips.wgsl does not bind what shaders/conv3x3.wgsl does');
+  return source;
 }
 
 /** The same with minified texts; bindings and parameters keep the names that the TypeScript side knows. */
 export function minifiedManifest() {
-  const { parts, kernels } = manifest();
-  const texts = Object.values(kernels).map(({ source }) => source);
+  const { parts, kernels, strips } = manifest();
+  const texts = [...Object.values(kernels).map(({ source }) => source), strips];
   const reader = READERS.flatMap((file) => readFileSync(file, 'utf8').match(/'.*?'/g) ?? []).join('\n');
   const minify = wgslMinifier(texts, Object.values(parts), reader);
   return {
     parts: mapValues(parts, minify),
     kernels: mapValues(kernels, (kernel) => ({ ...kernel, source: minify(kernel.source) })),
+    strips: minify(strips),
   };
 }
 
@@ -97,7 +106,11 @@ export function writeManifest() {
     `// Made by build.mjs from shaders/probes/*.wgsl; not to be edited.\n` +
       `export const PROBES = ${JSON.stringify(probes(), null, 2)} as const;\n`,
   );
-  const { parts, kernels } = manifest();
+  const { parts, kernels, strips } = manifest();
+  writeFileSync(
+    STRIPS,
+    `// Made by build.mjs from shaders/apart/strips.wgsl; not to be edited.\nexport const STRIPS = ${JSON.stringify(strips)};\n`,
+  );
   writeFileSync(
     MANIFEST,
     `// Made by build.mjs from shaders/*.wgsl; not to be edited.\n` +
@@ -111,7 +124,11 @@ export function writeManifest() {
 export const minifiedKernels = () => ({
   name: 'minified-kernels',
   setup({ onLoad }) {
-    const { parts, kernels } = minifiedManifest();
+    const { parts, kernels, strips } = minifiedManifest();
+    onLoad({ filter: /strips\.generated\.ts$/ }, () => ({
+      contents: `export const STRIPS = ${JSON.stringify(strips)};`,
+      loader: 'js',
+    }));
     const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;
     onLoad({ filter: /kernels\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
     const small = mapValues(probes(), (source) => wgslMinifier([source])(source));

@@ -23,6 +23,7 @@ struct Params {
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
+  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const TILE_PIXELS = 4u; // tile
@@ -67,15 +68,14 @@ fn main(
   var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u + 4u * slice;
   for (var q = slice; q < params.inQuads; q += SLICES) {
     if (4u * q % STAGED == 0u) { stage(weightAt, weightRow, lane); } // staged
-    let scale = normOf(2u * q, slot);
-    let shift = normOf(2u * q + 1u, slot);
+    let affine = normOf(q, slot);
     var x: array<vec4f, TILE_PIXELS>;
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
-      x[m] = relu(fma(vectorOf(src[srcAt + m * WORKGROUP]), scale, shift));
+      x[m] = relu(fma(vectorOf(src[srcAt + m * WORKGROUP]), affine.scale, affine.shift));
     }
     var own: array<vec4f, LOADS>;
     for (var l = 0u; l < LOADS; l++) { // unroll
-      own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]); // direct
+      own[l] = loadWeight(weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u); // direct
       own[l] = weightOf(chunk[4u * q % STAGED + l / 4u * STAGED + l % 4u]); // staged
     }
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll

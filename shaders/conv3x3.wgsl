@@ -26,6 +26,7 @@ struct Params {
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
+  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const TILE_X = 2u; // tile
@@ -92,11 +93,9 @@ fn main(
     stage(weightAt, weightRow, lane); // staged
     let q = step / BANDS;
     let firstRow = y0 + step % BANDS * TAP_ROWS; // one too far down, so that it cannot be negative
-    var scale = vec4f();
-    var shift = vec4f();
+    var affine = Norm();
     if (NORM) {
-      scale = normOf(2u * q, slot);
-      shift = normOf(2u * q + 1u, slot);
+      affine = normOf(q, slot);
     }
     var input: array<array<vec4f, COLUMNS>, ROWS>;
     for (var j = 0u; j < ROWS; j++) { // unroll
@@ -106,7 +105,7 @@ fn main(
       for (var i = 0u; i < COLUMNS; i++) { // unroll
         var value = vectorOf(src[rowAt + columnAt[i]]);
         if (NORM) {
-          value = relu(fma(value, scale, shift));
+          value = relu(fma(value, affine.scale, affine.shift));
         }
         input[j][i] = select(vec4f(), value, rowIn && columnIn[i]);
       }
@@ -115,7 +114,7 @@ fn main(
       for (var dx = 0u; dx < 3u; dx++) { // unroll
         var own: array<vec4f, LOADS>;
         for (var l = 0u; l < LOADS; l++) { // unroll
-          own[l] = weightOf(weights[weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]); // direct
+          own[l] = loadWeight(weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u); // direct
           own[l] = weightOf(chunk[(3u * dy + dx) * 4u + l / 4u * STAGED + l % 4u]); // staged
         }
         for (var n = 0u; n < TILE_QUADS; n++) { // unroll

@@ -25,6 +25,7 @@ struct Params {
   inQuads: u32,
   outQuads: u32,
   floor: f32,
+  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const KERNEL = 7u; // tile
@@ -86,7 +87,7 @@ fn main(
     for (var dx = 0u; dx < KERNEL; dx++) { // unroll
       var own: array<vec4f, LOADS>;
       for (var l = 0u; l < LOADS; l++) { // unroll
-        own[l] = weightOf(weights[weightAt + l / CHANNELS * SUBGROUP * weightRow + dx * CHANNELS + l % CHANNELS]);
+        own[l] = loadWeight(weightAt + l / CHANNELS * SUBGROUP * weightRow + dx * CHANNELS + l % CHANNELS);
       }
       for (var n = 0u; n < TILE_QUADS; n++) { // unroll
         var weight: array<vec4f, CHANNELS>;

@@ -19,6 +19,7 @@ struct Params {
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
+  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const TILE_PIXELS = 2u; // tile
@@ -36,8 +37,8 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-fn normRelu(at: u32, scale: vec4f, shift: vec4f) -> vec4f {
-  return relu(fma(vectorOf(src[at]), scale, shift));
+fn normRelu(at: u32, affine: Norm) -> vec4f {
+  return relu(fma(vectorOf(src[at]), affine.scale, affine.shift));
 }
 
 /// Index, in a plane of the source, of the first pixel of the window of pooled pixel `pixel` (of the whole batch).
@@ -79,19 +80,18 @@ fn main(
   var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u + 4u * slice;
   for (var q = slice; q < params.inQuads; q += SLICES) {
     if (4u * q % STAGED == 0u) { stage(weightAt, weightRow, lane); } // staged
-    let scale = normOf(2u * q, slot);
-    let shift = normOf(2u * q + 1u, slot);
+    let affine = normOf(q, slot);
     let plane = q * params.srcPlane;
     var x: array<vec4f, TILE_PIXELS>;
     for (var m = 0u; m < TILE_PIXELS; m++) { // unroll
       let at = plane + window[m];
       let below = at + params.srcWidth;
-      x[m] = 0.25 * (normRelu(at, scale, shift) + normRelu(at + 1u, scale, shift)
-        + normRelu(below, scale, shift) + normRelu(below + 1u, scale, shift));
+      x[m] = 0.25 * (normRelu(at, affine) + normRelu(at + 1u, affine)
+        + normRelu(below, affine) + normRelu(below + 1u, affine));
     }
     var own: array<vec4f, LOADS>;
     for (var l = 0u; l < LOADS; l++) { // unroll
-      own[l] = weightOf(weights[weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u]); // direct
+      own[l] = loadWeight(weightAt + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u); // direct
       own[l] = weightOf(chunk[4u * q % STAGED + l / 4u * STAGED + l % 4u]); // staged
     }
     for (var n = 0u; n < TILE_QUADS; n++) { // unroll

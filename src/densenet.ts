@@ -1,6 +1,6 @@
 /** `DenseNet`: a trained network on the GPU, from a model file to predictions, embeddings and explanations. */
 
-import { apart } from './apart.js';
+import { apart, explained } from './apart.js';
 import type {
   CallOptions,
   ClassifyOptions,
@@ -23,7 +23,7 @@ import type { Session } from './gpu/session.js';
 import type { Heatmap } from './heatmap.js';
 import type { ImageSource } from './image/source.js';
 import { feedTensor, inputError, isInput } from './inputs.js';
-import type { JobPass } from './job.js';
+import { pass } from './job.js';
 import { loadParts } from './load.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
@@ -31,11 +31,8 @@ import type { ModelMetadata } from './model/model.js';
 import type { Pictures } from './pictures.js';
 import type { NetworkPlan } from './plan/network.js';
 import type { Precision } from './plan/source.js';
-import type { Stage } from './plan/step.js';
-import { finite, logitsOf, predictionsOf } from './results.js';
-import { layoutWeights } from './weights/pack.js';
+import { finite, logitsOf, predictionsOf, type Ranked } from './results.js';
 
-const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
 const DEFAULT_TOP = 5;
 
 /** Everything that `load()` puts together. */
@@ -120,11 +117,15 @@ export class DenseNet {
     const count = checkTop(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
-    const predictions = await this.engine.run({
-      ...this.pictureJob('classify', list, options),
+    const job = this.pictureJob('classify', list, options);
+    const predictions = await this.engine.run(job, {
+      ...job,
       passes: [pass('network', 'scores')],
       outputs: ({ plan }) => (count <= plan.top ? ['best'] : ['best', 'scores']),
-      answer: ({ plan }, [best = EMPTY, scores = EMPTY]) => predictionsOf(plan, best, scores, count, this.metadata),
+      answer: ({ plan }, [best = EMPTY, scores]) => {
+        const first = (ranked?: Ranked[][]) => predictionsOf(plan, best, count, this.metadata, ranked);
+        return scores ? readouts('a topK beyond 10').then(({ rankedOf }) => first(rankedOf(plan, scores))) : first();
+      },
     });
     return Array.isArray(images) ? predictions : (predictions[0] ?? []);
   }
@@ -134,13 +135,11 @@ export class DenseNet {
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
    */
   async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
-    const list = listOf(images);
-    return this.engine.run({
-      ...this.pictureJob('embed', list, options),
-      passes: [pass('network')],
-      outputs: () => ['pooled'],
-      answer: async ({ plan }, [pooled = EMPTY]) => finite(plan, (await readouts('embed()')).pooledOf(plan, pooled)),
-    });
+    const job = this.pictureJob('embed', listOf(images), options);
+    return this.engine.run(
+      job,
+      readouts('embed()').then(({ embed }) => embed(job, READERS)),
+    );
   }
 
   /**
@@ -159,19 +158,9 @@ export class DenseNet {
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
       );
     }
-    return this.engine.run({
-      ...this.pictureJob('explain', [image], options),
-      passes: [pass('network', 'scores'), { ...pass('explain'), before: chooseClass(classIndex) }],
-      outputs: () => ['best', 'heat'],
-      answer: async ({ plan }, [best = EMPTY, heat = EMPTY]) => {
-        const { Heatmap } = await readouts('explain()');
-        const [first] = predictionsOf(plan, best, EMPTY, 1, this.metadata)[0] ?? [];
-        const index = classIndex ?? first?.index ?? 0;
-        const [height, width] = plan.finalSize;
-        const values = new Float32Array(heat.buffer, heat.byteOffset, width * height);
-        return new Heatmap(index, this.labels?.[index] ?? `class ${index}`, width, height, values);
-      },
-    });
+    const job = this.pictureJob('explain', [image], options);
+    const made = readouts('explain()').then(({ explain }) => explain(job, READERS, this.metadata, classIndex));
+    return this.engine.run(job, made);
   }
 
   /**
@@ -182,8 +171,9 @@ export class DenseNet {
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
     if (!isInput(input, this.config)) throw await inputError(input, this.config);
-    return this.engine.run({
-      ...this.tensorJob('run', input, options),
+    const job = this.tensorJob('run', input, options);
+    return this.engine.run(job, {
+      ...job,
       passes: [pass('input', 'network')],
       outputs: () => ['logits'],
       answer: ({ plan }, [bytes = EMPTY]): RunResult => {
@@ -199,20 +189,11 @@ export class DenseNet {
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
     if (!isInput(input, this.config)) throw await inputError(input, this.config);
-    return this.engine.run({
-      ...this.tensorJob('taps', input, options),
-      taps: true,
-      passes: [pass('input', 'network', 'taps')],
-      outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
-      answer: async ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) => {
-        const { tapOf, pooledOf } = await readouts('taps()');
-        return new Map([
-          ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, maps[t] ?? EMPTY)]),
-          ['pooled', finite(plan, pooledOf(plan, pooled))],
-          ['logits', logitsOf(plan, logits)],
-        ]);
-      },
-    });
+    const job = this.tensorJob('taps', input, options);
+    return this.engine.run(
+      job,
+      readouts('taps()').then(({ taps }) => taps(job, READERS)),
+    );
   }
 
   /**
@@ -221,16 +202,8 @@ export class DenseNet {
    * @throws DownloadError when the profiler's own file is not beside the library; ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    const { timeCalls, profileExecutable } = await apart(
-      'densenet-webgpu-profile.js',
-      'profile()',
-      import('./profile/index.js'),
-    );
-    const wall = await timeCalls(() => this.classify(image));
-    const call = { what: 'profile', batch: 1, inputSize: this.inputSize };
-    return this.engine.prepare(call, async ({ device, precision }, executable) =>
-      profileExecutable(device, await executable, layoutWeights(this.config, precision.weights), wall),
-    );
+    const file = await apart('densenet-webgpu-profile.js', 'profile()', import('./profile/index.js'));
+    return file.profile(this.engine, this.config, this.inputSize, () => this.classify(image));
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
@@ -239,9 +212,11 @@ export class DenseNet {
   }
 
   private pictureJob(what: string, images: readonly ImageSource[], options: CallOptions) {
-    const { pictures } = this;
-    if (!pictures) throw new ImageError(NO_PREPROCESSING);
-    const feed = (session: Session, executable: Executable) => pictures.feed(session, executable, images);
+    const feed = async (session: Session, executable: Executable) => {
+      if (this.pictures) return this.pictures.feed(session, executable, images);
+      const [message] = await explained(({ noPreprocessing }) => [noPreprocessing]);
+      throw new ImageError(message);
+    };
     return { what, batch: images.length, inputSize: this.inputSize, feed, signal: options.signal };
   }
 
@@ -254,22 +229,11 @@ export class DenseNet {
 }
 
 const EMPTY = new Uint8Array();
-const NO_PREPROCESSING =
-  'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor';
+
+/** What can find that a value is not finite, whose error is one of this file's. */
+const READERS = { finite, logitsOf, predictionsOf };
 
 const readouts = (what: string) => apart('densenet-webgpu-readouts.js', what, import('./readouts.js'));
-
-/** The classes to explain: the caller's, or the best, which the scores step has just found. */
-function chooseClass(classIndex: number | undefined) {
-  return (encoder: GPUCommandEncoder, session: Session, executable: Executable): void => {
-    if (classIndex !== undefined) {
-      session.device.queue.writeBuffer(executable.classes, 0, new Uint32Array([classIndex]));
-      return;
-    }
-    const best = session.locate(executable, 'best');
-    encoder.copyBufferToBuffer(best.buffer, best.offset, executable.classes, 0, 4);
-  };
-}
 
 function checkTop(topK: number, classes: number): number {
   if (Number.isInteger(topK) && topK > 0) return Math.min(topK, classes);

@@ -87,14 +87,8 @@ function failed(url: string, cause: unknown, signal?: AbortSignal): unknown {
   return new DownloadError(url, null, `${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
 }
 
-async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const list: Uint8Array[] = [];
-  for await (const chunk of chunks) list.push(chunk);
-  const bytes = new Uint8Array(list.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of list) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+export async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const list: BlobPart[] = [];
+  for await (const chunk of chunks) list.push(chunk.slice());
+  return new Uint8Array(await new Blob(list).arrayBuffer());
 }

@@ -94,13 +94,15 @@ export class Engine {
   }
 
   /**
-   * Submits a job and waits for its answer. Jobs run in the order in which they are asked for.
+   * Submits a job and waits for its answer. Jobs run in the order in which they are asked for, also when what makes one is
+   * still on its way.
    *
    * @throws DisposedError, QueueFullError, AbortedError as soon as the signal fires, TimeoutError, RefusedError,
    * DeviceLostError after the allowed recoveries, and what the feed and the answer throw
    */
-  run<T>(job: Job<T>): Promise<T> {
-    return this.call(job, async (session) => {
+  run<T>(call: Call, asked: Job<T> | Promise<Job<T>>): Promise<T> {
+    return this.call(call, async (session) => {
+      const job = await asked;
       const executable = await this.executable(session, job);
       if (this.flights.length === MAX_IN_FLIGHT) await this.flights.shift();
       const feeding = job.feed(session, executable);
@@ -181,10 +183,10 @@ export class Engine {
     return this.answered(session, session.executable(this.planOptions(session, call)));
   }
 
-  private planOptions({ device, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
+  private planOptions({ device, precision, weights }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
     const { sigmoid, tuned } = this.options;
     const { activations } = precision;
-    const traits = { ...traitsOf(device), halves: activations === 'f16' };
+    const traits = { ...traitsOf(device), halves: activations === 'f16', texels: weights.texture !== null };
     return { batch, inputSize, activations, traits, tuned, sigmoid, taps };
   }
 

@@ -6,3 +6,6 @@ export { whyRefused } from './gpu/refused-kernel.js';
 export { whyUnavailable } from './gpu/unavailable.js';
 export { whyNoPicture } from './image/no-picture.js';
 export { whyNoTensor } from './no-tensor.js';
+
+export const noPreprocessing =
+  'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor';

@@ -37,6 +37,8 @@ export interface JobPass {
   readonly before?: (encoder: GPUCommandEncoder, session: Session, executable: Executable) => void;
 }
 
+export const pass = (...stages: Stage[]): JobPass => ({ stages: new Set(stages) });
+
 /**
  * Submits a job; the promise is of its outputs' bytes.
  *

@@ -114,9 +114,9 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
       return made.plan;
     });
     const [untuned] = await Promise.all([compile, fill()]);
-    // The device was lost meanwhile: what had been uploaded by then went to the old one.
-    if (engine.session !== first) engine.session.upload();
-    await engine.run({ ...call, ...NOTHING });
+    // Texels are uploaded at once; and if the device was lost meanwhile, what had been uploaded went to the old one.
+    if (engine.session !== first || first.weights.texture) engine.session.upload();
+    await engine.run(call, { ...call, ...NOTHING });
     at('compile', 1, 1);
     const tuning =
       tuner &&

@@ -28,17 +28,16 @@ export function logitsOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
  * The best classes of each image.
  *
  * @param best bytes of the `best` region, [image][top]{index u32, score f32}
- * @param scores bytes of the `scores` region, read where more are asked for than `best` has
+ * @param ranked by `rankedOf` of `readouts.ts`, where more are asked for than `best` has
  * @throws PrecisionOverflowError when a logit was not finite
  */
 export function predictionsOf(
   plan: NetworkPlan,
   best: Uint8Array,
-  scores: Uint8Array,
   count: number,
   { labels, thresholds }: ModelMetadata,
+  ranked: readonly Ranked[][] = rankedByGpu(plan, best),
 ): Prediction[][] {
-  const ranked = count <= plan.top ? rankedByGpu(plan, best) : rankedHere(plan, scores);
   return ranked.map((row) =>
     row.slice(0, count).map(({ index, probability }) => {
       if (index >= plan.config.classes || !Number.isFinite(probability)) throw overflow(plan);
@@ -49,7 +48,7 @@ export function predictionsOf(
   );
 }
 
-type Ranked = Pick<Prediction, 'index' | 'probability'>;
+export type Ranked = Pick<Prediction, 'index' | 'probability'>;
 
 function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
   const view = new DataView(best.buffer, best.byteOffset, best.byteLength);
@@ -60,17 +59,6 @@ function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
       probability: view.getFloat32(entry(n, k) + 4, true),
     })),
   );
-}
-
-function rankedHere(plan: NetworkPlan, scores: Uint8Array): Ranked[][] {
-  const values = floatsOf(scores);
-  const stride = plan.classQuads * 4;
-  return Array.from({ length: plan.options.batch }, (_, n) => {
-    const row = values.subarray(n * stride, n * stride + plan.config.classes);
-    return Array.from(row, (probability, index) => ({ index, probability })).sort(
-      (a, b) => b.probability - a.probability,
-    );
-  });
 }
 
 function overflow(plan: NetworkPlan): PrecisionOverflowError {

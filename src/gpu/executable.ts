@@ -8,18 +8,14 @@ import { alignUp, regionNamed } from '../plan/arena.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
-import type { WeightLayout } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { tensorBytes } from './limits.js';
 import { PARAMS_BYTES, packParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
+import type { GpuWeights } from './weights.js';
 
-export interface SharedBuffers {
-  readonly banks: readonly [GPUBuffer, GPUBuffer];
-  readonly weights: GPUBuffer;
-  readonly weightLayout: WeightLayout;
-}
+export type Banks = readonly [GPUBuffer, GPUBuffer];
 
 interface Dispatch {
   readonly stage: Stage;
@@ -35,25 +31,26 @@ export class Executable {
 
   private constructor(
     readonly plan: NetworkPlan,
+    private readonly weights: GpuWeights,
     private readonly own: { readonly params: GPUBuffer; readonly tensor: GPUBuffer; readonly classes: GPUBuffer },
   ) {}
 
   /** With memory of its own, not yet bound. @throws OutOfMemoryError; nothing is kept then */
-  static async allocate(device: GPUDevice, plan: NetworkPlan): Promise<Executable> {
+  static async allocate(device: GPUDevice, plan: NetworkPlan, weights: GpuWeights): Promise<Executable> {
     const storage = USAGE.STORAGE | USAGE.COPY_DST;
     const own = await allocate(device, (buffer) => ({
       params: buffer('step parameters', plan.steps.length * PARAMS_BYTES, USAGE.UNIFORM | USAGE.COPY_DST),
       tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    device.queue.writeBuffer(own.params, 0, paramsOf(plan.steps));
-    return new Executable(plan, own);
+    device.queue.writeBuffer(own.params, 0, paramsOf(plan.steps, weights));
+    return new Executable(plan, weights, own);
   }
 
   /** Compiles what is not compiled yet, and binds every step, once. @throws ShaderError */
-  async bind(device: GPUDevice, shared: SharedBuffers, pipelines: PipelineCache): Promise<void> {
+  async bind(device: GPUDevice, banks: Banks, pipelines: PipelineCache): Promise<void> {
     if (this.dispatches.length > 0) return;
-    const { plan, own } = this;
+    const { plan, own, weights } = this;
     const compiled = await Promise.all(
       plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
     );
@@ -62,7 +59,7 @@ export class Executable {
         const resource =
           kind === 'uniform'
             ? { buffer: own.params, offset: s * PARAMS_BYTES, size: PARAMS_BYTES }
-            : resolve(sourceOf(step, name), plan, shared, own);
+            : resolve(sourceOf(step, name), plan, banks, weights, own);
         return { binding, resource };
       });
       const bindGroup = device.createBindGroup({ label: step.name, layout, entries });
@@ -117,28 +114,30 @@ function sourceOf(step: Step, binding: string): Source {
 function resolve(
   source: Source,
   plan: NetworkPlan,
-  shared: SharedBuffers,
+  banks: Banks,
+  weights: GpuWeights,
   external: Record<ExternalName, GPUBuffer>,
-): GPUBufferBinding {
+): GPUBindingResource {
   switch (source.at) {
     case 'external':
       return { buffer: external[source.name] };
-    case 'weights': {
-      const range = present(shared.weightLayout.ranges.get(source.name), source.name);
-      return { buffer: shared.weights, offset: range.offset, size: range.bytes };
-    }
+    case 'weights':
+      return weights.resource(source.name);
     case 'region': {
       const region = regionNamed(plan.arena.regions, source.name);
       const offset = source.offset ?? 0;
       const size = source.bytes ?? region.bytes - offset;
-      return { buffer: shared.banks[region.bank], offset: region.offset + offset, size };
+      return { buffer: banks[region.bank], offset: region.offset + offset, size };
     }
   }
 }
 
 /** One block of parameters per step. */
-function paramsOf(steps: readonly Step[]): Uint8Array<ArrayBuffer> {
+function paramsOf(steps: readonly Step[], weights: GpuWeights): Uint8Array<ArrayBuffer> {
   const blocks = new Uint8Array(steps.length * PARAMS_BYTES);
-  for (const [s, { kernel, params }] of steps.entries()) blocks.set(packParams(kernel, params), s * PARAMS_BYTES);
+  for (const [s, { kernel, params, bindings }] of steps.entries()) {
+    const firstWeight = 'weights' in bindings ? weights.firstTexel(bindings.weights.name) : 0;
+    blocks.set(packParams(kernel, { ...params, firstWeight }), s * PARAMS_BYTES);
+  }
   return blocks;
 }

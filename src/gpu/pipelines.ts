@@ -3,7 +3,7 @@
  *
  * Knows kernels and their bindings; nothing of networks or plans.
  */
-import { explained } from '../apart.js';
+import { apart, explained } from '../apart.js';
 import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import { kernelSource, type Precision } from '../plan/source.js';
@@ -20,33 +20,27 @@ export interface Pipeline {
 /** Compiles each variant once; compilations run in parallel. Lives as long as its device. */
 export class PipelineCache {
   private readonly compiled = new Map<string, Promise<Pipeline>>();
-  private readonly layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(
     private readonly device: GPUDevice,
     private readonly precision: Precision,
   ) {}
 
-  /** Distinct pipelines asked for so far. */
-  get size(): number {
-    return this.compiled.size;
-  }
-
   /** @throws ShaderError with line, column and text when the adapter's compiler refuses the kernel */
   get(kernel: KernelName, variant: Variant): Promise<Pipeline> {
     const key = variantKey(kernel, variant);
     let pipeline = this.compiled.get(key);
     if (!pipeline) {
-      pipeline = this.compile(kernel, variant);
+      pipeline = this.compile(kernel, variant, key);
       this.compiled.set(key, pipeline);
     }
     return pipeline;
   }
 
-  private async compile(kernel: KernelName, variant: Variant): Promise<Pipeline> {
-    const code = kernelSource(kernel, variant, this.precision);
-    const label = variantKey(kernel, variant);
-    const layout = this.layout(kernel, variant);
+  private async compile(kernel: KernelName, variant: Variant, label: string): Promise<Pipeline> {
+    const code = kernelSource(kernel, variant, this.precision, await textOf(kernel, variant));
+    const entries = layoutEntries(kernel, variant, this.precision);
+    const layout = this.device.createBindGroupLayout({ label, entries });
     const module = this.device.createShaderModule({ code, label });
     try {
       const pipeline = await this.device.createComputePipelineAsync({
@@ -60,31 +54,31 @@ export class PipelineCache {
       throw new ShaderError(kernel, message, { cause });
     }
   }
+}
 
-  private layout(kernel: KernelName, variant: Variant): GPUBindGroupLayout {
-    const key = variant.inPlace ? `${kernel}|inPlace` : kernel;
-    let layout = this.layouts.get(key);
-    if (!layout) {
-      layout = this.device.createBindGroupLayout({ label: key, entries: layoutEntries(kernel, variant) });
-      this.layouts.set(key, layout);
-    }
-    return layout;
-  }
+/** A kernel's text; what few adapters run lies apart. @throws DownloadError */
+export async function textOf(kernel: KernelName, { tile }: Variant): Promise<string> {
+  if (!tile.STRIP) return KERNELS[kernel].source;
+  return (await apart('densenet-webgpu-strips.js', kernel, import('../plan/strips.generated.js'))).STRIPS;
 }
 
 /** The kinds of binding that kernels have, as build.mjs finds them. */
-type BindingKind = 'uniform' | 'storage' | 'read-only-storage' | 'texture' | 'external-texture';
+type BindingKind = 'uniform' | 'storage' | 'read-only-storage' | 'texture';
 
-function layoutEntries(kernel: KernelName, variant: Variant): GPUBindGroupLayoutEntry[] {
+function layoutEntries(
+  kernel: KernelName,
+  { inPlace, texels }: Variant,
+  { weights }: Precision,
+): GPUBindGroupLayoutEntry[] {
   return Object.entries<BindingKind>(KERNELS[kernel].bindings).map(([name, kind], binding) => {
     const entry = { binding, visibility: COMPUTE_STAGE };
+    if (texels && name === 'weights')
+      return { ...entry, texture: { sampleType: weights === 'f16' ? 'uint' : 'unfilterable-float' } };
     switch (kind) {
       case 'texture':
         return { ...entry, texture: {} };
-      case 'external-texture':
-        return { ...entry, externalTexture: {} };
       case 'read-only-storage':
-        return { ...entry, buffer: { type: variant.inPlace && name === 'src' ? 'storage' : kind } };
+        return { ...entry, buffer: { type: inPlace && name === 'src' ? 'storage' : kind } };
       default:
         return { ...entry, buffer: { type: kind } };
     }

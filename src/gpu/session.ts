@@ -10,12 +10,13 @@ import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { Precision } from '../plan/source.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
-import { Executable } from './executable.js';
+import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
 import { type Watch, watchLoss } from './loss.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { USAGE } from './usage.js';
+import { GpuWeights } from './weights.js';
 
 export interface SessionOptions {
   readonly config: DenseNetConfig;
@@ -37,8 +38,6 @@ export interface GpuMemory {
   readonly otherBytes: number;
 }
 
-type Banks = readonly [GPUBuffer, GPUBuffer];
-
 export class Session {
   readonly pipelines: PipelineCache;
   readonly readback: Readback;
@@ -54,7 +53,7 @@ export class Session {
   private constructor(
     readonly device: GPUDevice,
     private readonly options: SessionOptions,
-    private readonly weights: GPUBuffer,
+    readonly weights: GpuWeights,
   ) {
     this.pipelines = new PipelineCache(device, options.precision);
     this.readback = new Readback(device);
@@ -66,15 +65,12 @@ export class Session {
 
   /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
-    const weights = await allocate(device, (buffer) =>
-      buffer('weights', options.packed.byteLength, USAGE.STORAGE | USAGE.COPY_DST),
-    );
-    return new Session(device, options, weights);
+    return new Session(device, options, await GpuWeights.create(device, options.weightLayout));
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */
-  upload({ offset, bytes }: WeightRange = { offset: 0, bytes: this.weights.size }): void {
-    if (!this.disposed) this.device.queue.writeBuffer(this.weights, offset, this.options.packed, offset, bytes);
+  upload(range?: WeightRange): void {
+    if (!this.disposed) this.weights.upload(this.device.queue, this.options.packed, range);
   }
 
   get precision(): Precision {
@@ -127,7 +123,7 @@ export class Session {
     const [a, b] = this.banks ?? [];
     const executables = [...this.executables.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     return {
-      weightBytes: this.weights.size,
+      weightBytes: this.weights.bytes,
       arenaBytes: (a?.size ?? 0) + (b?.size ?? 0),
       otherBytes: executables + this.readback.bytes + this.parts.reduce((sum, { bytes }) => sum + bytes, 0),
     };
@@ -151,7 +147,7 @@ export class Session {
 
   private async allocated(plan: NetworkPlan): Promise<Executable> {
     await this.banksFor(plan);
-    const made = await Executable.allocate(this.device, plan);
+    const made = await Executable.allocate(this.device, plan, this.weights);
     if (!this.disposed) return made;
     made.dispose();
     throw new DisposedError('a call');
@@ -160,8 +156,7 @@ export class Session {
   private async bound(executable: Executable): Promise<Executable> {
     try {
       const banks = await this.banksFor(executable.plan);
-      const { weights, pipelines, device } = this;
-      await executable.bind(device, { banks, weights, weightLayout: this.options.weightLayout }, pipelines);
+      await executable.bind(this.device, banks, this.pipelines);
       if (this.disposed) throw new DisposedError('a call');
       return executable;
     } catch (error) {

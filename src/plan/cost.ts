@@ -16,7 +16,14 @@ export interface Tiles {
   readonly conv1x1: readonly GemmTile[];
   readonly transition: readonly GemmTile[];
   readonly conv3x3: readonly SpatialTile[];
+  /** Tiles of conv3x3's other text, `shaders/apart/strips.wgsl`, for workgroups of one subgroup. */
+  readonly strips?: readonly GemmTile[];
   readonly stem: readonly StemTile[];
+  /**
+   * Words of maps and norms that a loop can load before it outgrows a CPU's cache of instructions: a gather is a long text.
+   * Texels are loaded by a function.
+   */
+  readonly text?: number;
 }
 
 /** How an adapter is modelled. Costs are in multiply-adds of every lane. */
@@ -28,8 +35,10 @@ export interface Machine {
   readonly parallel: number;
   /** What loading one number into every lane costs. */
   readonly load: number;
-  /** Numbers that a loop can load before it outgrows the cache of instructions: a CPU's gather is a long text. */
-  readonly text: number;
+  /** What a number of the weights costs, for one of a map. */
+  readonly weight: number;
+  /** Loads that a number takes: half a one for f16. */
+  readonly words: number;
   /** What waiting costs: for the loads of an input quad, or at a barrier. 0: a CPU, which has but one {@link Way}. */
   readonly wait: number;
   readonly tiles: Tiles;
@@ -80,7 +89,7 @@ const STAGED = 36;
 
 /** The machine's tiles in all their ways, without those of which half would lie outside the output. */
 export function candidatesOf(shape: ConvShape, machine: Machine): Candidate[] {
-  return tilingsOf(shape, machine.tiles)
+  return tilingsOf(shape, machine)
     .filter(({ quads }) => quads < 2 * shape.outQuads)
     .flatMap((tiling) => waysOf(shape, machine, tiling).map((way) => candidateOf(shape, machine, tiling, way)));
 }
@@ -99,21 +108,24 @@ function waysOf({ kernel }: ConvShape, { lanes, wait }: Machine, { pixels, quads
 function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Way): Candidate {
   const { SUBGROUP: sharing = 1, STAGED: staged, SLICES: slices = 1 } = way;
   const { tile, pixels, quads, invocations, inputs, norms = 0, weights, turns = 1 } = tiling;
-  const { parallel, load, text, wait } = machine;
+  const { parallel, load, weight, words, wait, tiles } = machine;
   const sums = pixels * quads;
   const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
   const groups = Math.ceil(invocations / workgroup) * Math.ceil(shape.outQuads / quads);
   const rounds = Math.ceil((groups * workgroup * slices) / parallel);
   // From workgroup memory a weight costs what it does from the cache: on many GPUs they are one.
-  const loads = inputs + norms * (sharing < 4 ? 8 : 2) + (weights * quads) / sharing;
+  const loads = inputs + (8 * norms) / (sharing < 4 ? 1 : Math.min(sharing, 8));
   const barriers = staged ? (2 * weights) / (4 * staged) : 0;
-  const turn = (load * loads + weights * sums) * Math.max(1, loads / text) + wait * (1 + barriers);
+  const loading = load * (loads + (weight * weights * quads) / sharing);
+  const turn =
+    (loading + weights * sums) * Math.max(1, (loads * words) / (tiles.text ?? Number.POSITIVE_INFINITY)) +
+    wait * (1 + barriers);
   const addition = slices > 1 ? sums * (2 * wait + 4 * load * slices) : 0;
   const cost = rounds * (Math.ceil(shape.inQuads / slices) * turns * turn + addition);
   return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };
 }
 
-function tilingsOf(shape: ConvShape, tiles: Tiles): Tiling[] {
+function tilingsOf(shape: ConvShape, { tiles, lanes, workgroup }: Machine): Tiling[] {
   const { kernel, batch, width, height } = shape;
   switch (kernel) {
     case 'conv1x1':
@@ -127,17 +139,30 @@ function tilingsOf(shape: ConvShape, tiles: Tiles): Tiling[] {
         norms: 1,
         weights: 16,
       }));
-    case 'conv3x3':
-      return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
+    case 'conv3x3': {
+      const norms = Number(shape.normed);
+      const strips = (lanes === workgroup ? (tiles.strips ?? []) : []).map(([pixels, quads]) => ({
+        tile: { STRIP: pixels, TILE_QUADS: quads },
+        pixels,
+        quads,
+        invocations: Math.ceil((batch * width * height) / pixels),
+        inputs: 4 * (pixels + 1),
+        norms,
+        weights: 48,
+        turns: 3,
+      }));
+      const rectangles = tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
         tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows },
         pixels: columns * rows,
         quads,
         invocations: batch * Math.ceil(width / columns) * Math.ceil(height / rows),
         inputs: 4 * (columns + 2) * (rows + tapRows - 1),
-        norms: Number(shape.normed),
+        norms,
         weights: 48 * tapRows,
         turns: 3 / tapRows,
       }));
+      return [...strips, ...rectangles];
+    }
     case 'stem': {
       const { size, stride, channels } = shape;
       return tiles.stem.map(([columns, quads]) => ({

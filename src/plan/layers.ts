@@ -187,7 +187,7 @@ export function convStep(
       inQuads: src.layout.quads,
       outQuads,
     },
-    workgroups: workgroups(tiles, outQuads, variant),
+    workgroups: workgroups(Math.ceil(tiles / tileOf(variant, 'STRIP')), outQuads, variant),
     macs: pixels * 9 * src.layout.channels * config.growthRate,
   };
 }

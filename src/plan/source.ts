@@ -11,19 +11,43 @@ export interface Precision {
   readonly weights: 'f32' | 'f16';
 }
 
-/** A complete WGSL module. Directives come first, as the language demands. */
-export function kernelSource(kernel: KernelName, variant: Variant, precision: Precision): string {
-  const source: string = KERNELS[kernel].source;
+/**
+ * A complete WGSL module. Directives come first, as the language demands.
+ *
+ * @param source the kernel's text, where it is not the manifest's
+ */
+export function kernelSource(
+  kernel: KernelName,
+  variant: Variant,
+  precision: Precision,
+  source: string = KERNELS[kernel].source,
+): string {
   const parts: string[] = [PARTS[`activations_${precision.activations}`], PARTS[`weights_${precision.weights}`]];
   const { SUBGROUP: lanes, SLICES, STAGED } = variant.tile;
+  if (source.includes('loadWeight('))
+    parts.push(variant.texels ? PARTS[`texels_${precision.weights}`] : PARTS.buffered);
   if (lanes === 1) parts.push(PARTS.no_subgroup);
-  if (source.includes('normOf(')) parts.push(lanes !== undefined && lanes >= 4 ? PARTS.norm_shared : PARTS.norm_alone);
-  const access = variant.inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
+  if (source.includes('normOf(')) parts.push(normPart(lanes));
   const marks = [lanes !== undefined && lanes > 1 && 'subgroup', SLICES && 'sliced', STAGED ? 'staged' : 'direct'];
-  parts.push(expand(marked(sharing(access, lanes ?? 1), marks), variant.tile));
+  parts.push(expand(marked(sharing(bound(source, variant, precision), lanes ?? 1), marks), variant.tile));
   if (SLICES) parts.push(PARTS.sliced);
   if (STAGED) parts.push(PARTS.staged);
   return directivesFirst(parts.join('\n'));
+}
+
+/** How the lanes that share weights share norms. */
+function normPart(lanes = 1): string {
+  if (lanes < 4) return PARTS.norm_alone;
+  return lanes < 8 ? PARTS.norm_shared : PARTS.norm_shared8;
+}
+
+/** With the declarations of bindings that depend on the variant. */
+function bound(source: string, { inPlace, texels }: Variant, { weights }: Precision): string {
+  const access = inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
+  const component = weights === 'f16' ? 'u32' : 'f32';
+  return texels
+    ? access.replace('var<storage, read> weights: array<WeightQuad>', `var weights: texture_2d<${component}>`)
+    : access;
 }
 
 /** Within four lanes a broadcast is a shuffle on every adapter; SwiftShader's wider one is a search for the lane. */

@@ -17,6 +17,8 @@ export interface Variant {
   readonly overrides: Readonly<Record<string, number>>;
   /** The source is a range of the bank that is written, so it cannot be bound read-only (nets without bottlenecks). */
   readonly inPlace?: boolean;
+  /** The weights are texels, as {@link Traits} says. */
+  readonly texels?: boolean;
 }
 
 /** What the choice may depend on. */
@@ -27,6 +29,8 @@ export interface Traits {
   readonly isFallback?: boolean;
   /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
   readonly halves?: boolean;
+  /** The weights of convolutions are in a texture, where the session keeps them for the sake of software. */
+  readonly texels?: boolean;
 }
 
 /** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
@@ -74,18 +78,20 @@ const NARROW_GEMM: readonly GemmTile[] = [
 export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
   1: {
     conv1x1: [
+      [7, 4],
+      [5, 4],
       [7, 1],
-      [4, 1],
     ],
     transition: [[4, 8], ...NARROW_GEMM],
     conv3x3: [
-      [14, 1, 1, 1],
+      [14, 1, 2, 1],
+      [7, 1, 4, 1],
       [7, 1, 2, 1],
       [7, 1, 1, 1],
       [4, 1, 1, 1],
     ],
     stem: [
-      [8, 2],
+      [8, 4],
       [4, 2],
       [4, 1],
     ],
@@ -103,26 +109,31 @@ export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
     stem: NARROW_GEMM,
   },
   8: {
-    conv1x1: [[5, 4], [7, 4], [4, 6], ...NARROW_GEMM],
-    transition: [[4, 16], [4, 8], ...NARROW_GEMM],
+    conv1x1: [[5, 8], [4, 8], [5, 4], [4, 6], ...NARROW_GEMM],
+    transition: [[2, 16], [4, 8], ...NARROW_GEMM],
     conv3x3: [
       [4, 1, 2, 1],
-      [7, 1, 2, 1],
       [4, 1, 1, 1],
     ],
-    stem: [[8, 8], ...NARROW_GEMM],
+    strips: [
+      [5, 8],
+      [4, 8],
+      [5, 4],
+      [4, 2],
+    ],
+    stem: [
+      [8, 8],
+      [4, 2],
+      [4, 1],
+    ],
+    // GFLOP/s (words in the loop): 1×1 at 4×8 66 (18), 5×8 71 (22), 6×8 56 (26); strips at 4×8 85 (20), 5×8 92 (24), 6×8 79
+    // (28), 7×8 78 (32). With lanes of 4 loops of 120 words are best.
+    text: 24,
   },
 };
 
-/**
- * Measured with lanes of 8 (GFLOP/s, words in the loop): 3×3 at 4×1×2 59 (36), 6×1×2 46 (44), 7×1×2 38 (48), in f16 95
- * (24). With lanes of 4 loops of 120 words are best.
- */
-const NARROW_TEXT: Readonly<Record<1 | 4 | 8, number>> = {
-  1: Number.POSITIVE_INFINITY,
-  4: Number.POSITIVE_INFINITY,
-  8: 38,
-};
+/** What a number of a texel costs software, for one of a buffer. */
+const TEXEL = 0.5;
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
 const PREFERENCE = 0.93;
@@ -151,7 +162,8 @@ export function candidates(shape: ConvShape, traits: Traits): readonly Variant[]
     .map(({ candidate: { tile, workgroup } }) => ({
       tile,
       overrides: { WORKGROUP: workgroup, ...norm },
-      ...(normed ? { inPlace: true } : {}),
+      inPlace: normed,
+      texels: traits.texels ?? false,
     }));
 }
 
@@ -170,7 +182,13 @@ export function variantKey(kernel: KernelName, variant: Variant): string {
     Object.entries(values)
       .map(([k, v]) => `${k}=${v}`)
       .join();
-  return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
+  return [
+    kernel,
+    list(variant.tile),
+    list(variant.overrides),
+    variant.inPlace ? 'inPlace' : '',
+    variant.texels ? 'texels' : '',
+  ].join('|');
 }
 
 /** Kernels without a tile: one invocation per output. */
@@ -187,26 +205,17 @@ const GPU_WAIT = 64;
 
 function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
   const words = halves ? 0.5 : 1;
-  const width = narrowWidth(subgroup, isFallback);
-  if (width !== null) {
-    const { min: lanes, max: workgroup } = subgroup ?? ALONE;
-    const text = NARROW_TEXT[width] / words;
-    const tiles = NARROW_TILES[width];
-    return { workgroup, lanes, parallel: 2 * workgroup, load: 12 * words, text, wait: 0, tiles };
+  if (isFallback) {
+    const { min: lanes, max: workgroup } = subgroup && subgroup.max <= 8 ? subgroup : ALONE;
+    const tiles = NARROW_TILES[lanes === 1 ? 1 : workgroup <= 4 ? 4 : 8];
+    return { workgroup, lanes, parallel: 2 * workgroup, load: 12 * words, weight: TEXEL, words, wait: 0, tiles };
   }
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
-    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 * words },
-    ...{ text: Number.POSITIVE_INFINITY, wait: GPU_WAIT, tiles: WIDE_TILES },
+    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 * words, weight: 1 },
+    ...{ words, wait: GPU_WAIT, tiles: WIDE_TILES },
   };
 }
 
 /** Lanes that share nothing, in workgroups of a CPU's usual vector. */
 const ALONE = { min: 1, max: 8 };
-
-/** The key of a CPU in {@link NARROW_TILES}; null for GPUs. */
-function narrowWidth(subgroup: Traits['subgroup'], isFallback: boolean): keyof typeof NARROW_TILES | null {
-  if (!isFallback) return null;
-  if (subgroup === null || subgroup.max > 8) return 1;
-  return subgroup.max <= 4 ? 4 : 8;
-}

@@ -5,9 +5,12 @@
  * the probes that measure the adapter.
  */
 import type { NetworkProfile, StepProfile } from '../api.js';
+import type { Engine } from '../engine.js';
 import type { Executable } from '../gpu/executable.js';
+import type { DenseNetConfig } from '../model/config.js';
+import type { Size } from '../model/layers.js';
 import type { Stage, Step } from '../plan/step.js';
-import type { WeightLayout } from '../weights/pack.js';
+import { layoutWeights, type WeightLayout } from '../weights/pack.js';
 import { type Ceiling, measureCeiling } from './ceiling.js';
 import { timePasses } from './timestamps.js';
 import { trafficOf } from './traffic.js';
@@ -15,8 +18,21 @@ import { trafficOf } from './traffic.js';
 const STAGES: ReadonlySet<Stage> = new Set(['network', 'scores']);
 const ROUNDS = 5;
 
+/** @param classify a call of which the steps are measured */
+export async function profile(
+  engine: Engine,
+  config: DenseNetConfig,
+  inputSize: Size,
+  classify: () => Promise<unknown>,
+): Promise<NetworkProfile> {
+  const wall = await timeCalls(classify);
+  return engine.prepare({ what: 'profile', batch: 1, inputSize }, async ({ device, precision }, executable) =>
+    profileExecutable(device, await executable, layoutWeights(config, precision.weights), wall),
+  );
+}
+
 /** Milliseconds of whole calls by the wall clock. */
-export async function timeCalls(call: () => Promise<unknown>): Promise<number[]> {
+async function timeCalls(call: () => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const start = performance.now();
@@ -30,7 +46,7 @@ export async function timeCalls(call: () => Promise<unknown>): Promise<number[]>
  * @param milliseconds whole calls by the wall clock
  * @returns GPU times are null on a device without `timestamp-query`
  */
-export async function profileExecutable(
+async function profileExecutable(
   device: GPUDevice,
   { plan, dispatches }: Pick<Executable, 'plan' | 'dispatches'>,
   layout: WeightLayout,

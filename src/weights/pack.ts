@@ -31,16 +31,25 @@ export interface WeightLayout {
   readonly precision: WeightPrecision;
   readonly ranges: ReadonlyMap<string, WeightRange>;
   readonly bytes: number;
+  /** The weights of the convolutions come first: up to here, whole rows of texels in either precision. */
+  readonly kernelBytes: number;
 }
+
+/** Weight quads of a row where the kernels are a texture (shaders/parts/texels_f32.wgsl). */
+export const ROW_TEXELS = 1024;
 
 /** Every range is bound on its own: the default `minStorageBufferOffsetAlignment`. */
 const RANGE_ALIGNMENT = 256;
 
-/** One tensor of the packed buffer: `floats` values, made by `pack` of the folded part; `half` when it is stored so. */
+/**
+ * One tensor of the packed buffer: `floats` values, made by `pack` of the folded part; `half` when it is stored so,
+ * `kernel` when it is a convolution's.
+ */
 interface Item<Fold> {
   readonly name: string;
   readonly floats: number;
   readonly half: boolean;
+  readonly kernel?: true;
   readonly pack: (fold: Fold) => Float32Array;
 }
 
@@ -48,7 +57,7 @@ interface Item<Fold> {
 export interface WeightPart {
   /** Canonical names of the modules whose tensors it is made of. */
   readonly modules: readonly string[];
-  readonly items: readonly Pick<Item<unknown>, 'name' | 'floats' | 'half'>[];
+  readonly items: readonly Omit<Item<unknown>, 'pack'>[];
   /** Values of each item, in order. @throws ModelFormatError */
   pack(folds: Folds): readonly Float32Array[];
 }
@@ -63,14 +72,22 @@ export const featureLayouts = (config: DenseNetConfig): readonly ChannelLayout[]
 /** Where each tensor goes, from the config alone. */
 export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision): WeightLayout {
   const ranges = new Map<string, WeightRange>();
-  let offset = 0;
-  for (const { name, floats, half } of weightParts(config).flatMap(({ items }) => items)) {
-    const bytes = floats * (half && precision === 'f16' ? 2 : 4);
-    ranges.set(name, { offset, bytes });
-    offset = Math.ceil((offset + bytes) / RANGE_ALIGNMENT) * RANGE_ALIGNMENT;
+  const items = weightParts(config).flatMap((part) => part.items);
+  let bytes = 0;
+  let kernelBytes = 0;
+  for (const isKernel of [true, false]) {
+    for (const { name, floats, half, kernel = false } of items) {
+      if (kernel !== isKernel) continue;
+      const range = { offset: bytes, bytes: floats * (half && precision === 'f16' ? 2 : 4) };
+      ranges.set(name, range);
+      bytes = aligned(bytes + range.bytes, RANGE_ALIGNMENT);
+    }
+    if (isKernel) kernelBytes = bytes = aligned(bytes, 16 * ROW_TEXELS);
   }
-  return { precision, ranges, bytes: offset };
+  return { precision, ranges, kernelBytes, bytes };
 }
+
+const aligned = (bytes: number, step: number): number => Math.ceil(bytes / step) * step;
 
 /** `halvesOf` of `halves.ts`. */
 export type Halve = (values: Float32Array) => Uint16Array;
@@ -192,7 +209,7 @@ function conv(name: string, out: number, read: ChannelLayout, taps: number, lane
   const outFloats = quadsFor(out) * 4;
   const floats = outFloats * read.quads * taps * lanes;
   return [
-    { name: `${name}.weight`, floats, half: true, pack: (fold) => packConv(fold, read, lanes) },
+    { name: `${name}.weight`, floats, half: true, kernel: true, pack: (fold) => packConv(fold, read, lanes) },
     { name: `${name}.bias`, floats: outFloats, half: false, pack: (fold) => padded(fold.bias, outFloats) },
   ];
 }

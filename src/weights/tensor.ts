@@ -70,9 +70,9 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
     case 'F64':
       return new Float64Array(bytes.buffer, bytes.byteOffset, count);
     case 'F16':
-      return fromBits(new Uint16Array(bytes.buffer, bytes.byteOffset, count), halfToFloatBits);
+      return fromHalves(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
     case 'BF16':
-      return fromBits(new Uint16Array(bytes.buffer, bytes.byteOffset, count), (bits) => bits << 16);
+      return fromBfloats(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
     default:
       throw new ModelFormatError(`tensor "${tensor.name}" holds ${tensor.dtype}, but weights must be floating point`, {
         format: 'tensor',
@@ -81,23 +81,19 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
   }
 }
 
-function fromBits(words: Uint16Array, widen: (bits: number) => number): Float32Array {
-  const out = new Uint32Array(words.length);
-  for (const [i, bits] of words.entries()) out[i] = widen(bits);
-  return new Float32Array(out.buffer);
-}
+const fromBfloats = (words: Uint16Array): Float32Array =>
+  new Float32Array(Uint32Array.from(words, (bits) => bits << 16).buffer);
 
-/** IEEE 754 binary16 bits to binary32 bits. */
-function halfToFloatBits(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 0x1f;
-  const mantissa = half & 0x3ff;
-  if (exponent === 0x1f) return sign | 0x7f800000 | (mantissa << 13);
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (mantissa << 13);
-  if (mantissa === 0) return sign;
-  // A subnormal, mantissa × 2^-24: move its leading one to bit 10, where binary32 drops it.
-  const shift = Math.clz32(mantissa) - 21;
-  return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
+/** IEEE 754 binary16 to binary32: exponent and mantissa in place are the value, but for the exponent's bias. */
+function fromHalves(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  const values = new Float32Array(bits.buffer);
+  for (const [i, half] of halves.entries()) {
+    bits[i] = (half & 0x7fff) << 13;
+    values[i] = (values[i] ?? 0) * 2 ** 112;
+    bits[i] = (bits[i] ?? 0) | ((half & 0x7c00) === 0x7c00 ? 0x7f800000 : 0) | ((half & 0x8000) << 16);
+  }
+  return values;
 }
 
 /** The least magnitude that rounds beyond 65504, the largest finite value of f16. */

@@ -26,11 +26,13 @@ const RUN = `async (library) => {
   net.dispose();
   const strange = await library.DenseNet.load('/strange').catch((error) => error);
   const lacking = await library.DenseNet.load('/incomplete').catch((error) => error);
+  const exchanged = await library.DenseNet.load('/renamed', { integrity: 'sha256-AAAA' }).catch((error) => error);
   return {
     isMeasured: steps.length > 10 && steps.every(({ bytesRead, bytesWritten }) => bytesRead > 0 && bytesWritten > 0),
     isReadOut: pooled.data.length > 10 && values.length > 0 && taps.has('stem'),
     areOurErrors:
       strange instanceof library.ModelShapeError && lacking instanceof library.ModelShapeError &&
+      exchanged instanceof library.IntegrityError &&
       noPicture instanceof library.ImageError && noTensor instanceof library.TensorShapeError,
     words: [noPicture, noTensor, lacking].map(({ message }) => message.slice(0, 40)),
   };
@@ -41,7 +43,12 @@ const ALONE = `import { DenseNet } from '/alone/densenet-webgpu.js';
 globalThis.answer = (async () => {
   const net = await DenseNet.load('/canonical');
   const { length } = await net.classify(new ImageData(32, 32));
-  const failures = [net.classify('no picture'), net.embed(new ImageData(32, 32)), DenseNet.load('/strange')];
+  const failures = [
+    net.classify('no picture'),
+    net.embed(new ImageData(32, 32)),
+    DenseNet.load('/strange'),
+    DenseNet.load('/canonical', { integrity: 'sha256-AAAA' }),
+  ];
   const errors = await Promise.all(failures.map((failure) => failure.catch((error) => error)));
   return [length, ...errors.map(({ name, message }) => name + ': ' + message)];
 })();`;
@@ -110,6 +117,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
         'ImageError: densenet-webgpu-explanations.js says why: serve it beside the library',
         'DownloadError: embed() needs densenet-webgpu-readouts.js: serve it beside the library',
         'DownloadError: a model with these tensors needs densenet-webgpu-names.js: serve it beside the library',
+        'DownloadError: integrity needs densenet-webgpu-hashed.js: serve it beside the library',
       ]);
     });
   });

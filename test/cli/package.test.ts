@@ -85,10 +85,10 @@ const SHIPPED = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|BENCHMARKS\.md)$/,
   /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
   /^dist\/types\/[\w/.-]+\.d\.ts$/,
-  /^dist\/cli\/[\w-]+\.js$/,
+  /^dist\/cli\/[\w.-]+\.js$/,
   /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
-  /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
+  /^shaders\/((apart|parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
   /^demo\/samples\/([\w-]+\.png|index\.json|make\.mjs|SOURCES\.md)$/,
 ];

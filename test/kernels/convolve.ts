@@ -27,6 +27,10 @@ export interface Dispatch {
   /** The tile's STAGED and SLICES, where it has them. */
   readonly way?: Readonly<Record<string, number>>;
   readonly workgroup: number;
+  /** Weights are in a texture. */
+  readonly texels?: boolean;
+  /** 3×3 in strips: the tile is pixels × quads. */
+  readonly strips?: boolean;
   readonly seed: number;
 }
 
@@ -100,6 +104,7 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
   const data = operands(dispatch, 9);
   const input = inPlace ? ref.normRelu(data.x, data.shape, data.scale, data.shift) : data.x;
   const expected = ref.convolve(input, data.shape, convolution(work, 3, data));
+  if (dispatch.strips) return strips(device, dispatch, data, expected, inPlace);
   const [columns = 1, rows = 1, quads = 1, tapRows = 3] = tile;
   const [tilesX, tilesY] = [Math.ceil(work.width / columns), Math.ceil(work.height / rows)];
   const tiles = work.batch * tilesX * tilesY;
@@ -115,6 +120,30 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
     },
     params: { width: work.width, height: work.height, tilesX, tilesY, tiles },
     workgroups: [Math.ceil(tiles / workgroup), Math.ceil(ref.quads(work.out) / quads), 1],
+    inPlace,
+  });
+}
+
+function strips(
+  device: GPUDevice,
+  dispatch: Dispatch,
+  data: Operands,
+  expected: ref.Result,
+  inPlace: boolean,
+): Promise<Outcome> {
+  const { work, workgroup } = dispatch;
+  const [pixels = 1, quads = 1] = dispatch.tile;
+  const { width, height } = work;
+  const tiles = work.batch * width * height;
+  return run(device, dispatch, data, expected, {
+    kernel: 'conv3x3',
+    variant: {
+      tile: { STRIP: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share },
+      overrides: { NORM: inPlace ? 1 : 0 },
+      inPlace,
+    },
+    params: { width, height, tilesX: width, tilesY: height, tiles },
+    workgroups: [Math.ceil(tiles / (workgroup * pixels)), Math.ceil(ref.quads(work.out) / quads), 1],
     inPlace,
   });
 }
@@ -182,7 +211,7 @@ type Plan = Pick<KernelRun, 'kernel' | 'variant' | 'params' | 'workgroups' | 'in
 
 async function run(
   device: GPUDevice,
-  { work, precision, workgroup }: Dispatch,
+  { work, precision, workgroup, texels = false }: Dispatch,
   data: Operands,
   expected: ref.Result,
   { lanes = 4, ...plan }: Plan,
@@ -192,7 +221,7 @@ async function run(
   const kernelSide = Math.sqrt(data.weight.length / (work.out * work.channels));
   const found = await runKernel(device, {
     ...plan,
-    variant: { ...plan.variant, overrides: { ...plan.variant.overrides, WORKGROUP: workgroup } },
+    variant: { ...plan.variant, texels, overrides: { ...plan.variant.overrides, WORKGROUP: workgroup } },
     precision,
     buffers: {
       src: ref.toQuads(data.x, data.shape, srcPlane, GARBAGE),

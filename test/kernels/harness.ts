@@ -5,10 +5,12 @@
 import { packParams } from '../../src/gpu/params.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
 import { USAGE } from '../../src/gpu/usage.js';
+import { GpuWeights } from '../../src/gpu/weights.js';
 import { alignUp, BINDING_ALIGNMENT } from '../../src/plan/arena.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import type { Precision } from '../../src/plan/source.js';
 import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { ROW_TEXELS } from '../../src/weights/pack.js';
 import { toHalves } from '../../src/weights/tensor.js';
 
 export const F32: Precision = { activations: 'f32', weights: 'f32' };
@@ -55,9 +57,13 @@ export function changeSource(device: GPUDevice, change: (source: string) => stri
 export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Float32Array> {
   const { pipeline, layout } = await cacheOf(device, run.precision).get(run.kernel, run.variant);
   const halves = new Set(run.halves ?? []);
+  const texels = run.variant.texels ? await texelsOf(device, stored('weights', run, halves), run.precision) : null;
+  const firstWeight = texels?.firstTexel('weights') ?? 0;
   const bound = new Map<string, GPUBufferBinding & { readonly size: number }>();
   const entries = Object.entries(KERNELS[run.kernel].bindings).map(([name, kind], binding): GPUBindGroupEntry => {
-    const content = kind === 'uniform' ? packParams(run.kernel, run.params) : stored(name, run, halves);
+    const content =
+      kind === 'uniform' ? packParams(run.kernel, { firstWeight, ...run.params }) : stored(name, run, halves);
+    if (name === 'weights' && texels) return { binding, resource: texels.resource(name) };
     const size = Math.ceil(content.byteLength / 16) * 16;
     const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
     const behind = name === 'dst' && run.inPlace ? bound.get('src') : undefined;
@@ -82,10 +88,35 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
   await staging.mapAsync(1);
   const bytes = staging.getMappedRange().slice(0);
   for (const { buffer } of [...bound.values(), { buffer: staging }]) buffer.destroy();
+  texels?.destroy();
   const length = run.buffers[run.output]?.length ?? 0;
   return halves.has(run.output) && run.precision.activations === 'f16'
     ? Float32Array.from(new Uint16Array(bytes).subarray(0, length), fromHalf)
     : new Float32Array(bytes).subarray(0, length);
+}
+
+/**
+ * The weights as a session keeps them for software: behind others, so that they go over the end of a row.
+ */
+async function texelsOf(
+  device: GPUDevice,
+  content: ArrayBufferView<ArrayBuffer>,
+  { weights: precision }: Precision,
+): Promise<GpuWeights> {
+  const others = { offset: 0, bytes: 1008 * 16 };
+  const own = { offset: others.bytes, bytes: content.byteLength };
+  const bytes = alignUp(own.offset + own.bytes, 16 * ROW_TEXELS);
+  const ranges = new Map([
+    ['others', others],
+    ['weights', own],
+    ['rest', { offset: bytes, bytes: 256 }],
+  ]);
+  const layout = { precision, ranges, kernelBytes: bytes, bytes: bytes + 256 };
+  const weights = await GpuWeights.create(device, layout);
+  const packed = new Uint8Array(layout.bytes).fill(0x7e);
+  packed.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), own.offset);
+  weights.upload(device.queue, packed.buffer);
+  return weights;
 }
 
 function stored(

@@ -4,7 +4,7 @@ import { minifiedManifest } from '../../build/kernels.mjs';
 import { hasDriver, withDevice } from './dawn.js';
 import { kernelNames, plannedVariants } from './planned.js';
 
-const { parts, kernels } = minifiedManifest();
+const { parts, kernels, strips } = minifiedManifest();
 vi.resetModules();
 vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: parts, KERNELS: kernels }));
 const { kernelSource } = await import('../../src/plan/source.js');
@@ -16,7 +16,8 @@ describe.skipIf(!hasDriver('lavapipe'))('a minified kernel compiles', () => {
       async ({ device }) => {
         for (const variant of plannedVariants(name)) {
           for (const storage of ['f32', 'f16'] as const) {
-            const code = kernelSource(name, variant, { activations: storage, weights: storage });
+            const precision = { activations: storage, weights: storage };
+            const code = kernelSource(name, variant, precision, variant.tile.STRIP ? strips : undefined);
             const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
             expect(messages.map(({ lineNum, message }) => `${lineNum}: ${message}`)).toEqual([]);
           }

@@ -1,4 +1,4 @@
-/** Every variant of a kernel that plans of three kinds of network use or may be tuned to, on four kinds of adapter. */
+/** Every variant of a kernel that plans of three kinds of network use or may be tuned to, on eight kinds of adapter. */
 import { familyConfig } from '../../src/model/family.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
@@ -10,12 +10,21 @@ const NETWORKS = [
   ['densenet-40-12', 32],
 ] as const;
 
+/** Lanes of a subgroup, and whether it is software. */
+const ADAPTERS = [0, 4, 8, 32].flatMap(
+  (lanes) =>
+    [
+      [lanes, false],
+      [lanes, true],
+    ] as const,
+);
+
 export const kernelNames = Object.keys(KERNELS).filter((name): name is KernelName => name in KERNELS);
 
 const planned = new Map<string, { readonly kernel: KernelName; readonly variant: Variant }>();
 for (const [name, side] of NETWORKS) {
-  for (const lanes of [0, 4, 8, 32]) {
-    const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null };
+  for (const [lanes, isFallback] of ADAPTERS) {
+    const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null, isFallback, texels: isFallback };
     const options = { batch: 1, inputSize: [side, side], activations: 'f32', taps: true, traits } as const;
     for (const { kernel, variant, shape } of planNetwork(familyConfig(name), options).steps)
       for (const each of shape ? candidates(shape, traits) : [variant])

@@ -21,19 +21,31 @@ export const PRECISIONS: Readonly<Record<Driver['driver'], readonly Precision[]>
   lavapipe: [F16, { activations: 'f16', weights: 'f32' }],
 };
 
-const ODD: Tiles = { conv1x1: [[3, 3]], transition: [[3, 3]], conv3x3: [[3, 2, 1, 1]], stem: [[3, 3]] };
+type Lists = Omit<Required<Tiles>, 'text'>;
+
+const ODD: Lists = {
+  conv1x1: [[3, 3]],
+  transition: [[3, 3]],
+  conv3x3: [[3, 2, 1, 1]],
+  strips: [[3, 2]],
+  stem: [[3, 3]],
+};
 
 /**
  * Every tile that a driver's adapter can be given, and odd ones; those of other adapters on SwiftShader alone,
  * which compiles faster. With `few`, enough to tell storage apart: a pipeline takes up to 2 s to compile.
  */
-export function tilesOn({ driver, subgroup }: Driver, few = false): Tiles {
+export function tilesOn({ driver, subgroup }: Driver, few = false): Lists {
   const own = NARROW_TILES[subgroup];
   const others = driver === 'swiftshader' ? [NARROW_TILES[1], WIDE_TILES] : [];
   const lists = few ? [ODD] : [own, ...others, ODD];
-  const all = <K extends keyof Tiles>(kernel: K) =>
-    distinct(lists.flatMap((tiles): readonly Tiles[K][number][] => tiles[kernel]));
-  return { conv1x1: all('conv1x1'), transition: all('transition'), conv3x3: all('conv3x3'), stem: all('stem') };
+  return {
+    conv1x1: distinct(lists.flatMap(({ conv1x1 }) => conv1x1)),
+    transition: distinct(lists.flatMap(({ transition }) => transition)),
+    conv3x3: distinct(lists.flatMap(({ conv3x3 }) => conv3x3)),
+    strips: subgroup === 8 ? distinct(lists.flatMap(({ strips = [] }) => strips)) : [],
+    stem: distinct(lists.flatMap(({ stem }) => stem)),
+  };
 }
 
 const distinct = <T extends readonly number[]>(tiles: readonly T[]): T[] => [
@@ -45,6 +57,15 @@ export const nameOf = ({ activations, weights }: Precision): string => `${activa
 /** Lanes that share `loads`: the most that divide them and that a subgroup has. */
 export const largestSharing = (loads: number, subgroup: number): number =>
   [8, 4, 2].find((lanes) => loads % lanes === 0 && lanes <= subgroup) ?? 1;
+
+/** Where the weights of a tile are: texels for the tiles of software, a buffer for a GPU's, either for odd ones. */
+export function storesOf(kernel: keyof Lists, tile: readonly number[]): readonly boolean[] {
+  const isIn = (tiles: Tiles) => (tiles[kernel] ?? []).some((each) => each.join() === tile.join());
+  if (isIn(ODD)) return [false, true];
+  return [isIn(WIDE_TILES) ? false : null, Object.values(NARROW_TILES).some(isIn) ? true : null].filter(
+    (s) => s !== null,
+  );
+}
 
 /** A wide tile in one of the ways that go through workgroup memory. */
 export interface WayCase {

@@ -14,6 +14,7 @@ interface Case {
   readonly tile: readonly number[];
   readonly run: Convolve;
   readonly way?: Readonly<Record<string, number>>;
+  readonly texels?: boolean;
 }
 
 /** Each kernel with a tile that compiles quickly. */
@@ -34,6 +35,8 @@ const WAYS: Readonly<Record<string, Case>> = {
   'conv3x3 sliced': { tile: [2, 1, 1], way: { SLICES: 2 }, run: (device, dispatch) => conv3x3(device, dispatch) },
   'conv3x3 staged': { tile: [1, 1, 2], way: { STAGED: 36 }, run: (device, dispatch) => conv3x3(device, dispatch) },
 };
+
+const TEXELS: Readonly<Record<string, Case>> = { 'conv1x1 of texels': { tile: [2, 1], run: conv1x1, texels: true } };
 
 const WORK = { batch: 2, channels: 6, out: 10, height: 23, width: 29 };
 const BASE = { work: WORK, precision: F32, share: 1, workgroup: 64, seed: 3 };
@@ -56,7 +59,7 @@ function asWritten(file: string): string {
     .replace(/^.*\/\/ (?:unroll )?(?:sliced|staged)$/gm, '')
     .replace(/^const SUBGROUP = \d+u;/m, 'const SUBGROUP = 1u;');
   const norms = text.includes('normOf(') ? [PARTS.norm_alone] : [];
-  return [PARTS.activations_f32, PARTS.weights_f32, PARTS.no_subgroup, ...norms, text].join('\n');
+  return [PARTS.activations_f32, PARTS.weights_f32, PARTS.buffered, PARTS.no_subgroup, ...norms, text].join('\n');
 }
 
 describe.skipIf(!hasDriver('swiftshader'))(
@@ -107,7 +110,9 @@ describe('the comparison', () => {
 const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: string])[] = [
   ['conv1x1', 'quadOf(relu(sum[0u][0u]))', 'quadOf(sum[0u][0u])'],
   ['conv1x1', 'relu(sum[0u][0u])', 'relu(sum[0u][0u]) * 1.00001'],
-  ['conv1x1', 'let scale = normOf(2u * q, slot);', 'let scale = normOf(2u * q + 1u, slot);'],
+  ['conv1x1', 'affine.scale, affine.shift', 'affine.shift, affine.scale'],
+  ['conv1x1 of texels', 'params.firstWeight + at', 'at'],
+  ['conv1x1 of texels', 'texel / 1024u', 'params.firstWeight / 1024u'],
   ['conv1x1', 'pixel < params.pixels && ', ''],
   ['conv1x1', 'q < params.inQuads', 'q + 1u < params.inQuads'],
   ['conv1x1', 'srcAt += SLICES * params.srcPlane', 'srcAt += SLICES * params.pixels'],
@@ -131,19 +136,22 @@ const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: s
   ['conv3x3 sliced', 'step += SLICES', 'step += SLICES + 1u'],
   ['conv3x3 sliced', '12u * TAP_ROWS * slice', '12u * slice'],
   ['conv3x3 staged', 'i < STAGED * TILE_QUADS', 'i < STAGED'],
-  ['conv3x3 in place', 'relu(fma(value, scale, shift))', 'fma(value, scale, shift)'],
+  ['conv3x3 in place', 'relu(fma(value, affine.scale, affine.shift))', 'fma(value, affine.scale, affine.shift)'],
   ['stem', 'clamp(srcX, PADDING', 'clamp(srcX + 1u, PADDING'],
   ['stem', 'weightAt += KERNEL * CHANNELS', 'weightAt += KERNEL'],
 ];
 
+const SUBGROUPS = { features: ['subgroups'] } as const;
+
 describe.skipIf(!hasDriver('swiftshader'))('the comparison notices', () => {
   it.each(MISTAKES)('%s: %s → %s', async (kernel, from, to) => {
-    const { tile = [], run, way } = { ...KERNELS, ...WAYS }[kernel] ?? {};
+    const { tile = [], run, way, texels = false } = { ...KERNELS, ...WAYS, ...TEXELS }[kernel] ?? {};
     // Odd sides, so that tiles and windows reach over the edges.
     const dispatch = {
       ...BASE,
       tile,
       ...(way && { way }),
+      texels,
       work: { batch: 2, channels: way ? 14 : 6, out: 10, height: 5, width: 7 },
     };
     const outcome = await withDevice('swiftshader', ({ device }) => {
@@ -151,6 +159,37 @@ describe.skipIf(!hasDriver('swiftshader'))('the comparison notices', () => {
       return run?.(device, dispatch);
     });
     if (!outcome) throw new Error(`no kernel ${kernel}`);
+    expect(() => expectRight(outcome, dispatch)).toThrow(/times the bound|no value in a gap/);
+  });
+});
+
+/** Likewise of strips, which need subgroups of eight. */
+const STRIP_MISTAKES: readonly (readonly [from: string, to: string])[] = [
+  ['rowIn[0u] && ', ''],
+  ['column[0u] + dx >= 1u', 'true'],
+  ['column[0u] + dx <= width', 'true'],
+  ['/ width % params.height', '/ width'],
+  ['subgroupShuffle(input[0u], next)', 'input[0u]'],
+  ['handed[0u + 1u], isLast', 'handed[0u + 1u], false'],
+  ['input[STRIP] = handed[STRIP];', ''],
+  ['- width - 1u', '- width'],
+  ['pixel < params.tiles', 'true'],
+];
+
+describe.skipIf(!hasDriver('lavapipe'))('the comparison notices in strips', () => {
+  it.each(STRIP_MISTAKES)('%s → %s', async (from, to) => {
+    const work = { batch: 2, channels: 6, out: 10, height: 5, width: 7 };
+    const dispatch = { ...BASE, work, tile: [2, 2], share: 8, workgroup: 8, strips: true };
+    const right = await withDevice('lavapipe', ({ device }) => conv3x3(device, dispatch), SUBGROUPS);
+    expectRight(right, dispatch);
+    const outcome = await withDevice(
+      'lavapipe',
+      ({ device }) => {
+        changeSource(device, (source) => source.replaceAll(from, to));
+        return conv3x3(device, dispatch);
+      },
+      SUBGROUPS,
+    );
     expect(() => expectRight(outcome, dispatch)).toThrow(/times the bound|no value in a gap/);
   });
 });

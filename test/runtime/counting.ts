@@ -15,6 +15,9 @@ export function expectNoComplaints(): void {
 /** Takes the complaints that a test has caused on purpose. */
 export const takeComplaints = (): readonly string[] => complaints.splice(0);
 
+/** Of the formats that are not four bytes. */
+const TEXEL_BYTES: Readonly<Partial<Record<GPUTextureFormat, number>>> = { rg32uint: 8, rgba32float: 16 };
+
 export interface Counts {
   buffers: number;
   bindGroups: number;
@@ -210,7 +213,7 @@ export class CountingGpu {
       this.counts.textures += 1;
       const texture = create(descriptor);
       this.liveTextures += 1;
-      this.onDestroy(texture, 4 * texture.width * texture.height, () => {
+      this.onDestroy(texture, (TEXEL_BYTES[texture.format] ?? 4) * texture.width * texture.height, () => {
         this.liveTextures -= 1;
       });
       return texture;

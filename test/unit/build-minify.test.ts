@@ -57,7 +57,10 @@ describe('every minified kernel', () => {
       for (const storage of ['f32', 'f16'] as const) {
         for (const variant of [planned, { ...planned, inPlace: true }]) {
           const precision = { activations: storage, weights: storage };
-          const [before, after] = [readableSource, minifiedSource].map((m) => m.kernelSource(name, variant, precision));
+          const [before, after] = [
+            [readableSource, readable.strips] as const,
+            [minifiedSource, minified.strips] as const,
+          ].map(([m, strips]) => m.kernelSource(name, variant, precision, variant.tile.STRIP ? strips : undefined));
           renaming(before ?? '', after ?? '');
         }
       }

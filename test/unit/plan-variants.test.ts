@@ -11,10 +11,10 @@ const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).
 
 /** No subgroups, or any of 4…128 lanes, which WebGPU's `subgroupMinSize` and `subgroupMaxSize` span. */
 const traits: fc.Arbitrary<Traits> = fc
-  .tuple(fc.option(fc.tuple(powers(2, 7), powers(2, 7))), fc.boolean(), fc.boolean())
-  .map(([sizes, isFallback, halves]) => ({
+  .tuple(fc.option(fc.tuple(powers(2, 7), powers(2, 7))), fc.boolean(), fc.boolean(), fc.boolean())
+  .map(([sizes, isFallback, halves, texels]) => ({
     subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) },
-    ...{ isFallback, halves },
+    ...{ isFallback, halves, texels },
   }));
 
 const side = fc.integer({ min: 1, max: 224 });
@@ -44,6 +44,7 @@ const ORDER = {
   conv1x1: ['TILE_PIXELS', 'TILE_QUADS'],
   transition: ['TILE_PIXELS', 'TILE_QUADS'],
   conv3x3: ['TILE_X', 'TILE_Y', 'TILE_QUADS', 'TAP_ROWS'],
+  strips: ['STRIP', 'TILE_QUADS'],
   stem: ['TILE_X', 'TILE_QUADS'],
 } as const;
 
@@ -59,7 +60,12 @@ function checkTested(kernel: ConvShape['kernel'], numbers: readonly unknown[], t
   expect(cases.map(({ way }) => way.SLICES)).toContain(tile.SLICES);
 }
 
-function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, { subgroup, isFallback }: Traits): void {
+function checkVariant(
+  { tile, overrides, inPlace, texels }: Variant,
+  shape: ConvShape,
+  { subgroup, isFallback, ...traits }: Traits,
+): void {
+  expect(texels ?? false).toBe(traits.texels);
   const { SUBGROUP: lanes = 1, TILE_QUADS: quads = 1, SLICES: slices = 1, STAGED: staged = 0 } = tile;
   const { WORKGROUP: workgroup = 0 } = overrides;
   expect(workgroup).toBeGreaterThan(0);
@@ -69,8 +75,11 @@ function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, {
   expect((shape.kernel === 'stem' ? quads : 4 * quads) % lanes, 'lanes divide the loads').toBe(0);
   expect(lanes, 'every subgroup covers the lanes').toBeLessThanOrEqual(subgroup?.min ?? 1);
   if (lanes > 1) expect(workgroup % (subgroup?.max ?? 0), 'no subgroup is part filled').toBe(0);
-  const numbers = ORDER[shape.kernel].map((name) => tile[name]);
-  expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[shape.kernel])).toContainEqual(numbers);
+  const list = tile.STRIP ? 'strips' : shape.kernel;
+  const numbers = ORDER[list].map((name) => tile[name]);
+  expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[list])).toContainEqual(numbers);
+  if (tile.STRIP)
+    expect([lanes, workgroup, subgroup?.max], 'one subgroup, all of it').toEqual(Array(3).fill(subgroup?.min));
   if (slices > 1 || staged > 0) {
     expect([lanes, isFallback, slices > 1 && staged > 0]).toEqual([1, false, false]);
     expect(staged * quads, 'what is staged fits').toBeLessThanOrEqual(MAX_VECTORS);
@@ -142,11 +151,11 @@ describe('a picture at batch 1 on DenseNet-121', () => {
     expect(pixels[0]).toBeGreaterThan(pixels[3] ?? 0);
   });
 
-  it('load more in a loop where maps are in f16, since a load brings two numbers', () => {
+  it('convolves strips where software has subgroups of eight, and only where all of them have eight', () => {
     const shape = { kernel: 'conv3x3', ...map(56), outQuads: 8, normed: false } as const;
-    const columns = (halves: boolean) =>
-      variantFor(shape, { subgroup: { min: 8, max: 8 }, isFallback: true, halves }).tile.TILE_X;
-    expect([columns(false), columns(true)]).toEqual([4, 7]);
+    const isStrip = (min: number, max: number, isFallback = true) =>
+      candidates(shape, { subgroup: { min, max }, isFallback }).some(({ tile }) => tile.STRIP);
+    expect([isStrip(8, 8), isStrip(4, 8), isStrip(4, 4), isStrip(8, 8, false)]).toEqual([true, false, false, false]);
   });
 });
 

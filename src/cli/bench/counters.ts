@@ -23,6 +23,7 @@ const TEXEL_BYTES: Readonly<Record<string, number>> = {
   rg8unorm: 2,
   r16float: 2,
   rgba16float: 8,
+  rg32uint: 8,
   rgba32float: 16,
 };
 

@@ -6,6 +6,7 @@
 import { present } from '../../defect.js';
 import { requestAdapter, requestDevice, traitsOf } from '../../gpu/device.js';
 import { packParams } from '../../gpu/params.js';
+import { textOf } from '../../gpu/pipelines.js';
 import { Readback } from '../../gpu/readback.js';
 import { USAGE } from '../../gpu/usage.js';
 import { familyConfig } from '../../model/family.js';
@@ -67,7 +68,8 @@ interface Bound {
 
 async function bind(device: GPUDevice, step: Convolution, layout: Layout): Promise<Bound> {
   const { kernel, variant, workgroups } = step;
-  const code = inLayout(layout, kernel, kernelSource(kernel, variant, { activations: 'f32', weights: 'f32' }));
+  const source = kernelSource(kernel, variant, { activations: 'f32', weights: 'f32' }, await textOf(kernel, variant));
+  const code = inLayout(layout, variant.tile.STRIP ? 'strips' : kernel, source);
   const module = device.createShaderModule({ code, label: `${step.name} in ${layout}` });
   const constants = { ...variant.overrides };
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } });
@@ -121,7 +123,7 @@ function contentOf(step: Convolution, layout: Layout): ReadonlyMap<string, Array
       norm: randomInput(8 * src.quads, 3),
       bias: randomInput(4 * params.outQuads, 4),
       dst: new Float32Array(4 * params.outQuads * params.dstPlane),
-      params: packParams(kernel, params),
+      params: packParams(kernel, { ...params, firstWeight: 0 }),
     }),
   );
 }
