@@ -13,7 +13,7 @@ import * as esbuild from 'esbuild';
 import { minify } from 'terser';
 import { minifiedKernels, writeManifest } from './build/kernels.mjs';
 import { notices } from './build/notices.mjs';
-import { privateNames } from './build/private-names.mjs';
+import { internalNames, privateNames } from './build/private-names.mjs';
 import { buildBench } from './demo/bench/build.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -33,8 +33,6 @@ const CLI_EXTERNAL = [
 ];
 
 async function bundle() {
-  rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-  mkdirSync(join(ROOT, 'dist'));
   const [cli, page] = await Promise.all([commandLine(), demo(), library(), buildBench()]);
   writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENSES.txt'), notices(ROOT, [cli, page]));
 }
@@ -47,6 +45,8 @@ const APART = {
   'readouts.js': { entry: 'src/readouts.ts', file: 'densenet-webgpu-readouts.js' },
   'gaussian.js': { entry: 'src/image/gaussian.ts', file: 'densenet-webgpu-gaussian.js' },
   'weights/halves.js': { entry: 'src/weights/halves.ts', file: 'densenet-webgpu-halves.js' },
+  'hashed.js': { entry: 'src/hashed.ts', file: 'densenet-webgpu-hashed.js' },
+  'strips.generated.js': { entry: 'src/plan/strips.generated.ts', file: 'densenet-webgpu-strips.js' },
   'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
   'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
 };
@@ -57,12 +57,26 @@ async function library() {
   // With everything in it, for service workers, where `import()` is not allowed.
   const whole = await bundled('src/index.ts', []);
   const texts = [main, whole, ...apart.map(([, bundle]) => bundle)].map(({ code }) => code);
-  const names = privateNames(join(ROOT, 'src'), texts);
-  const module = await minified(main, names);
+  const { internal, others } = await internalNames(join(ROOT, 'dist/types'), platform(), texts);
+  const names = [...privateNames(join(ROOT, 'src'), texts), ...internal];
+  // Files pass objects to each other: they must agree on short names, and have none that is another property's.
+  const agreed = {
+    regex: new RegExp(`^(?:${names.join('|')})$`),
+    reserved: others.filter((name) => !names.includes(name)),
+    cache: { props: undefined },
+  };
+  // Unsafe are texts put together by `+`, which a Symbol does not survive: only words for errors, apart, tell of one.
+  const module = await minified(main, agreed, true);
   emit('densenet-webgpu.js', module);
   emit('densenet-webgpu.iife.js', plainScript(module));
   for (const [file, bundle] of [...apart, ['densenet-webgpu.whole.js', whole]])
-    emit(file, await minified(bundle, names));
+    emit(file, await minified(bundle, agreed));
+}
+
+/** The declarations of what the library runs on: the language, browsers, WebGPU. */
+function platform() {
+  const files = compile('--listFilesOnly').match(/^.*(?:\/lib\.[\w.]+|\/@webgpu\/types\/.*)\.d\.ts$/gm);
+  return files.map((file) => readFileSync(file, 'utf8'));
 }
 
 /** Modules and plain scripts alike resolve such an import against their own address. */
@@ -71,7 +85,7 @@ const filesApart = {
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\./ }, ({ kind, path }) => {
       if (kind !== 'dynamic-import') return undefined;
-      const file = APART[path.replace('./', '')]?.file;
+      const file = APART[path.replace(/^\.\.?\/(?:plan\/)?/, '')]?.file;
       return file ? { path: `./${file}`, external: true } : { errors: [{ text: `${path} is no file apart` }] };
     }),
 };
@@ -97,15 +111,26 @@ async function bundled(entry, plugins = [filesApart]) {
 }
 
 /** By terser, whose result is 4 % smaller gzipped than esbuild's own minifier's. */
-async function minified({ code, map }, privateNames) {
-  return minify(code, {
+async function minified({ code, map }, { regex, reserved, cache }, unsafe = false) {
+  const nameCache = { props: cache.props };
+  const result = await minify(code, {
+    nameCache,
     module: true,
     ecma: 2020,
     // Level 1: functions with parameters, inlined, make a shorter text that gzips 33 bytes longer.
-    compress: { passes: 6, inline: 1, unsafe_arrows: true, pure_getters: true },
-    mangle: { properties: { regex: new RegExp(`^(?:${privateNames.join('|')})$`) } },
+    compress: {
+      passes: 6,
+      inline: 1,
+      lhs_constants: false,
+      unsafe,
+      unsafe_arrows: true,
+      pure_getters: true,
+    },
+    mangle: { properties: { regex, reserved } },
     sourceMap: { content: map, asObject: true },
   });
+  cache.props = nameCache.props;
+  return result;
 }
 
 /** A module without imports as a script of one expression, its first line apart so that the source map still fits. */
@@ -181,9 +206,14 @@ async function demo() {
   return metafile;
 }
 
-function declarations() {
+/** Writes the declarations, or does what else the compiler is asked. */
+function compile(...options) {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json')], { stdio: 'inherit' });
+  const stdio = ['inherit', 'pipe', 'inherit'];
+  return execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), ...options], {
+    encoding: 'utf8',
+    stdio,
+  });
 }
 
 function sizeReport() {
@@ -200,8 +230,10 @@ function sizeReport() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const kernels = writeManifest();
   if (process.argv[2] !== 'manifest') {
+    rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+    mkdirSync(join(ROOT, 'dist'));
+    compile();
     await bundle();
-    declarations();
     console.log(`${kernels} kernels`);
     sizeReport();
   }

@@ -7,7 +7,9 @@
  */
 
 const MARKER = /\/\/ (?:tile|unroll|(?:unroll )?sliced|staged|direct|subgroup)$/;
-const KEEPS_FORM = new RegExp(`^(?:const |enable |@group)|${MARKER.source}`);
+const KEEPS_LINE = new RegExp(`^(?:const |enable |@group)|${MARKER.source}`);
+/** What is looked for in these has spaces. */
+const KEEPS_SPACES = /^(?:const |enable |@group|for .*\/\/ unroll)/;
 
 /** Comments out, but for the markers that the expander reads; one statement or brace a line, as written. */
 export function stripWgsl(source) {
@@ -72,11 +74,11 @@ function* candidates() {
 }
 
 function minifyLine(line, names) {
-  const keepsForm = KEEPS_FORM.test(line);
+  const keepsSpaces = KEEPS_SPACES.test(line);
   const tokens = line.match(TOKEN) ?? [];
   let out = '';
   for (const [t, token] of tokens.entries()) {
-    if (/^\s/.test(token)) out += keepsForm || touch(out, tokens[t + 1] ?? '') ? ' ' : '';
+    if (/^\s/.test(token)) out += keepsSpaces || touch(out, tokens[t + 1] ?? '') ? ' ' : '';
     else out += isName(token, out) ? (names.get(token) ?? token) : token;
   }
   return out;
@@ -90,6 +92,6 @@ const touch = (before, after) => /\w$/.test(before) && /^\w/.test(after);
 
 function joined(text, line) {
   const last = text.slice(text.lastIndexOf('\n') + 1);
-  const apart = text !== '' && (KEEPS_FORM.test(last) || KEEPS_FORM.test(line) || touch(text, line));
+  const apart = text !== '' && (KEEPS_LINE.test(last) || KEEPS_LINE.test(line) || touch(text, line));
   return `${text}${apart ? '\n' : ''}${line}`;
 }
