@@ -98,11 +98,13 @@ export class Engine {
    * still on its way.
    *
    * @throws DisposedError, QueueFullError, AbortedError as soon as the signal fires, TimeoutError, RefusedError,
-   * DeviceLostError after the allowed recoveries, and what the feed and the answer throw
+   * DeviceLostError after the allowed recoveries, and what the feed, the job's making and the answer throw
    */
   run<T>(call: Call, asked: Job<T> | Promise<Job<T>>): Promise<T> {
+    const made = Promise.resolve(asked);
+    made.catch(() => {}); // a call may end before it is waited for
     return this.call(call, async (session) => {
-      const job = await asked;
+      const job = await within(this.options.timeout, 'a file of the library', made);
       const executable = await this.executable(session, job);
       if (this.flights.length === MAX_IN_FLIGHT) await this.flights.shift();
       const feeding = job.feed(session, executable);
