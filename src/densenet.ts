@@ -123,8 +123,8 @@ export class DenseNet {
       passes: [pass('network', 'scores')],
       outputs: ({ plan }) => (count <= plan.top ? ['best'] : ['best', 'scores']),
       answer: ({ plan }, [best = EMPTY, scores]) => {
-        const first = (ranked?: Ranked[][]) => predictionsOf(plan, best, count, this.metadata, ranked);
-        return scores ? readouts('a topK beyond 10').then(({ rankedOf }) => first(rankedOf(plan, scores))) : first();
+        const named = (ranked?: Ranked[][]) => predictionsOf(plan, best, count, this.metadata, ranked);
+        return scores ? readouts('a topK beyond 10').then(({ rankedOf }) => named(rankedOf(plan, scores))) : named();
       },
     });
     return Array.isArray(images) ? predictions : (predictions[0] ?? []);

@@ -14,7 +14,7 @@ export interface Limits {
 const DEFAULT_LIMITS: Limits = { maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2 ** 27 };
 const NAMES = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
-/** The weights are one buffer, of which a kernel binds its tensor; so are the arena's banks, of which it binds regions. */
+/** The weights are at most one buffer, of which a kernel binds its tensor; so are the arena's banks, of which it binds regions. */
 export function limitsFor(plan: NetworkPlan, { bytes, ranges }: WeightLayout): Limits {
   const bound = [...ranges.values(), ...plan.arena.regions].map((range) => range.bytes);
   return {

@@ -199,7 +199,7 @@ export function plainVariant(): Variant {
 /**
  * A load from a GPU's cache takes 30 to 200 cycles, of which other lanes hide a part. A CPU gains nothing by more lanes
  * than it has, and its barriers are coroutines: with the tiles and ways of a GPU DenseNet-121 takes 1.2 (SwiftShader)
- * and 2.0 (lavapipe) times as long.
+ * and 2.0 (lavapipe) times as long, with weights in buffers.
  */
 const GPU_WAIT = 64;
 

@@ -16,6 +16,7 @@ import {
 import type { DenseNetConfig } from '../model/config.js';
 import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
+import { alignUp } from '../plan/arena.js';
 import type { Folds } from './fold.js';
 import { checkHalves } from './tensor.js';
 
@@ -80,14 +81,12 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
       if (kernel !== isKernel) continue;
       const range = { offset: bytes, bytes: floats * (half && precision === 'f16' ? 2 : 4) };
       ranges.set(name, range);
-      bytes = aligned(bytes + range.bytes, RANGE_ALIGNMENT);
+      bytes = alignUp(bytes + range.bytes, RANGE_ALIGNMENT);
     }
-    if (isKernel) kernelBytes = bytes = aligned(bytes, 16 * ROW_TEXELS);
+    if (isKernel) kernelBytes = bytes = alignUp(bytes, 16 * ROW_TEXELS);
   }
   return { precision, ranges, kernelBytes, bytes };
 }
-
-const aligned = (bytes: number, step: number): number => Math.ceil(bytes / step) * step;
 
 /** `halvesOf` of `halves.ts`. */
 export type Halve = (values: Float32Array) => Uint16Array;

@@ -62,9 +62,8 @@ export const largestSharing = (loads: number, subgroup: number): number =>
 export function storesOf(kernel: keyof Lists, tile: readonly number[]): readonly boolean[] {
   const isIn = (tiles: Tiles) => (tiles[kernel] ?? []).some((each) => each.join() === tile.join());
   if (isIn(ODD)) return [false, true];
-  return [isIn(WIDE_TILES) ? false : null, Object.values(NARROW_TILES).some(isIn) ? true : null].filter(
-    (s) => s !== null,
-  );
+  const isSoftware = Object.values(NARROW_TILES).some(isIn);
+  return [...(isIn(WIDE_TILES) ? [false] : []), ...(isSoftware ? [true] : [])];
 }
 
 /** A wide tile in one of the ways that go through workgroup memory. */
