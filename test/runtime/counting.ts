@@ -83,6 +83,8 @@ export class CountingGpu {
   /** Maps asked for and not answered. */
   mapping = 0;
   mostMapping = 0;
+  /** Told when a map is asked for. */
+  onMap: () => void = () => {};
   /** By label; kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
   private readonly pipelines = new Map<string | undefined, GPUComputePipeline>();
 
@@ -190,6 +192,7 @@ export class CountingGpu {
         this.counts.maps += 1;
         this.mapping += 1;
         this.mostMapping = Math.max(this.mostMapping, this.mapping);
+        this.onMap();
         const mapped = map(...range).finally(() => {
           this.mapping -= 1;
         });

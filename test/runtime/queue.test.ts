@@ -90,10 +90,12 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
       });
       return { abort: () => controller.abort(), outcome };
     };
-    // In flight: its map is asked for, and answered when the others have been.
-    const before = counting.counts.maps;
+    // In flight: its map is asked for, and cannot be answered before the next turn of the event loop.
+    const mapping = new Promise<void>((resolve) => {
+      counting.onMap = resolve;
+    });
     const inFlight = abortable('in flight', (signal) => net.run(smallInput(1), { signal }));
-    await expect.poll(() => counting.counts.maps, { interval: 0 }).toBe(before + 1);
+    await mapping;
     inFlight.abort();
     expect(await inFlight.outcome).toBe('AbortedError: run() was aborted');
     // In the queue, behind a hundred others.
