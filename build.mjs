@@ -46,7 +46,7 @@ const APART = {
   'gaussian.js': { entry: 'src/image/gaussian.ts', file: 'densenet-webgpu-gaussian.js' },
   'weights/halves.js': { entry: 'src/weights/halves.ts', file: 'densenet-webgpu-halves.js' },
   'hashed.js': { entry: 'src/hashed.ts', file: 'densenet-webgpu-hashed.js' },
-  'strips.generated.js': { entry: 'src/plan/strips.generated.ts', file: 'densenet-webgpu-strips.js' },
+  'software.js': { entry: 'src/gpu/software.ts', file: 'densenet-webgpu-software.js' },
   'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
   'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
 };

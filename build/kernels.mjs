@@ -6,11 +6,13 @@ import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
-const STRIPS = fileURLToPath(new URL('../src/plan/strips.generated.ts', import.meta.url));
+const SOFTWARE = fileURLToPath(new URL('../src/plan/software.generated.ts', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
 const PROBES = fileURLToPath(new URL('../src/profile/probes.generated.ts', import.meta.url));
-/** What reads kernels as text, by names in its strings. */
-const READERS = ['source', 'expand'].map((name) => fileURLToPath(new URL(`../src/plan/${name}.ts`, import.meta.url)));
+/** What reads kernels as text, by names in its strings and expressions. */
+const READERS = ['plan/source', 'plan/expand', 'gpu/software'].map((name) =>
+  fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url)),
+);
 
 /** What resembles each other most comes first and side by side, where gzip finds it cheapest. */
 const ALIKE = ['conv1x1', 'transition', 'conv3x3', 'stem'];
@@ -71,28 +73,29 @@ export function manifest() {
     const source = stripWgsl(text);
     return { source, ...describeKernel(source, preambleOf(parts)) };
   });
-  return { parts, kernels, strips: stripsOf(kernels) };
+  return { parts, kernels, software: softwareOf(kernels, parts) };
 }
 
-/** The text that stands in for conv3x3's, in a file apart. */
-function stripsOf({ conv3x3 }) {
-  const source = stripWgsl(wgslIn(join(SHADERS, 'apart')).strips);
-  const { bindings, params } = describeKernel(source, preambleOf(mapValues(wgslIn(join(SHADERS, 'parts')), stripWgsl)));
+/** What software alone needs, in a file apart: a text that stands in for conv3x3's, and parts. */
+function softwareOf({ conv3x3 }, parts) {
+  const software = mapValues(wgslIn(join(SHADERS, 'apart')), stripWgsl);
+  const { bindings, params } = describeKernel(software.winograd, preambleOf(parts));
   if (JSON.stringify([bindings, params]) !== JSON.stringify([conv3x3.bindings, conv3x3.params]))
-    throw new Error('shaders/apart/strips.wgsl does not bind what shaders/conv3x3.wgsl does');
-  return source;
+    throw new Error('shaders/apart/winograd.wgsl does not bind what shaders/conv3x3.wgsl does');
+  return software;
 }
 
 /** The same with minified texts; bindings and parameters keep the names that the TypeScript side knows. */
 export function minifiedManifest() {
-  const { parts, kernels, strips } = manifest();
-  const texts = [...Object.values(kernels).map(({ source }) => source), strips];
-  const reader = READERS.flatMap((file) => readFileSync(file, 'utf8').match(/'.*?'/g) ?? []).join('\n');
-  const minify = wgslMinifier(texts, Object.values(parts), reader);
+  const { parts, kernels, software } = manifest();
+  const { winograd, ...places } = software;
+  const texts = [...Object.values(kernels).map(({ source }) => source), winograd];
+  const reader = READERS.flatMap((file) => readFileSync(file, 'utf8').match(/'.*?'|= \/.*\/g?;/g) ?? []).join('\n');
+  const minify = wgslMinifier(texts, [...Object.values(parts), ...Object.values(places)], reader);
   return {
     parts: mapValues(parts, minify),
     kernels: mapValues(kernels, (kernel) => ({ ...kernel, source: minify(kernel.source) })),
-    strips: minify(strips),
+    software: mapValues(software, minify),
   };
 }
 
@@ -106,10 +109,11 @@ export function writeManifest() {
     `// Made by build.mjs from shaders/probes/*.wgsl; not to be edited.\n` +
       `export const PROBES = ${JSON.stringify(probes(), null, 2)} as const;\n`,
   );
-  const { parts, kernels, strips } = manifest();
+  const { parts, kernels, software } = manifest();
   writeFileSync(
-    STRIPS,
-    `// Made by build.mjs from shaders/apart/strips.wgsl; not to be edited.\nexport const STRIPS = ${JSON.stringify(strips)};\n`,
+    SOFTWARE,
+    `// Made by build.mjs from shaders/apart/*.wgsl; not to be edited.\n` +
+      `export const SOFTWARE = ${JSON.stringify(software, null, 2)} as const;\n`,
   );
   writeFileSync(
     MANIFEST,
@@ -124,9 +128,9 @@ export function writeManifest() {
 export const minifiedKernels = () => ({
   name: 'minified-kernels',
   setup({ onLoad }) {
-    const { parts, kernels, strips } = minifiedManifest();
-    onLoad({ filter: /strips\.generated\.ts$/ }, () => ({
-      contents: `export const STRIPS = ${JSON.stringify(strips)};`,
+    const { parts, kernels, software } = minifiedManifest();
+    onLoad({ filter: /software\.generated\.ts$/ }, () => ({
+      contents: `export const SOFTWARE = ${JSON.stringify(software)};`,
       loader: 'js',
     }));
     const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;

@@ -26,7 +26,6 @@ struct Params {
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
-  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const TILE_X = 2u; // tile

@@ -25,7 +25,6 @@ struct Params {
   inQuads: u32,
   outQuads: u32,
   floor: f32,
-  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const KERNEL = 7u; // tile

@@ -19,7 +19,6 @@ struct Params {
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
-  firstWeight: u32, // in the texture (parts/texels_f32.wgsl)
 }
 
 const TILE_PIXELS = 2u; // tile

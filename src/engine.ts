@@ -11,7 +11,7 @@ import {
   QueueFullError,
   TimeoutError,
 } from './errors.js';
-import { type AdapterReport, adapterReport, traitsOf } from './gpu/device.js';
+import { type AdapterReport, adapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
 import { isLoss, lostError } from './gpu/loss.js';
 import { closeSession, type OpeningOptions, openSession } from './gpu/opening.js';
@@ -185,10 +185,10 @@ export class Engine {
     return this.answered(session, session.executable(this.planOptions(session, call)));
   }
 
-  private planOptions({ device, precision, weights }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
+  private planOptions({ traits: adapter, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
     const { sigmoid, tuned } = this.options;
     const { activations } = precision;
-    const traits = { ...traitsOf(device), halves: activations === 'f16', texels: weights.texture !== null };
+    const traits = { ...adapter, halves: activations === 'f16' };
     return { batch, inputSize, activations, traits, tuned, sigmoid, taps };
   }
 

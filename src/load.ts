@@ -115,7 +115,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
     });
     const [untuned] = await Promise.all([compile, fill()]);
     // Texels are uploaded at once; and if the device was lost meanwhile, what had been uploaded went to the old one.
-    if (engine.session !== first || first.weights.texture) engine.session.upload();
+    if (engine.session !== first || first.weights.areTexels) engine.session.upload();
     await engine.run(call, { ...call, ...NOTHING });
     at('compile', 1, 1);
     const tuning =

@@ -1,8 +1,8 @@
-/** The arena over the steps: steps run to the right, bytes downwards, the two banks one below the other. */
+/** The arena over the steps: steps run to the right, bytes downwards, the banks one below the other. */
 import type { NetworkPlan } from 'densenet-webgpu';
 import { bytes } from '../format.js';
 import { type Box, drawing, rectangle, svg } from './svg.js';
-import { usesOf } from './uses.js';
+import { type Bank, usesOf } from './uses.js';
 
 const BANKS_HEIGHT = 250;
 const LABEL = 22;
@@ -23,21 +23,26 @@ export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
   const count = plan.steps.length;
   const column = width / count;
   const scale = BANKS_HEIGHT / total;
-  const tops = [LABEL, 2 * LABEL + bankBytes[0] * scale] as const;
-  const height = 2 * LABEL + BANKS_HEIGHT;
+  const banks = ([0, 1, 2, 3] as const).filter((bank) => bankBytes[bank] > 0);
+  const tops: Record<Bank, number> = { 0: 0, 1: 0, 2: 0, 3: 0 };
+  for (const bank of banks) {
+    const above = banks.slice(0, banks.indexOf(bank));
+    tops[bank] = (above.length + 1) * LABEL + above.reduce<number>((sum, other) => sum + bankBytes[other], 0) * scale;
+  }
+  const height = banks.length * LABEL + BANKS_HEIGHT;
   const element = drawing(
     width,
     height,
-    `Arena of ${bytes(total)} in two banks over ${count} steps; the table below lists its regions`,
+    `Arena of ${bytes(total)} in ${banks.length} banks over ${count} steps; the table below lists its regions`,
   );
-  for (const bank of [0, 1] as const) {
+  for (const bank of banks) {
     const floor: Box = { x: 0, y: tops[bank], width, height: bankBytes[bank] * scale };
     element.append(
       svg('text', { x: 0, y: tops[bank] - 7 }, `bank ${bank}  ${bytes(bankBytes[bank])}`),
       rectangle(floor, 'floor'),
     );
   }
-  const boxOf = (first: number, last: number, bank: 0 | 1, offset: number, size: number): Box => ({
+  const boxOf = (first: number, last: number, bank: Bank, offset: number, size: number): Box => ({
     x: first * column,
     y: tops[bank] + offset * scale,
     width: (last - first + 1) * column,

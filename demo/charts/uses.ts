@@ -2,10 +2,12 @@
 import type { NetworkPlan } from 'densenet-webgpu';
 import { amount, bytes } from '../format.js';
 
+export type Bank = NetworkPlan['arena']['regions'][number]['bank'];
+
 export interface Use {
   readonly region: string;
   readonly isRead: boolean;
-  readonly bank: 0 | 1;
+  readonly bank: Bank;
   /** In the bank. */
   readonly offset: number;
   readonly bytes: number;

@@ -107,7 +107,7 @@ function show(plan: NetworkPlan, weightBytes: number): void {
 
   const ratio = (arena.bytes / arena.lowerBoundBytes).toFixed(3);
   print(
-    `\narena ${kilobytes(arena.bytes)} in two banks (${arena.bankBytes.map(kilobytes).join(' + ')}), ${ratio} × the lower bound of ${kilobytes(arena.lowerBoundBytes)}; weights ${kilobytes(weightBytes)}\n`,
+    `\narena ${kilobytes(arena.bytes)} in two banks (${arena.bankBytes.slice(0, 2).map(kilobytes).join(' + ')}), ${ratio} × the lower bound of ${kilobytes(arena.lowerBoundBytes)}; weights ${kilobytes(weightBytes)}\n`,
   );
   const regions = arena.regions.map((r) => [
     r.name,

@@ -3,7 +3,7 @@
  */
 import { explained } from '../apart.js';
 import { WebGPUUnavailableError } from '../errors.js';
-import type { Traits } from '../plan/variants.js';
+import { FOUR_LANES, type Traits } from '../plan/variants.js';
 import { beyondDefaults, type Limits } from './limits.js';
 import type { whyUnavailable } from './unavailable.js';
 
@@ -59,12 +59,13 @@ async function unavailable(reason: keyof typeof whyUnavailable, cause?: unknown)
   return new WebGPUUnavailableError(reason, message, { cause });
 }
 
-/** Facts of a device's adapter, for the choice of kernel variants. */
+/** Facts of a device's adapter, for the choice of kernel variants; those of other software are in `gpu/software.ts`. */
 export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
   const min = info?.subgroupMinSize ?? 0;
   const max = info?.subgroupMaxSize ?? 0;
   const subgroup = device.features.has('subgroups') && min > 0 ? { min, max } : null;
-  return { subgroup, isFallback: info?.isFallbackAdapter ?? false };
+  const areFour = subgroup?.min === 4 && max === 4;
+  return info?.isFallbackAdapter && areFour ? { subgroup, software: FOUR_LANES } : { subgroup };
 }
 
 export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {

@@ -4,7 +4,7 @@
  * Made once per batch and input size; encoding it creates nothing.
  */
 import { present } from '../defect.js';
-import { alignUp, regionNamed } from '../plan/arena.js';
+import { type Arena, alignUp, regionNamed } from '../plan/arena.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
@@ -15,7 +15,11 @@ import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
 import type { GpuWeights } from './weights.js';
 
-export type Banks = readonly [GPUBuffer, GPUBuffer];
+/** The arena's banks: two buffers, and textures where a plan uses them. */
+export interface Banks {
+  readonly banks: readonly [GPUBuffer, GPUBuffer, GPUTexture | null, GPUTexture | null];
+  readonly bytes: Arena['bankBytes'];
+}
 
 interface Dispatch {
   readonly stage: Stage;
@@ -43,12 +47,12 @@ export class Executable {
       tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    device.queue.writeBuffer(own.params, 0, paramsOf(plan.steps, weights));
+    device.queue.writeBuffer(own.params, 0, paramsOf(plan, weights));
     return new Executable(plan, weights, own);
   }
 
   /** Compiles what is not compiled yet, and binds every step, once. @throws ShaderError */
-  async bind(device: GPUDevice, banks: Banks, pipelines: PipelineCache): Promise<void> {
+  async bind(device: GPUDevice, { banks }: Banks, pipelines: PipelineCache): Promise<void> {
     if (this.dispatches.length > 0) return;
     const { plan, own, weights } = this;
     const compiled = await Promise.all(
@@ -114,7 +118,7 @@ function sourceOf(step: Step, binding: string): Source {
 function resolve(
   source: Source,
   plan: NetworkPlan,
-  banks: Banks,
+  banks: Banks['banks'],
   weights: GpuWeights,
   external: Record<ExternalName, GPUBuffer>,
 ): GPUBindingResource {
@@ -127,17 +131,20 @@ function resolve(
       const region = regionNamed(plan.arena.regions, source.name);
       const offset = source.offset ?? 0;
       const size = source.bytes ?? region.bytes - offset;
-      return { buffer: banks[region.bank], offset: region.offset + offset, size };
+      const bank = present(banks[region.bank], source.name);
+      return 'createView' in bank ? bank.createView() : { buffer: bank, offset: region.offset + offset, size };
     }
   }
 }
 
 /** One block of parameters per step. */
-function paramsOf(steps: readonly Step[], weights: GpuWeights): Uint8Array<ArrayBuffer> {
-  const blocks = new Uint8Array(steps.length * PARAMS_BYTES);
-  for (const [s, { kernel, params, bindings }] of steps.entries()) {
-    const firstWeight = 'weights' in bindings ? weights.firstTexel(bindings.weights.name) : 0;
-    blocks.set(packParams(kernel, { ...params, firstWeight }), s * PARAMS_BYTES);
+function paramsOf(plan: NetworkPlan, weights: GpuWeights): Uint8Array<ArrayBuffer> {
+  const blocks = new Uint8Array(plan.steps.length * PARAMS_BYTES);
+  for (const [s, step] of plan.steps.entries()) {
+    const lead = weights.lead(plan, step);
+    const at = s * PARAMS_BYTES;
+    blocks.set(lead, at);
+    blocks.set(packParams(step.kernel, step.params).subarray(0, PARAMS_BYTES - lead.length), at + lead.length);
   }
   return blocks;
 }

@@ -3,7 +3,7 @@
  *
  * Knows kernels and their bindings; nothing of networks or plans.
  */
-import { apart, explained } from '../apart.js';
+import { explained } from '../apart.js';
 import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import { kernelSource, type Precision } from '../plan/source.js';
@@ -24,6 +24,7 @@ export class PipelineCache {
   constructor(
     private readonly device: GPUDevice,
     private readonly precision: Precision,
+    private readonly software?: typeof import('./software.js') | null,
   ) {}
 
   /** @throws ShaderError with line, column and text when the adapter's compiler refuses the kernel */
@@ -38,8 +39,10 @@ export class PipelineCache {
   }
 
   private async compile(kernel: KernelName, variant: Variant, label: string): Promise<Pipeline> {
-    const code = kernelSource(kernel, variant, this.precision, await textOf(kernel, variant));
-    const entries = layoutEntries(kernel, variant, this.precision);
+    const { source } = KERNELS[kernel];
+    const text: KernelText = this.software?.textOf(kernel, source, variant, this.precision) ?? { source };
+    const code = kernelSource(kernel, variant, this.precision, text.source);
+    const entries = layoutEntries(kernel, variant, text);
     const layout = this.device.createBindGroupLayout({ label, entries });
     const module = this.device.createShaderModule({ code, label });
     try {
@@ -56,24 +59,20 @@ export class PipelineCache {
   }
 }
 
-/** A kernel's text; what few adapters run lies apart. @throws DownloadError */
-export async function textOf(kernel: KernelName, { tile }: Variant): Promise<string> {
-  if (!tile.STRIP) return KERNELS[kernel].source;
-  return (await apart('densenet-webgpu-strips.js', kernel, import('../plan/strips.generated.js'))).STRIPS;
+/** A kernel as it is compiled for a variant, before its tile is set. */
+export interface KernelText {
+  readonly source: string;
+  /** The bindings that are textures here, with what a layout says of them. */
+  readonly textures?: Readonly<Record<string, Pick<GPUBindGroupLayoutEntry, 'texture' | 'storageTexture'>>>;
 }
 
 /** The kinds of binding that kernels have, as build.mjs finds them. */
 type BindingKind = 'uniform' | 'storage' | 'read-only-storage' | 'texture';
 
-function layoutEntries(
-  kernel: KernelName,
-  { inPlace, texels }: Variant,
-  { weights }: Precision,
-): GPUBindGroupLayoutEntry[] {
+function layoutEntries(kernel: KernelName, { inPlace }: Variant, { textures }: KernelText): GPUBindGroupLayoutEntry[] {
   return Object.entries<BindingKind>(KERNELS[kernel].bindings).map(([name, kind], binding) => {
     const entry = { binding, visibility: COMPUTE_STAGE };
-    if (texels && name === 'weights')
-      return { ...entry, texture: { sampleType: weights === 'f16' ? 'uint' : 'unfilterable-float' } };
+    if (textures?.[name]) return { ...entry, ...textures[name] };
     switch (kind) {
       case 'texture':
         return { ...entry, texture: {} };

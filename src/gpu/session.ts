@@ -4,19 +4,22 @@
  * When the device is lost the session is dead; `Engine` makes a new one from the packed weights.
  */
 import { DisposedError } from '../errors.js';
+import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
-import { regionNamed } from '../plan/arena.js';
+import { type Bank, regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { Precision } from '../plan/source.js';
+import type { Traits } from '../plan/variants.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
+import { traitsOf } from './device.js';
 import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
 import { type Watch, watchLoss } from './loss.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { USAGE } from './usage.js';
-import { GpuWeights } from './weights.js';
+import { BufferedWeights, type GpuWeights } from './weights.js';
 
 export interface SessionOptions {
   readonly config: DenseNetConfig;
@@ -53,9 +56,12 @@ export class Session {
   private constructor(
     readonly device: GPUDevice,
     private readonly options: SessionOptions,
+    /** For the choice of kernel variants. */
+    readonly traits: Traits,
     readonly weights: GpuWeights,
+    private readonly software?: typeof import('./software.js') | null,
   ) {
-    this.pipelines = new PipelineCache(device, options.precision);
+    this.pipelines = new PipelineCache(device, options.precision, software);
     this.readback = new Readback(device);
     this.watch = watchLoss(device, (info) => {
       this.lost = info;
@@ -65,7 +71,14 @@ export class Session {
 
   /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
-    return new Session(device, options, await GpuWeights.create(device, options.weightLayout));
+    const { weightLayout, config } = options;
+    const traits = traitsOf(device);
+    // Without the file it is given a GPU's variants: slower, and right.
+    const isUnknown = device.adapterInfo?.isFallbackAdapter && !traits.software;
+    const software = isUnknown ? await import('./software.js').catch(() => null) : null;
+    if (!software) return new Session(device, options, traits, await BufferedWeights.create(device, weightLayout));
+    const own = await software.weightsFor(device, weightLayout, traits, quadsFor(config.growthRate));
+    return new Session(device, options, own.traits, own.weights, software);
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */
@@ -114,17 +127,16 @@ export class Session {
   /** Where a region of an executable's plan lies on the GPU. */
   locate(executable: Executable, name: string): { buffer: GPUBuffer; offset: number; bytes: number } {
     const { bank, offset, bytes } = regionNamed(executable.plan.arena.regions, name);
-    const buffer = this.banks?.[bank];
-    if (!buffer) throw new DisposedError('a call');
+    const buffer = this.banks?.banks[bank];
+    if (!buffer || 'createView' in buffer) throw new DisposedError('a call');
     return { buffer, offset, bytes };
   }
 
   get memory(): GpuMemory {
-    const [a, b] = this.banks ?? [];
     const executables = [...this.executables.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       weightBytes: this.weights.bytes,
-      arenaBytes: (a?.size ?? 0) + (b?.size ?? 0),
+      arenaBytes: this.banks?.bytes.reduce((sum, bytes) => sum + bytes) ?? 0,
       otherBytes: executables + this.readback.bytes + this.parts.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
@@ -168,12 +180,23 @@ export class Session {
   /** The arena's banks, grown if this plan needs more; growing retires every executable bound to the old ones. */
   private async banksFor(plan: NetworkPlan): Promise<Banks> {
     const needed = plan.arena.bankBytes;
-    if (this.banks && this.banks[0].size >= needed[0] && this.banks[1].size >= needed[1]) return this.banks;
+    const had = this.banks?.bytes ?? [0, 0, 0, 0];
+    if (this.banks && needed.every((bytes, bank) => bytes <= (had[bank] ?? 0))) return this.banks;
+    const sizeOf = (bank: Bank) => Math.max(needed[bank], had[bank]);
+    const bytes = [sizeOf(0), sizeOf(1), sizeOf(2), sizeOf(3)] as const;
+    const { device, precision, software } = this;
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
-    const size = (bank: 0 | 1) => Math.max(needed[bank], this.banks?.[bank].size ?? 0);
     const banks = await allocate(
-      this.device,
-      (buffer): Banks => [buffer('arena bank 0', size(0), usage), buffer('arena bank 1', size(1), usage)],
+      device,
+      (buffer, own): Banks => ({
+        banks: [
+          buffer('arena bank 0', bytes[0], usage),
+          buffer('arena bank 1', bytes[1], usage),
+          software?.mapTexture(device, own, bytes[2], precision.activations) ?? null,
+          software?.mapTexture(device, own, bytes[3], precision.activations) ?? null,
+        ],
+        bytes,
+      }),
     );
     this.dropArena();
     this.banks = banks;
@@ -183,7 +206,7 @@ export class Session {
 
   /** The banks and every executable that is bound to them. */
   private dropArena(): void {
-    for (const bank of this.banks ?? []) bank.destroy();
+    for (const bank of this.banks?.banks ?? []) bank?.destroy();
     this.banks = null;
     this.forgetExecutables();
   }

@@ -1,83 +1,60 @@
-/**
- * The packed weights on the GPU: a buffer, of which a kernel binds its tensor; for software with those of the
- * convolutions apart, as the texels of a texture.
- */
+/** The packed weights on the GPU: a buffer, of which a kernel binds its tensor. Software has those of convolutions apart. */
 import { present } from '../defect.js';
-import { ROW_TEXELS, type WeightLayout, type WeightRange } from '../weights/pack.js';
+import type { NetworkPlan } from '../plan/network.js';
+import type { Step } from '../plan/step.js';
+import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
-import { traitsOf } from './device.js';
-import { TEXTURE_USAGE, USAGE } from './usage.js';
+import { USAGE } from './usage.js';
 
-export class GpuWeights {
-  private readonly view: GPUTextureView | undefined;
-  /** Where in the packed weights the buffer's begin. */
-  private readonly split: number;
+export interface GpuWeights {
+  /** GPU bytes. */
+  readonly bytes: number;
+  /** The weights of convolutions are texels of a texture, uploaded all at once, without a range. */
+  readonly areTexels?: boolean;
+  /** Packed weights; all of them, or a range. */
+  upload(queue: GPUQueue, packed: ArrayBuffer, range?: WeightRange): void;
+  /** What a kernel binds for a tensor. */
+  resource(name: string): GPUBindingResource;
+  /** What a step's kernel has ahead of its parameters. */
+  lead(plan: NetworkPlan, step: Step): Uint8Array;
+  destroy(): void;
+}
 
-  private constructor(
+export class BufferedWeights implements GpuWeights {
+  constructor(
     private readonly layout: WeightLayout,
     private readonly buffer: GPUBuffer,
-    /** Of the convolutions' weights, where they are texels. */
-    readonly texture: GPUTexture | null,
-  ) {
-    this.view = texture?.createView();
-    this.split = texture ? layout.kernelBytes : 0;
-  }
+    /** Where in the packed weights the buffer's begin. */
+    private readonly from = 0,
+  ) {}
 
   /** With room for them. @throws OutOfMemoryError */
-  static async create(device: GPUDevice, layout: WeightLayout): Promise<GpuWeights> {
-    const { bytes, kernelBytes, precision } = layout;
-    const label = 'weights';
-    const rows = kernelBytes / ROW_TEXELS / texelBytes(layout);
-    const usage = TEXTURE_USAGE.TEXTURE_BINDING | TEXTURE_USAGE.COPY_DST;
-    const format = precision === 'f16' ? 'rg32uint' : 'rgba32float';
-    const isTexture = traitsOf(device).isFallback && rows <= device.limits.maxTextureDimension2D;
-    return allocate(device, (buffer, own) => {
-      const texture = isTexture
-        ? own(device.createTexture({ label, size: [ROW_TEXELS, rows], format, usage }), kernelBytes)
-        : null;
-      const rest = bytes - (texture ? kernelBytes : 0);
-      return new GpuWeights(layout, buffer(label, rest, USAGE.STORAGE | USAGE.COPY_DST), texture);
-    });
+  static create(device: GPUDevice, layout: WeightLayout): Promise<GpuWeights> {
+    return allocate(
+      device,
+      (buffer) => new BufferedWeights(layout, buffer('weights', layout.bytes, USAGE.STORAGE | USAGE.COPY_DST)),
+    );
   }
 
-  /** GPU bytes. */
   get bytes(): number {
-    return this.split + this.buffer.size;
+    return this.buffer.size;
   }
 
-  /** A range of packed weights, but for texels, which are uploaded with all the others: without a range. */
   upload(queue: GPUQueue, packed: ArrayBuffer, range?: WeightRange): void {
-    const { layout, texture, split } = this;
-    if (texture && !range) {
-      const bytesPerRow = ROW_TEXELS * texelBytes(layout);
-      queue.writeTexture({ texture }, packed, { bytesPerRow }, [texture.width, texture.height]);
-    }
-    const { offset, bytes } = range ?? { offset: split, bytes: layout.bytes - split };
-    if (offset >= split) queue.writeBuffer(this.buffer, offset - split, packed, offset, bytes);
+    const { offset, bytes } = range ?? { offset: this.from, bytes: this.bytes };
+    if (offset >= this.from) queue.writeBuffer(this.buffer, offset - this.from, packed, offset, bytes);
   }
 
-  /** What a kernel binds for a tensor. */
   resource(name: string): GPUBindingResource {
-    const { offset, bytes } = this.rangeOf(name);
-    return this.view && offset < this.split
-      ? this.view
-      : { buffer: this.buffer, offset: offset - this.split, size: bytes };
+    const { offset, bytes } = present(this.layout.ranges.get(name), name);
+    return { buffer: this.buffer, offset: offset - this.from, size: bytes };
   }
 
-  /** The texel that a tensor begins with, if it is of texels. */
-  firstTexel(name: string): number {
-    return this.rangeOf(name).offset / texelBytes(this.layout);
+  lead(): Uint8Array {
+    return new Uint8Array();
   }
 
   destroy(): void {
     this.buffer.destroy();
-    this.texture?.destroy();
-  }
-
-  private rangeOf(name: string): WeightRange {
-    return present(this.layout.ranges.get(name), name);
   }
 }
-
-/** Bytes of a weight quad. */
-const texelBytes = ({ precision }: WeightLayout): number => (precision === 'f16' ? 8 : 16);

@@ -3,15 +3,18 @@
  *
  * WebGPU lets no dispatch read one range of a buffer read-only and write another, so the arena is two banks (one buffer
  * each): every step reads one and writes the other. Inside a bank, regions whose lifetimes meet get disjoint ranges;
- * the others share.
+ * the others share. For software there are two more, textures: the maps lie there then, and banks 0 and 1 have the rest.
  */
 
 import { present } from '../defect.js';
 
-export type Bank = 0 | 1;
+export type Bank = 0 | 1 | 2 | 3;
 
 /** A WebGPU storage binding must start at a multiple of this (the default `minStorageBufferOffsetAlignment`). */
 export const BINDING_ALIGNMENT = 256;
+
+/** Of a texture: 1024 texels of f32, two rows of f16. */
+const ROW_BYTES = 16384;
 
 export const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
@@ -34,8 +37,8 @@ export interface Region extends Demand {
 
 export interface Arena {
   readonly regions: readonly Region[];
-  readonly bankBytes: readonly [number, number];
-  /** Both banks. */
+  readonly bankBytes: readonly [number, number, number, number];
+  /** All banks. */
   readonly bytes: number;
   /** The largest sum of useful bytes alive at one step: no planner can do with less. */
   readonly lowerBoundBytes: number;
@@ -46,11 +49,14 @@ export function planArena(demands: readonly Demand[]): Arena {
   const placed: Region[] = [];
   const order = [...demands].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const demand of order) placed.push({ ...demand, offset: lowestFree(demand, placed) });
-  const bankBytes: [number, number] = [extent(placed, 0), extent(placed, 1)];
+  const bankBytes: Arena['bankBytes'] = [
+    ...([extent(placed, 0), extent(placed, 1)] as const),
+    ...([extent(placed, 2, ROW_BYTES), extent(placed, 3, ROW_BYTES)] as const),
+  ];
   return {
     regions: demands.map(({ name }) => regionNamed(placed, name)),
     bankBytes,
-    bytes: bankBytes[0] + bankBytes[1],
+    bytes: bankBytes.reduce((sum, bytes) => sum + bytes),
     lowerBoundBytes: lowerBound(demands),
   };
 }
@@ -67,9 +73,9 @@ function lowestFree(demand: Demand, placed: readonly Region[]): number {
   return offset;
 }
 
-function extent(regions: readonly Region[], bank: Bank): number {
+function extent(regions: readonly Region[], bank: Bank, alignment = BINDING_ALIGNMENT): number {
   const ends = regions.filter((region) => region.bank === bank).map((region) => region.offset + region.bytes);
-  return alignUp(Math.max(0, ...ends), BINDING_ALIGNMENT);
+  return alignUp(Math.max(0, ...ends), alignment);
 }
 
 function lowerBound(demands: readonly Demand[]): number {

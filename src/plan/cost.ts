@@ -16,8 +16,8 @@ export interface Tiles {
   readonly conv1x1: readonly GemmTile[];
   readonly transition: readonly GemmTile[];
   readonly conv3x3: readonly SpatialTile[];
-  /** Tiles of conv3x3's other text, `shaders/apart/strips.wgsl`, for workgroups of one subgroup. */
-  readonly strips?: readonly GemmTile[];
+  /** Tiles of conv3x3's other text, `shaders/apart/winograd.wgsl`, in pairs of pixels. */
+  readonly winograd?: readonly GemmTile[];
   readonly stem: readonly StemTile[];
   /**
    * Words of maps and norms that a loop can load before it outgrows a CPU's cache of instructions: a gather is a long text.
@@ -35,12 +35,14 @@ export interface Machine {
   readonly parallel: number;
   /** What loading one number into every lane costs. */
   readonly load: number;
-  /** What a number of the weights costs, for one of a map. */
+  /** What a number of the weights costs, or of a map of texels, for one of a map in a buffer. */
   readonly weight: number;
   /** Loads that a number takes: half a one for f16. */
   readonly words: number;
   /** What waiting costs: for the loads of an input quad, or at a barrier. 0: a CPU, which has but one {@link Way}. */
   readonly wait: number;
+  /** Maps are texels. */
+  readonly textured?: boolean;
   readonly tiles: Tiles;
 }
 
@@ -62,6 +64,8 @@ interface Tiling {
   /** What a turn of the loop loads: numbers of the source, norms, and numbers of weights for each output quad. */
   readonly inputs: number;
   readonly norms?: number;
+  /** Of the source where it is texels, instead of `inputs`. */
+  readonly texels?: number;
   readonly weights: number;
   /** Turns for each input quad (stem: and row of the filter), by default one. */
   readonly turns?: number;
@@ -107,7 +111,7 @@ function waysOf({ kernel }: ConvShape, { lanes, wait }: Machine, { pixels, quads
 
 function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Way): Candidate {
   const { SUBGROUP: sharing = 1, STAGED: staged, SLICES: slices = 1 } = way;
-  const { tile, pixels, quads, invocations, inputs, norms = 0, weights, turns = 1 } = tiling;
+  const { tile, pixels, quads, invocations, inputs, norms = 0, texels = 0, weights, turns = 1 } = tiling;
   const { parallel, load, weight, words, wait, tiles } = machine;
   const sums = pixels * quads;
   const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
@@ -116,7 +120,7 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   // From workgroup memory a weight costs what it does from the cache: on many GPUs they are one.
   const loads = inputs + (8 * norms) / (sharing < 4 ? 1 : Math.min(sharing, 8));
   const barriers = staged ? (2 * weights) / (4 * staged) : 0;
-  const loading = load * (loads + (weight * weights * quads) / sharing);
+  const loading = load * (loads + weight * (texels + (weights * quads) / sharing));
   const turn =
     (loading + weights * sums) * Math.max(1, (loads * words) / (tiles.text ?? Number.POSITIVE_INFINITY)) +
     wait * (1 + barriers);
@@ -125,7 +129,8 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };
 }
 
-function tilingsOf(shape: ConvShape, { tiles, lanes, workgroup }: Machine): Tiling[] {
+function tilingsOf(shape: ConvShape, { tiles, textured }: Machine): Tiling[] {
+  const sourceOf = (numbers: number) => (textured ? { inputs: 0, texels: numbers } : { inputs: numbers });
   const { kernel, batch, width, height } = shape;
   switch (kernel) {
     case 'conv1x1':
@@ -135,21 +140,21 @@ function tilingsOf(shape: ConvShape, { tiles, lanes, workgroup }: Machine): Tili
         pixels,
         quads,
         invocations: Math.ceil((batch * width * height) / pixels),
-        inputs: (kernel === 'transition' ? 16 : 4) * pixels,
+        ...sourceOf((kernel === 'transition' ? 16 : 4) * pixels),
         norms: 1,
         weights: 16,
       }));
     case 'conv3x3': {
       const norms = Number(shape.normed);
-      const strips = (lanes === workgroup ? (tiles.strips ?? []) : []).map(([pixels, quads]) => ({
+      const pairs = (tiles.winograd ?? []).map(([pixels, quads]) => ({
         tile: { STRIP: pixels, TILE_QUADS: quads },
         pixels,
         quads,
-        invocations: Math.ceil((batch * width * height) / pixels),
-        inputs: 4 * (pixels + 1),
+        invocations: Math.ceil((batch * width * Math.ceil(height / 2)) / pixels),
+        ...sourceOf(8 * (pixels + 1)),
         norms,
         weights: 48,
-        turns: 3,
+        turns: 4,
       }));
       const rectangles = tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
         tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows },
@@ -161,7 +166,7 @@ function tilingsOf(shape: ConvShape, { tiles, lanes, workgroup }: Machine): Tili
         weights: 48 * tapRows,
         turns: 3 / tapRows,
       }));
-      return [...strips, ...rectangles];
+      return [...pairs, ...rectangles];
     }
     case 'stem': {
       const { size, stride, channels } = shape;

@@ -2,7 +2,7 @@
 import type { ChannelLayout } from '../model/channels.js';
 import type { Size } from '../model/layers.js';
 import type { Bank } from './arena.js';
-import { plainVariant } from './variants.js';
+import { plainVariant, type Traits } from './variants.js';
 
 /** A map in the arena. */
 export interface FeatureMap {
@@ -19,5 +19,12 @@ export interface FeatureMap {
 /** Invocations of a workgroup of the kernels without a tile. */
 export const WORKGROUP = plainVariant().overrides.WORKGROUP ?? 1;
 
-export const other = (bank: Bank): Bank => (bank === 0 ? 1 : 0);
+/** The other of two buffers, or of two textures. */
+export const other = (bank: Bank): Bank => BANKS[bank ^ 1] ?? 0;
+/** Blocks take turns. */
+export const bankOf = (block: number, { textured }: Traits): Bank => BANKS[(block % 2) + (textured ? 2 : 0)] ?? 0;
+/** Of what is in a buffer in any case, beside a map. */
+export const bufferOf = (bank: Bank): Bank => BANKS[bank % 2] ?? 0;
+const BANKS: readonly Bank[] = [0, 1, 2, 3];
+
 export const area = ([height, width]: Size): number => height * width;

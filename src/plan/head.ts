@@ -4,7 +4,7 @@
 import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { Bank } from './arena.js';
-import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { area, bufferOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { region, type Step, weights } from './step.js';
 import { plainVariant } from './variants.js';
 
@@ -33,7 +33,7 @@ export function planHead(
   const { quads, channels } = last.layout;
   const classQuads = quadsFor(config.classes);
   const top = topOf(config);
-  const [own, opposite] = [last.bank, other(last.bank)];
+  const [own, opposite] = [bufferOf(last.bank), bufferOf(other(last.bank))];
   const vectors = [
     vector('pooled', opposite, batch * quads * 4),
     vector('logits', own, batch * classQuads * 4),

@@ -119,7 +119,10 @@ export function reduceStep(
   const { batch, traits, tuned } = context;
   const pixels = batch * area(block.size);
   const { quads: outQuads, channels } = scratch.layout;
-  const shape: ConvShape = { kernel: 'conv1x1', ...shapeOf(block, scratch.layout, block, batch) };
+  const shape: ConvShape = {
+    kernel: 'conv1x1',
+    ...shapeOf(block, scratch.layout, block, batch),
+  };
   const variant = variantFor(shape, traits, tuned);
   return {
     name: `${name}.reduce`,
@@ -160,7 +163,7 @@ export function convStep(
   const shape: ConvShape = { kernel: 'conv3x3', ...maps, normed: scratch === null };
   const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
-  const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
+  const tilesY = Math.ceil(height / (variant.tile.STRIP ? 2 : tileOf(variant, 'TILE_Y')));
   const tiles = batch * tilesX * tilesY;
   const readBytes = read.quads * block.quadBytes;
   return {

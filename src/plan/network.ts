@@ -13,11 +13,11 @@ import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts } from '../weights/pack.js';
 import { type Arena, alignUp, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
-import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { area, bankOf, bufferOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
-import { plainVariant, type Traits, type TunedVariants } from './variants.js';
+import { areWinograd, plainVariant, type Traits, type TunedVariants } from './variants.js';
 
 export interface PlanOptions {
   readonly batch: number;
@@ -62,14 +62,33 @@ export interface NetworkPlan {
 /** WebGPU's default `maxComputeWorkgroupsPerDimension`. */
 const MAX_WORKGROUPS = 65535;
 const FLOAT_BYTES = 4;
+/** Of rows of 1024: WebGPU's default `maxTextureDimension2D`. */
+const MAX_TEXELS = 1024 * 8192;
 
 /**
  * @throws TensorShapeError when the input is too small for the network; LimitError when a dispatch would exceed WebGPU's
  * workgroup count, naming the batch as the repair
  */
 export function planNetwork(config: DenseNetConfig, options: PlanOptions): NetworkPlan {
+  const { traits, activations } = options;
+  // Without bottlenecks a layer reads and writes one map, which no texture allows; taps are read back from buffers.
+  if (!options.taps && config.bottleneck !== null && areWinograd(traits, quadsFor(config.growthRate))) {
+    const plan = new Planner(config, { ...options, traits: { ...traits, textured: true } }).plan();
+    const [, , ...textures] = plan.arena.bankBytes;
+    if (Math.max(...textures) <= MAX_TEXELS * quadBytes(activations)) return plan;
+  }
   return new Planner(config, options).plan();
 }
+
+/** Kernels without a tile that read or write maps, too, have them where the plan has. */
+function texturedIf<S extends Step>({ software, textured }: Traits, step: S): S {
+  if (!textured || !MAPS.has(step.kernel)) return step;
+  return { ...step, variant: { ...step.variant, texels: software?.texels, textured } };
+}
+const MAPS: ReadonlySet<string> = new Set(['maxpool', 'pool', 'cam']);
+
+/** Bytes of one pixel of a quad. */
+const quadBytes = (activations: 'f32' | 'f16'): number => (activations === 'f16' ? 8 : 16);
 
 class Planner {
   private readonly steps: Step[] = [];
@@ -89,7 +108,7 @@ class Planner {
     const sizes = mapSizes(config, options.inputSize);
     const layouts = featureLayouts(config);
     const blocks = layouts.map((layout, b) =>
-      this.map(`block${b + 1}`, b % 2 === 0 ? 0 : 1, layout, sizes.blocks[b] ?? [0, 0]),
+      this.map(`block${b + 1}`, bankOf(b, options.traits), layout, sizes.blocks[b] ?? [0, 0]),
     );
     const first = present(blocks[0], 'block');
     const last = present(blocks.at(-1), 'block');
@@ -105,7 +124,7 @@ class Planner {
     return {
       config,
       options,
-      steps: this.steps,
+      steps: this.steps.map((step) => texturedIf(options.traits, step)),
       arena: planArena(this.demands.map((demand) => this.withLifetime(demand))),
       taps: this.taps,
       input: { region: input.name, plane: input.plane },
@@ -118,12 +137,12 @@ class Planner {
 
   /** Sets aside a map; a plane holds the whole batch and is padded so that any quad can start a binding. */
   private map(name: string, bank: Bank, layout: ChannelLayout, size: Size): FeatureMap {
-    const stored = this.options.activations === 'f16' ? 8 : 16; // bytes of one pixel of a quad
+    const stored = quadBytes(this.options.activations);
     const pixels = this.options.batch * area(size);
-    const quadBytes = alignUp(pixels * stored, BINDING_ALIGNMENT);
+    const planeBytes = alignUp(pixels * stored, BINDING_ALIGNMENT);
     const usefulBytes = (layout.channels * pixels * stored) / 4;
-    this.demands.push({ name, bank, usefulBytes, bytes: layout.quads * quadBytes });
-    return { name, bank, layout, size, plane: quadBytes / stored, quadBytes };
+    this.demands.push({ name, bank, usefulBytes, bytes: layout.quads * planeBytes });
+    return { name, bank, layout, size, plane: planeBytes / stored, quadBytes: planeBytes };
   }
 
   private vector(name: string, bank: Bank, floats: number): void {
@@ -142,7 +161,12 @@ class Planner {
     const isImagenet = config.stem === 'imagenet';
     const picture = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
-    const input = this.map('input', isImagenet ? first.bank : other(first.bank), picture, this.options.inputSize);
+    const input = this.map(
+      'input',
+      bufferOf(isImagenet ? first.bank : other(first.bank)),
+      picture,
+      this.options.inputSize,
+    );
     const conv = isImagenet ? this.map('stem', other(first.bank), entering, stemSize) : first;
     this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
     if (isImagenet) this.steps.push(maxPoolStep(conv, first, context));

@@ -14,7 +14,7 @@ export interface Precision {
 /**
  * A complete WGSL module. Directives come first, as the language demands.
  *
- * @param source the kernel's text, where it is not the manifest's
+ * @param source the kernel's text, where it is not the manifest's (for software: `gpu/software.ts`)
  */
 export function kernelSource(
   kernel: KernelName,
@@ -24,12 +24,11 @@ export function kernelSource(
 ): string {
   const parts: string[] = [PARTS[`activations_${precision.activations}`], PARTS[`weights_${precision.weights}`]];
   const { SUBGROUP: lanes, SLICES, STAGED } = variant.tile;
-  if (source.includes('loadWeight('))
-    parts.push(variant.texels ? PARTS[`texels_${precision.weights}`] : PARTS.buffered);
+  if (source.includes('loadWeight(') && !variant.texels) parts.push(PARTS.buffered);
   if (lanes === 1) parts.push(PARTS.no_subgroup);
   if (source.includes('normOf(')) parts.push(normPart(lanes));
   const marks = [lanes !== undefined && lanes > 1 && 'subgroup', SLICES && 'sliced', STAGED ? 'staged' : 'direct'];
-  parts.push(expand(marked(sharing(bound(source, variant, precision), lanes ?? 1), marks), variant.tile));
+  parts.push(expand(marked(sharing(bound(source, variant), lanes ?? 1), marks), variant.tile));
   if (SLICES) parts.push(PARTS.sliced);
   if (STAGED) parts.push(PARTS.staged);
   return directivesFirst(parts.join('\n'));
@@ -41,13 +40,9 @@ function normPart(lanes = 1): string {
   return lanes < 8 ? PARTS.norm_shared : PARTS.norm_shared8;
 }
 
-/** With the declarations of bindings that depend on the variant. */
-function bound(source: string, { inPlace, texels }: Variant, { weights }: Precision): string {
-  const access = inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
-  const component = weights === 'f16' ? 'u32' : 'f32';
-  return texels
-    ? access.replace('var<storage, read> weights: array<WeightQuad>', `var weights: texture_2d<${component}>`)
-    : access;
+/** With the declaration of a source that is written elsewhere. */
+function bound(source: string, { inPlace }: Variant): string {
+  return inPlace ? source.replace('var<storage, read> src', 'var<storage, read_write> src') : source;
 }
 
 /** Within four lanes a broadcast is a shuffle on every adapter; SwiftShader's wider one is a search for the lane. */

@@ -16,8 +16,7 @@ export type Source =
 export type ExternalName = 'tensor' | 'classes';
 
 type BindingOf<K extends KernelName> = Exclude<keyof (typeof KERNELS)[K]['bindings'], 'params'>;
-/** Where a kernel's weights begin is known where they are kept. */
-type ParamOf<K extends KernelName> = Exclude<keyof (typeof KERNELS)[K]['params'], 'firstWeight'>;
+type ParamOf<K extends KernelName> = keyof (typeof KERNELS)[K]['params'];
 
 /** When a step runs: `input` packs a tensor, `network` always runs, the others on request. */
 export type Stage = 'input' | 'network' | 'scores' | 'explain' | 'taps';

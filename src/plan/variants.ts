@@ -18,20 +18,34 @@ export interface Variant {
   /** The source is a range of the bank that is written, so it cannot be bound read-only (nets without bottlenecks). */
   readonly inPlace?: boolean;
   /** The weights are texels, as {@link Traits} says. */
-  readonly texels?: boolean;
+  readonly texels?: Texels | undefined;
+  /** So are the maps that the kernel reads and writes. */
+  readonly textured?: boolean | undefined;
 }
 
 /** What the choice may depend on. */
 export interface Traits {
   /** Smallest and largest subgroup, or null without the feature. */
   readonly subgroup: { readonly min: number; readonly max: number } | null;
-  /** The adapter says that it is software (`isFallbackAdapter`). */
-  readonly isFallback?: boolean;
+  /** Where the adapter says that it is software (`isFallbackAdapter`): what `plan/software.ts` says of it. */
+  readonly software?: Software | undefined;
   /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
   readonly halves?: boolean;
-  /** The weights of convolutions are in a texture, where the session keeps them for the sake of software. */
-  readonly texels?: boolean;
+  /** The maps of this plan are texels. */
+  readonly textured?: boolean;
 }
+
+/** Software as the choice sees it. */
+export interface Software {
+  readonly machine: Omit<Machine, 'words' | 'textured'>;
+  /** The weights of convolutions are in a texture, read so. */
+  readonly texels?: Texels | undefined;
+  /** 3×3 convolutions of more than one quad of output channels are Winograd's: their weights are stored for it. */
+  readonly isWinograd: boolean;
+}
+
+/** How kernels read a texture: as one that is sampled, or from storage. */
+export type Texels = 'sampled' | 'read';
 
 /** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
 export type TunedVariants = ReadonlyMap<string, string>;
@@ -64,76 +78,31 @@ export const WIDE_TILES: Tiles = {
   ],
 };
 
-const NARROW_GEMM: readonly GemmTile[] = [
+export const NARROW_GEMM: readonly GemmTile[] = [
   [4, 4],
   [4, 2],
   [4, 1],
 ];
 
-/**
- * For software, by the lanes of its subgroups, which are a CPU's vectors; 1 where it has none, as in Firefox. A load is a
- * gather, lane by lane, so tiles are as large as compiles in reasonable time: few ones, since each that is used takes
- * 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
- */
-export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
-  1: {
-    conv1x1: [
-      [7, 4],
-      [5, 4],
-      [7, 1],
-    ],
-    transition: [[4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [14, 1, 2, 1],
-      [7, 1, 4, 1],
-      [7, 1, 2, 1],
-      [7, 1, 1, 1],
-      [4, 1, 1, 1],
-    ],
-    stem: [
-      [8, 4],
-      [4, 2],
-      [4, 1],
-    ],
+/** Software with subgroups of four. It gains little by textures, and a page by one file less. */
+export const FOUR_LANES: Software = {
+  machine: {
+    ...{ workgroup: 4, lanes: 4, parallel: 8, load: 12, weight: 1, wait: 0 },
+    tiles: {
+      conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
+      transition: [[4, 8], ...NARROW_GEMM],
+      conv3x3: [
+        [7, 2, 4, 1],
+        [7, 2, 3, 1],
+        [7, 1, 4, 1],
+        [4, 2, 2, 1],
+        [4, 2, 1, 1],
+      ],
+      stem: NARROW_GEMM,
+    },
   },
-  4: {
-    conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
-    transition: [[4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [7, 2, 4, 1],
-      [7, 2, 3, 1],
-      [7, 1, 4, 1],
-      [4, 2, 2, 1],
-      [4, 2, 1, 1],
-    ],
-    stem: NARROW_GEMM,
-  },
-  8: {
-    conv1x1: [[5, 8], [4, 8], [5, 4], [4, 6], ...NARROW_GEMM],
-    transition: [[2, 16], [4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [4, 1, 2, 1],
-      [4, 1, 1, 1],
-    ],
-    strips: [
-      [5, 8],
-      [4, 8],
-      [5, 4],
-      [4, 2],
-    ],
-    stem: [
-      [8, 8],
-      [4, 2],
-      [4, 1],
-    ],
-    // GFLOP/s (words in the loop): 1×1 at 4×8 66 (18), 5×8 71 (22), 6×8 56 (26); strips at 4×8 85 (20), 5×8 92 (24), 6×8 79
-    // (28), 7×8 78 (32). With lanes of 4 loops of 120 words are best.
-    text: 24,
-  },
+  isWinograd: false,
 };
-
-/** What a number of a texel costs software, for one of a buffer. */
-const TEXEL = 0.5;
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
 const PREFERENCE = 0.93;
@@ -150,7 +119,8 @@ const NEEDLESS = 1e6;
  */
 export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
   const machine = machineOf(traits);
-  const all = candidatesOf(shape, machine);
+  const isWinograd = shape.kernel === 'conv3x3' && areWinograd(traits, shape.outQuads);
+  const all = candidatesOf(shape, machine).filter(({ tile }) => 'STRIP' in tile === isWinograd);
   const isFilled = all.some(({ slices, rounds }) => slices === 1 && rounds > 1);
   const normed = shape.kernel === 'conv3x3' && shape.normed;
   const norm = shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {};
@@ -163,9 +133,14 @@ export function candidates(shape: ConvShape, traits: Traits): readonly Variant[]
       tile,
       overrides: { WORKGROUP: workgroup, ...norm },
       inPlace: normed,
-      texels: traits.texels ?? false,
+      texels: traits.software?.texels,
+      textured: traits.textured,
     }));
 }
+
+/** Whether a network's 3×3 convolutions, of so many output quads, are Winograd's: all or none. */
+export const areWinograd = ({ software }: Traits, outQuads: number): boolean =>
+  (software?.isWinograd ?? false) && outQuads > 1;
 
 /** What was measured to be best, else what the model puts first. */
 export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVariants): Variant {
@@ -187,7 +162,8 @@ export function variantKey(kernel: KernelName, variant: Variant): string {
     list(variant.tile),
     list(variant.overrides),
     variant.inPlace ? 'inPlace' : '',
-    variant.texels ? 'texels' : '',
+    variant.texels ?? '',
+    variant.textured ? 'textured' : '',
   ].join('|');
 }
 
@@ -203,19 +179,16 @@ export function plainVariant(): Variant {
  */
 const GPU_WAIT = 64;
 
-function machineOf({ subgroup, isFallback = false, halves }: Traits): Machine {
+function machineOf({ subgroup, halves, software, textured = false }: Traits): Machine {
   const words = halves ? 0.5 : 1;
-  if (isFallback) {
-    const { min: lanes, max: workgroup } = subgroup && subgroup.max <= 8 ? subgroup : ALONE;
-    const tiles = NARROW_TILES[lanes === 1 ? 1 : workgroup <= 4 ? 4 : 8];
-    return { workgroup, lanes, parallel: 2 * workgroup, load: 12 * words, weight: TEXEL, words, wait: 0, tiles };
-  }
-  const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
-  return {
-    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 * words, weight: 1 },
-    ...{ words, wait: GPU_WAIT, tiles: WIDE_TILES },
-  };
+  const machine = software?.machine ?? gpu(subgroup);
+  return { ...machine, load: machine.load * words, words, textured };
 }
 
-/** Lanes that share nothing, in workgroups of a CPU's usual vector. */
-const ALONE = { min: 1, max: 8 };
+function gpu(subgroup: Traits['subgroup']): Software['machine'] {
+  const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
+  return {
+    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4, weight: 1 },
+    ...{ wait: GPU_WAIT, tiles: WIDE_TILES },
+  };
+}

@@ -32,12 +32,9 @@ export interface WeightLayout {
   readonly precision: WeightPrecision;
   readonly ranges: ReadonlyMap<string, WeightRange>;
   readonly bytes: number;
-  /** The weights of the convolutions come first: up to here, whole rows of texels in either precision. */
+  /** The weights of the convolutions come first: up to here. */
   readonly kernelBytes: number;
 }
-
-/** Weight quads of a row where the kernels are a texture (shaders/parts/texels_f32.wgsl). */
-export const ROW_TEXELS = 1024;
 
 /** Every range is bound on its own: the default `minStorageBufferOffsetAlignment`. */
 const RANGE_ALIGNMENT = 256;
@@ -83,7 +80,7 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
       ranges.set(name, range);
       bytes = alignUp(bytes + range.bytes, RANGE_ALIGNMENT);
     }
-    if (isKernel) kernelBytes = bytes = alignUp(bytes, 16 * ROW_TEXELS);
+    if (isKernel) kernelBytes = bytes;
   }
   return { precision, ranges, kernelBytes, bytes };
 }

@@ -85,7 +85,7 @@ const fromBfloats = (words: Uint16Array): Float32Array =>
   new Float32Array(Uint32Array.from(words, (bits) => bits << 16).buffer);
 
 /** IEEE 754 binary16 to binary32: exponent and mantissa in place are the value, but for the exponent's bias. */
-function fromHalves(halves: Uint16Array): Float32Array {
+export function fromHalves(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
   const values = new Float32Array(bits.buffer);
   for (const [i, half] of halves.entries()) {

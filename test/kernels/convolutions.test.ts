@@ -42,13 +42,14 @@ for (const each of DRIVERS) {
         withDevice(
           driver,
           async ({ device }) => {
-            const stores = storesOf(name, tile);
-            const strips = name === 'strips';
-            for (const [texels, share] of stores.flatMap((each) => shares.map((lanes) => [each, lanes] as const))) {
-              for (const [s, work] of works.entries()) {
-                const workgroup = strips ? subgroup : 2 * subgroup;
-                const dispatch = { work, precision, tile, share, texels, strips, workgroup, seed: s + 1 };
-                expectRight(await kernel(device, dispatch, s), dispatch);
+            const isWinograd = name === 'winograd';
+            for (const store of storesOf(name, tile)) {
+              for (const share of shares) {
+                for (const [s, work] of works.entries()) {
+                  const workgroup = isWinograd ? subgroup : 2 * subgroup;
+                  const dispatch = { work, precision, tile, share, ...store, isWinograd, workgroup, seed: s + 1 };
+                  expectRight(await kernel(device, dispatch, s), dispatch);
+                }
               }
             }
           },
@@ -74,10 +75,12 @@ for (const each of DRIVERS) {
       );
 
       for (const inPlace of [false, true])
-        it.each(tiles.strips)(
-          `conv3x3${inPlace ? ' in place' : ''} in strips of %i pixels × %i quads, ${nameOf(precision)}`,
+        it.each(tiles.winograd)(
+          `Winograd’s conv3x3${inPlace ? ' in place' : ''} %i pairs × %i quads, ${nameOf(precision)}`,
           (...tile) =>
-            every('strips', SHAPES, tile, [subgroup], (device, dispatch) => conv3x3(device, dispatch, inPlace)),
+            every('winograd', SHAPES, tile, [subgroup], (device, dispatch) =>
+              conv3x3(device, inPlace ? { ...dispatch, textured: false } : dispatch, inPlace),
+            ),
         );
 
       it.each(tiles.stem)(`stem %i pixels × %i quads, ${nameOf(precision)}`, (...tile) =>

@@ -4,10 +4,12 @@ import { minifiedManifest } from '../../build/kernels.mjs';
 import { hasDriver, withDevice } from './dawn.js';
 import { kernelNames, plannedVariants } from './planned.js';
 
-const { parts, kernels, strips } = minifiedManifest();
+const { parts, kernels, software } = minifiedManifest();
 vi.resetModules();
 vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: parts, KERNELS: kernels }));
+vi.doMock('../../src/plan/software.generated.js', () => ({ SOFTWARE: software }));
 const { kernelSource } = await import('../../src/plan/source.js');
+const { textOf } = await import('../../src/gpu/software.js');
 
 describe.skipIf(!hasDriver('lavapipe'))('a minified kernel compiles', () => {
   it.each(kernelNames)('%s', (name) =>
@@ -17,7 +19,8 @@ describe.skipIf(!hasDriver('lavapipe'))('a minified kernel compiles', () => {
         for (const variant of plannedVariants(name)) {
           for (const storage of ['f32', 'f16'] as const) {
             const precision = { activations: storage, weights: storage };
-            const code = kernelSource(name, variant, precision, variant.tile.STRIP ? strips : undefined);
+            const { source } = textOf(name, kernels[name].source, variant, precision);
+            const code = kernelSource(name, variant, precision, source);
             const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
             expect(messages.map(({ lineNum, message }) => `${lineNum}: ${message}`)).toEqual([]);
           }

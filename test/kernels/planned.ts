@@ -2,6 +2,7 @@
 import { familyConfig } from '../../src/model/family.js';
 import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
+import { softwareTraits } from '../../src/plan/software.js';
 import { candidates, type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
 
 const NETWORKS = [
@@ -9,6 +10,9 @@ const NETWORKS = [
   ['densenet-bc-100-12', 32],
   ['densenet-40-12', 32],
 ] as const;
+
+/** How software reads textures: one way here, the ways differ in a word. */
+const TEXELS = 'read';
 
 /** Lanes of a subgroup, and whether it is software. */
 const ADAPTERS = [0, 4, 8, 32].flatMap(
@@ -24,7 +28,8 @@ export const kernelNames = Object.keys(KERNELS).filter((name): name is KernelNam
 const planned = new Map<string, { readonly kernel: KernelName; readonly variant: Variant }>();
 for (const [name, side] of NETWORKS) {
   for (const [lanes, isFallback] of ADAPTERS) {
-    const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null, isFallback, texels: isFallback };
+    const adapter = { subgroup: lanes ? { min: lanes, max: lanes } : null };
+    const traits = isFallback ? softwareTraits(adapter, TEXELS) : adapter;
     const options = { batch: 1, inputSize: [side, side], activations: 'f32', taps: true, traits } as const;
     for (const { kernel, variant, shape } of planNetwork(familyConfig(name), options).steps)
       for (const each of shape ? candidates(shape, traits) : [variant])

@@ -89,6 +89,69 @@ export function convolve(x: ArrayLike<number>, shape: Shape, conv: Convolution):
   return { values, bounds, shape: result };
 }
 
+/**
+ * A 3×3 convolution by F(2, 3) down the columns: the same values, but for what `rounded` does to the products' filters,
+ * with the bound of what is added up.
+ */
+export function winograd(
+  x: ArrayLike<number>,
+  shape: Shape,
+  { out, weight, bias }: Convolution,
+  rounded: (value: number) => number,
+): Result {
+  const result: Shape = { ...shape, channels: out };
+  const values = new Float64Array(sizeOf(result));
+  const bounds = new Float64Array(sizeOf(result));
+  const { channels, height, width } = shape;
+  for (const index of values.keys()) {
+    const [column, y] = [index % width, Math.floor(index / width) % height];
+    const o = Math.floor(index / width / height) % out;
+    const n = Math.floor(index / width / height / out);
+    const isUpper = y % 2 === 0;
+    const top = isUpper ? y - 1 : y - 2;
+    let sum = at(bias, o);
+    let magnitude = Math.abs(sum);
+    for (let i = 0; i < channels; i++) {
+      for (let dx = 0; dx < 3; dx++) {
+        const s = [0, 1, 2, 3].map((row) => {
+          const [r, c] = [top + row, column + dx - 1];
+          const isIn = r >= 0 && c >= 0 && r < height && c < width;
+          return isIn ? at(x, ((n * channels + i) * height + r) * width + c) : 0;
+        });
+        const w = [0, 1, 2].map((dy) => at(weight, ((o * channels + i) * 3 + dy) * 3 + dx));
+        const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = s;
+        const [w0 = 0, w1 = 0, w2 = 0] = w;
+        const [u1, u2] = [rounded((w0 + w1 + w2) / 2), rounded((w0 - w1 + w2) / 2)];
+        const terms: readonly (readonly [number, number])[] = isUpper
+          ? [
+              [s0, w0],
+              [-s2, w0],
+              [s1, u1],
+              [s2, u1],
+              [s2, u2],
+              [-s1, u2],
+            ]
+          : [
+              [s1, u1],
+              [s2, u1],
+              [-s2, u2],
+              [s1, u2],
+              [-s1, w2],
+              [s3, w2],
+            ];
+        for (const [input, filter] of terms) {
+          sum += input * filter;
+          magnitude += Math.abs(input * filter);
+        }
+      }
+    }
+    values[index] = sum;
+    // A rounding more of the input, one of the filter, and those of adding up the products.
+    bounds[index] = (channels * 9 + 12) * F32_UNIT * magnitude;
+  }
+  return { values, bounds, shape: result };
+}
+
 /** 2×2 average, stride 2, an odd last row or column left out. */
 export function averagePool(x: ArrayLike<number>, shape: Shape): { values: Float64Array; shape: Shape } {
   const result = { ...shape, height: Math.floor(shape.height / 2), width: Math.floor(shape.width / 2) };

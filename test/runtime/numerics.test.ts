@@ -17,6 +17,7 @@ const SETTINGS = [
   { driver: 'swiftshader', precision: 'f32', features: [], tolerance: 1e-5 },
   { driver: 'lavapipe', precision: 'f32', features: [], tolerance: 1e-5 },
   { driver: 'lavapipe', precision: 'f16', features: [], tolerance: 1e-2 },
+  { driver: 'lavapipe', precision: 'f16', features: ['subgroups'], tolerance: 1e-2 },
 ] as const;
 
 const RUNS = 100;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { inLayout, LAYOUTS, placeOf } from '../../src/cli/bench/layout-texts.js';
 import type { ConvShape } from '../../src/plan/shape.js';
+import { softwareTraits } from '../../src/plan/software.js';
 import { kernelSource } from '../../src/plan/source.js';
-import { STRIPS } from '../../src/plan/strips.generated.js';
 import { candidates } from '../../src/plan/variants.js';
 
 const F32 = { activations: 'f32', weights: 'f32' } as const;
@@ -16,10 +16,9 @@ const SHAPES: readonly (ConvShape & { readonly kernel: 'conv1x1' | 'conv3x3' })[
 describe.each(SHAPES)('$kernel', (shape) => {
   it.each(LAYOUTS)('in %s reads and writes by that layout with every tile', (layout) => {
     for (const subgroup of [null, { min: 8, max: 8 }])
-      for (const variant of candidates(shape, { subgroup, isFallback: subgroup !== null })) {
-        const isStrip = variant.tile.STRIP !== undefined;
-        const ours = kernelSource(shape.kernel, variant, F32, isStrip ? STRIPS : undefined);
-        const text = inLayout(layout, isStrip ? 'strips' : shape.kernel, ours);
+      for (const variant of candidates(shape, subgroup ? softwareTraits({ subgroup }) : { subgroup })) {
+        const ours = kernelSource(shape.kernel, variant, F32);
+        const text = inLayout(layout, shape.kernel, ours);
         const accesses = (of: string): readonly string[] => of.match(/\b(src|dst)\[.*?\](?=[),; ])/g) ?? [];
         const kept = accesses(text).filter((access) => accesses(ours).includes(access));
         expect(kept).toEqual(layout === 'NC/4HW4' ? accesses(ours) : []);

@@ -3,19 +3,30 @@ import { describe, expect, it, vi } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { describeKernel, manifest, minifiedManifest, preambleOf } from '../../build/kernels.mjs';
 import { stripWgsl, wgslMinifier } from '../../build/minify-wgsl.mjs';
+import * as readableSoftware from '../../src/gpu/software.js';
 import { tileConstants } from '../../src/plan/expand.js';
 import * as readableSource from '../../src/plan/source.js';
+import type { KernelName, Variant } from '../../src/plan/variants.js';
 import { kernelNames, plannedVariants } from '../kernels/planned.js';
 
 const readable = manifest();
 const minified = minifiedManifest();
 
-/** `kernelSource` as it runs in the bundles: over the minified texts. */
-const minifiedSource = await (async () => {
+type Sources = typeof readableSource & typeof readableSoftware;
+
+/** `kernelSource` and `textOf` as they run in the bundles: over the minified texts. */
+const minifiedSource = await (async (): Promise<Sources> => {
   vi.resetModules();
   vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: minified.parts, KERNELS: minified.kernels }));
-  return await import('../../src/plan/source.js');
+  vi.doMock('../../src/plan/software.generated.js', () => ({ SOFTWARE: minified.software }));
+  return { ...(await import('../../src/plan/source.js')), ...(await import('../../src/gpu/software.js')) };
 })();
+
+const programOf = (
+  { kernelSource, textOf }: Sources,
+  { kernels }: ReturnType<typeof manifest>,
+  ...[name, variant, precision]: readonly [KernelName, Variant, readableSource.Precision]
+): string => kernelSource(name, variant, precision, textOf(name, kernels[name].source, variant, precision).source);
 
 const words = (source: string): string[] => source.match(/\w+|[^\s\w]/g) ?? [];
 
@@ -57,11 +68,11 @@ describe('every minified kernel', () => {
       for (const storage of ['f32', 'f16'] as const) {
         for (const variant of [planned, { ...planned, inPlace: true }]) {
           const precision = { activations: storage, weights: storage };
-          const [before, after] = [
-            [readableSource, readable.strips] as const,
-            [minifiedSource, minified.strips] as const,
-          ].map(([m, strips]) => m.kernelSource(name, variant, precision, variant.tile.STRIP ? strips : undefined));
-          renaming(before ?? '', after ?? '');
+          const asWritten = { ...readableSource, ...readableSoftware };
+          renaming(
+            programOf(asWritten, readable, name, variant, precision),
+            programOf(minifiedSource, minified, name, variant, precision),
+          );
         }
       }
     }

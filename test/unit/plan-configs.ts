@@ -2,12 +2,14 @@
 import fc from 'fast-check';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
+import { softwareTraits } from '../../src/plan/software.js';
 
 /** No subgroups, a CPU's, a GPU's, and sizes that vary. */
 const traits = fc.constantFrom(
   { subgroup: null },
-  { subgroup: null, isFallback: true },
-  { subgroup: { min: 4, max: 4 }, isFallback: true },
+  softwareTraits({ subgroup: null }),
+  softwareTraits({ subgroup: { min: 4, max: 4 } }, 'sampled'),
+  softwareTraits({ subgroup: { min: 8, max: 8 } }, 'read'),
   { subgroup: { min: 8, max: 32 } },
   { subgroup: { min: 32, max: 32 } },
 );

@@ -4,14 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { regionNamed } from '../../src/plan/arena.js';
+import { type Bank, regionNamed } from '../../src/plan/arena.js';
 import { type NetworkPlan, planNetwork } from '../../src/plan/network.js';
 import { type Source, type Step, WRITTEN } from '../../src/plan/step.js';
 import { plans } from './plan-configs.js';
 
 /** Bytes [from, to) of a bank. */
 interface Range {
-  readonly bank: 0 | 1;
+  readonly bank: Bank;
   readonly from: number;
   readonly to: number;
   readonly region: string;
@@ -52,19 +52,19 @@ const reads = (plan: NetworkPlan, step: Step): Range[] =>
 
 /** Who wrote each 4-byte word of a bank last. */
 class Memory {
-  private readonly banks: readonly [string[], string[]];
+  private readonly banks: readonly string[][];
 
-  constructor([a, b]: readonly [number, number]) {
-    this.banks = [Array<string>(a / 4).fill('nothing'), Array<string>(b / 4).fill('nothing')];
+  constructor(bankBytes: readonly number[]) {
+    this.banks = bankBytes.map((bytes) => Array<string>(bytes / 4).fill('nothing'));
   }
 
   write({ bank, from, to, region }: Range): void {
-    this.banks[bank].fill(region, from / 4, to / 4);
+    this.banks[bank]?.fill(region, from / 4, to / 4);
   }
 
   /** Other owners of words in the range. */
   strangers({ bank, from, to, region }: Range): string[] {
-    const owners = new Set(this.banks[bank].slice(from / 4, to / 4));
+    const owners = new Set(this.banks[bank]?.slice(from / 4, to / 4));
     owners.delete(region);
     return [...owners];
   }

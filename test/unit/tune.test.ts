@@ -1,5 +1,6 @@
 /** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { softwareTraits } from '../../src/plan/software.js';
 import { candidates, type Traits } from '../../src/plan/variants.js';
 import { contenders } from '../../src/tune/contenders.js';
 import { type Choices, type Tunable, tune } from '../../src/tune/measure.js';
@@ -120,7 +121,7 @@ describe('the contenders of a shape', () => {
 
   it('are what the model puts first on a CPU, whose compilers are slow', () => {
     for (const lanes of [4, 8]) {
-      const traits = { subgroup: { min: lanes, max: lanes }, isFallback: true };
+      const traits = softwareTraits({ subgroup: { min: lanes, max: lanes } });
       const { chosen, unlikely } = tried(traits);
       expect(chosen).toHaveLength(4);
       expect(unlikely.length).toBeGreaterThan(0);

@@ -4,14 +4,11 @@
 export const LAYOUTS = ['NC/4HW4', 'NHWC', 'NCHW'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 export type LayoutKernel = 'conv1x1' | 'conv3x3';
-/** What text a kernel has: 3×3 may be in strips. */
-export type LayoutText = LayoutKernel | 'strips';
 
 /** How a kernel reads a vector of four channels of input quad `q`, and the pixel that it reads. */
-const READS: Readonly<Record<LayoutText, { readonly read: RegExp; readonly pixel: string }>> = {
+const READS: Readonly<Record<LayoutKernel, { readonly read: RegExp; readonly pixel: string }>> = {
   conv1x1: { read: /vectorOf\(src\[srcAt \+ (\w+ \* WORKGROUP)\]\)/g, pixel: 'firstPixel + $1' },
   conv3x3: { read: /vectorOf\(src\[rowAt \+ (columnAt\[\w+\])\]\)/g, pixel: 'rowAt - q * params.srcPlane + $1' },
-  strips: { read: /vectorOf\(src\[q \* params\.srcPlane \+ at\]\)/g, pixel: 'at' },
 };
 const WRITE = /dst\[\((firstQuad \+ \w+)\) \* params\.dstPlane \+ pixel\] = quadOf\((.*)\);$/gm;
 
@@ -25,7 +22,7 @@ const STORES = ['x', 'y', 'z', 'w']
  * @param text an expanded kernel in f32
  * @throws Error when the text has nothing of what is to be replaced
  */
-export function inLayout(layout: Layout, kernel: LayoutText, text: string): string {
+export function inLayout(layout: Layout, kernel: LayoutKernel, text: string): string {
   const { read, pixel } = READS[kernel];
   switch (layout) {
     case 'NC/4HW4':

@@ -6,15 +6,16 @@
 import { present } from '../../defect.js';
 import { requestAdapter, requestDevice, traitsOf } from '../../gpu/device.js';
 import { packParams } from '../../gpu/params.js';
-import { textOf } from '../../gpu/pipelines.js';
 import { Readback } from '../../gpu/readback.js';
 import { USAGE } from '../../gpu/usage.js';
 import { familyConfig } from '../../model/family.js';
 import { KERNELS } from '../../plan/kernels.generated.js';
 import { planNetwork } from '../../plan/network.js';
 import { shapeKey } from '../../plan/shape.js';
+import { softwareTraits } from '../../plan/software.js';
 import { kernelSource } from '../../plan/source.js';
 import type { StepOf } from '../../plan/step.js';
+import type { Traits } from '../../plan/variants.js';
 import { compete, type Timed, Trial } from '../../tune/trial.js';
 import { inLayout, LAYOUTS, type Layout, type LayoutKernel, placeOf } from './layout-texts.js';
 import { randomInput } from './random-model.js';
@@ -36,9 +37,12 @@ export async function measureLayouts(gpu: GPU): Promise<LayoutRow[]> {
   return rows;
 }
 
+const ownTraits = (device: GPUDevice): Traits =>
+  device.adapterInfo.isFallbackAdapter ? softwareTraits(traitsOf(device)) : traitsOf(device);
+
 /** Of those that are tuned together, the middle one. */
 function middleSteps(device: GPUDevice): Convolution[] {
-  const options = { batch: 1, inputSize: [224, 224], activations: 'f32', traits: traitsOf(device) } as const;
+  const options = { batch: 1, inputSize: [224, 224], activations: 'f32', traits: ownTraits(device) } as const;
   const groups = new Map<string, Convolution[]>();
   for (const step of planNetwork(familyConfig('densenet121'), options).steps) {
     if ((step.kernel !== 'conv1x1' && step.kernel !== 'conv3x3') || !step.shape) continue;
@@ -68,8 +72,7 @@ interface Bound {
 
 async function bind(device: GPUDevice, step: Convolution, layout: Layout): Promise<Bound> {
   const { kernel, variant, workgroups } = step;
-  const source = kernelSource(kernel, variant, { activations: 'f32', weights: 'f32' }, await textOf(kernel, variant));
-  const code = inLayout(layout, variant.tile.STRIP ? 'strips' : kernel, source);
+  const code = inLayout(layout, kernel, kernelSource(kernel, variant, { activations: 'f32', weights: 'f32' }));
   const module = device.createShaderModule({ code, label: `${step.name} in ${layout}` });
   const constants = { ...variant.overrides };
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } });
@@ -123,7 +126,7 @@ function contentOf(step: Convolution, layout: Layout): ReadonlyMap<string, Array
       norm: randomInput(8 * src.quads, 3),
       bias: randomInput(4 * params.outQuads, 4),
       dst: new Float32Array(4 * params.outQuads * params.dstPlane),
-      params: packParams(kernel, { ...params, firstWeight: 0 }),
+      params: packParams(kernel, params),
     }),
   );
 }
