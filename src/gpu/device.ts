@@ -3,7 +3,7 @@
  */
 import { explained } from '../apart.js';
 import { WebGPUUnavailableError } from '../errors.js';
-import { FOUR_LANES, type Traits } from '../plan/variants.js';
+import { areFour, FOUR_LANES, type Traits } from '../plan/variants.js';
 import { beyondDefaults, type Limits } from './limits.js';
 import type { whyUnavailable } from './unavailable.js';
 
@@ -64,8 +64,7 @@ export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = d
   const min = info?.subgroupMinSize ?? 0;
   const max = info?.subgroupMaxSize ?? 0;
   const subgroup = device.features.has('subgroups') && min > 0 ? { min, max } : null;
-  const areFour = subgroup?.min === 4 && max === 4;
-  return info?.isFallbackAdapter && areFour ? { subgroup, software: FOUR_LANES } : { subgroup };
+  return info?.isFallbackAdapter && areFour(subgroup) ? { subgroup, software: FOUR_LANES } : { subgroup };
 }
 
 export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {

@@ -8,9 +8,7 @@ import { ShaderError } from '../errors.js';
 import { KERNELS } from '../plan/kernels.generated.js';
 import { kernelSource, type Precision } from '../plan/source.js';
 import { type KernelName, type Variant, variantKey } from '../plan/variants.js';
-
-/** `GPUShaderStage.COMPUTE`, by value: the package relies on no global. */
-const COMPUTE_STAGE = 4;
+import { COMPUTE_STAGE } from './usage.js';
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;

@@ -1,10 +1,9 @@
 /**
  * What software, which runs kernels on a CPU's vectors, has otherwise than a GPU: a file apart beside the library.
  *
- * The weights of its convolutions are texels, and so are the bottlenecks' maps where the 3×3 convolutions are Winograd's
+ * The weights of its convolutions are texels, and so are its maps where the 3×3 convolutions are Winograd's
  * (shaders/apart/winograd.wgsl): a CPU checks the bounds of a texel once, those of a buffer for each component.
  */
-
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan } from '../plan/network.js';
 import { SOFTWARE } from '../plan/software.generated.js';
@@ -17,7 +16,7 @@ import type { WeightLayout, WeightPrecision, WeightRange } from '../weights/pack
 import { fromHalves } from '../weights/tensor.js';
 import { allocate, type OwnTexture } from './buffers.js';
 import type { KernelText } from './pipelines.js';
-import { TEXTURE_USAGE, USAGE } from './usage.js';
+import { COMPUTE_STAGE, TEXTURE_USAGE, USAGE } from './usage.js';
 import { BufferedWeights, type GpuWeights } from './weights.js';
 
 /** Texels of a row, in either precision (shaders/apart/place.wgsl). */
@@ -72,8 +71,10 @@ export function textOf(
       source = source.replace(MAP_READ, READ);
     }
     declare('dst', 'var<storage, read_write> dst: array<Quad>;', 'write', formatOf(activations));
-    if (activations === 'f16') parts.push(SOFTWARE.within);
-    if (textures.dst) source = source.replace(MAP_WRITTEN, WRITE[activations]);
+    if (textures.dst) {
+      source = source.replace(MAP_WRITTEN, WRITE[activations]);
+      if (activations === 'f16') parts.push(SOFTWARE.within);
+    }
   }
   source = [source.replace(PARAMS, LEAD), ...parts].join('\n');
   return { source: texels === 'read' ? source.replace(LEVEL, '$1)') : source, textures };
@@ -100,7 +101,9 @@ async function texelsOn(device: GPUDevice): Promise<Texels> {
   device.pushErrorScope('validation');
   let isAllowed = true;
   try {
-    device.createBindGroupLayout({ entries: [{ binding: 0, visibility: 4, ...entryOf('read', 'rgba32float') }] });
+    device.createBindGroupLayout({
+      entries: [{ binding: 0, visibility: COMPUTE_STAGE, ...entryOf('read', 'rgba32float') }],
+    });
   } catch {
     isAllowed = false; // an implementation that does not know of it
   }
@@ -115,18 +118,17 @@ export function mapTexture(
   storage: WeightPrecision,
 ): GPUTexture | null {
   if (bytes === 0) return null;
-  const { STORAGE_BINDING } = TEXTURE_USAGE;
-  return texture(device, own, 'arena', Math.ceil(bytes / texelBytes(storage)), formatOf(storage), STORAGE_BINDING);
+  return texture(device, own, 'arena', Math.ceil(bytes / texelBytes(storage)), storage);
 }
 
-/** @param usage beyond being read */
+/** @param usage beyond what kernels do */
 function texture(
   device: GPUDevice,
   own: OwnTexture,
   label: string,
   texels: number,
-  format: GPUTextureFormat,
-  usage: number,
+  storage: WeightPrecision,
+  usage = 0,
 ): GPUTexture {
   const rows = Math.ceil(texels / ROW_TEXELS);
   const { TEXTURE_BINDING, STORAGE_BINDING } = TEXTURE_USAGE;
@@ -134,10 +136,10 @@ function texture(
     device.createTexture({
       label,
       size: [ROW_TEXELS, rows],
-      format,
+      format: formatOf(storage),
       usage: usage | TEXTURE_BINDING | STORAGE_BINDING,
     }),
-    rows * ROW_TEXELS * (format === 'rgba32float' ? 16 : 8),
+    rows * ROW_TEXELS * texelBytes(storage),
   );
 }
 
@@ -203,7 +205,7 @@ export class TexelWeights implements GpuWeights {
         new TexelWeights(
           layout,
           tensors,
-          texture(device, own, label, count, formatOf(precision), TEXTURE_USAGE.COPY_DST),
+          texture(device, own, label, count, precision, TEXTURE_USAGE.COPY_DST),
           new BufferedWeights(layout, buffer(label, bytes - kernelBytes, USAGE.STORAGE | USAGE.COPY_DST), kernelBytes),
         ),
     );
@@ -268,8 +270,7 @@ function store(
   to: ArrayBuffer,
 ): void {
   const at = first * texelBytes(precision);
-  const bytes = new Uint8Array(from, packed.offset, packed.bytes);
-  if (!winograds) new Uint8Array(to, at, packed.bytes).set(bytes);
+  if (!winograds) new Uint8Array(to, at, packed.bytes).set(new Uint8Array(from, packed.offset, packed.bytes));
   else if (precision === 'f32')
     new Float32Array(to, at, 4 * count).set(
       winograd(new Float32Array(from, packed.offset, packed.bytes / 4), winograds),

@@ -20,3 +20,6 @@ export const TEXTURE_USAGE = {
 } as const;
 
 export const MAP_MODE_READ = 0x0001;
+
+/** `GPUShaderStage.COMPUTE` */
+export const COMPUTE_STAGE = 4;

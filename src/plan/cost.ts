@@ -21,7 +21,7 @@ export interface Tiles {
   readonly stem: readonly StemTile[];
   /**
    * Words of maps and norms that a loop can load before it outgrows a CPU's cache of instructions: a gather is a long text.
-   * Texels are loaded by a function.
+   * That of a texel is short.
    */
   readonly text?: number;
 }

@@ -3,7 +3,7 @@
  * the file apart that `gpu/software.ts` is.
  */
 import type { Tiles } from './cost.js';
-import { FOUR_LANES, NARROW_GEMM, type Texels, type Traits } from './variants.js';
+import { areFour, FOUR_LANES, NARROW_GEMM, type Texels, type Traits } from './variants.js';
 
 /**
  * For software, by the lanes of its subgroups, which are a CPU's vectors; 1 where it has none, as in Firefox. A load is a
@@ -65,12 +65,13 @@ const ALONE = { min: 1, max: 8 };
 /** An adapter's traits when it is software. */
 export function softwareTraits(traits: Traits, texels?: Texels): Traits {
   const { subgroup } = traits;
+  if (areFour(subgroup)) return { ...traits, software: FOUR_LANES };
   const { min: lanes, max: workgroup } = subgroup && subgroup.max <= 8 ? subgroup : ALONE;
   const tiles = NARROW_TILES[lanes === 1 ? 1 : workgroup <= 4 ? 4 : 8];
   return {
     ...traits,
     software: {
-      machine: { workgroup, lanes, parallel: 2 * workgroup, load: 12, weight: TEXEL, wait: 0, tiles },
+      machine: { workgroup, lanes, parallel: 2 * workgroup, load: 12, weight: texels ? TEXEL : 1, wait: 0, tiles },
       texels,
       isWinograd: texels !== undefined && lanes === 8,
     },

@@ -84,6 +84,8 @@ export const NARROW_GEMM: readonly GemmTile[] = [
   [4, 1],
 ];
 
+export const areFour = (subgroup: Traits['subgroup']): boolean => subgroup?.min === 4 && subgroup.max === 4;
+
 /** Software with subgroups of four. It gains little by textures, and a page by one file less. */
 export const FOUR_LANES: Software = {
   machine: {
