@@ -39,16 +39,16 @@ async function bundle() {
 
 /** What the library fetches when it is asked for: modules that `import()` reaches, each a file beside it. */
 const APART = {
-  'hub.js': { entry: 'src/hub.ts', file: 'densenet-webgpu-hub.js' },
+  'hub.js': { entry: 'src/runtime/hub.ts', file: 'densenet-webgpu-hub.js' },
   'interpret.js': { entry: 'src/weights/interpret.ts', file: 'densenet-webgpu-names.js' },
-  'explanations.js': { entry: 'src/explanations.ts', file: 'densenet-webgpu-explanations.js' },
-  'readouts.js': { entry: 'src/readouts.ts', file: 'densenet-webgpu-readouts.js' },
-  'gaussian.js': { entry: 'src/image/gaussian.ts', file: 'densenet-webgpu-gaussian.js' },
-  'weights/halves.js': { entry: 'src/weights/halves.ts', file: 'densenet-webgpu-halves.js' },
-  'hashed.js': { entry: 'src/hashed.ts', file: 'densenet-webgpu-hashed.js' },
+  'explanations.js': { entry: 'src/runtime/explanations.ts', file: 'densenet-webgpu-explanations.js' },
+  'readouts.js': { entry: 'src/runtime/readouts.ts', file: 'densenet-webgpu-readouts.js' },
+  'gaussian.js': { entry: 'src/preprocess/gaussian.ts', file: 'densenet-webgpu-gaussian.js' },
+  'float16.js': { entry: 'src/tensor/float16.ts', file: 'densenet-webgpu-halves.js' },
+  'hashed.js': { entry: 'src/runtime/hashed.ts', file: 'densenet-webgpu-hashed.js' },
   'software.js': { entry: 'src/gpu/software.ts', file: 'densenet-webgpu-software.js' },
-  'profile/index.js': { entry: 'src/profile/index.ts', file: 'densenet-webgpu-profile.js' },
-  'tune/index.js': { entry: 'src/tune/index.ts', file: 'densenet-webgpu-tune.js' },
+  'profile.js': { entry: 'src/runtime/profile/profile.ts', file: 'densenet-webgpu-profile.js' },
+  'tuner.js': { entry: 'src/runtime/tune/tuner.ts', file: 'densenet-webgpu-tune.js' },
 };
 /** The browser's library as a module, the same as a plain script with one global, and what is apart. */
 async function library() {
@@ -85,7 +85,7 @@ const filesApart = {
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\./ }, ({ kind, path }) => {
       if (kind !== 'dynamic-import') return undefined;
-      const file = APART[path.replace(/^\.\.?\/(?:plan\/)?/, '')]?.file;
+      const file = APART[path.replace(/^.*\//, '')]?.file;
       return file ? { path: `./${file}`, external: true } : { errors: [{ text: `${path} is no file apart` }] };
     }),
 };
@@ -101,7 +101,7 @@ async function bundled(entry, plugins = [filesApart]) {
     sourcemap: true,
     outfile: 'dist/module.js',
     // The kernels first: between the modules they would be more than gzip's window apart from what resembles them.
-    inject: entry === 'src/index.ts' ? ['src/plan/kernels.generated.ts'] : [],
+    inject: entry === 'src/index.ts' ? ['src/kernels/manifest.generated.ts'] : [],
     plugins: [minifiedKernels(), ...plugins],
     write: false,
     logLevel: 'warning',

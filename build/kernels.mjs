@@ -1,4 +1,4 @@
-/** shaders/*.wgsl → the typed manifest src/plan/kernels.generated.ts, readable there and minified in the bundles. */
+/** shaders/*.wgsl → the typed manifest src/kernels/manifest.generated.ts, readable there and minified in the bundles. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,11 +6,11 @@ import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { stripWgsl, wgslMinifier } from './minify-wgsl.mjs';
 
 const SHADERS = fileURLToPath(new URL('../shaders', import.meta.url));
-const SOFTWARE = fileURLToPath(new URL('../src/plan/software.generated.ts', import.meta.url));
-const MANIFEST = fileURLToPath(new URL('../src/plan/kernels.generated.ts', import.meta.url));
-const PROBES = fileURLToPath(new URL('../src/profile/probes.generated.ts', import.meta.url));
+const SOFTWARE = fileURLToPath(new URL('../src/kernels/software.generated.ts', import.meta.url));
+const MANIFEST = fileURLToPath(new URL('../src/kernels/manifest.generated.ts', import.meta.url));
+const PROBES = fileURLToPath(new URL('../src/runtime/profile/probes.generated.ts', import.meta.url));
 /** What reads kernels as text, by names in its strings and expressions. */
-const READERS = ['plan/source', 'plan/expand', 'gpu/software'].map((name) =>
+const READERS = ['kernels/source', 'kernels/expand', 'gpu/software'].map((name) =>
   fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url)),
 );
 
@@ -134,7 +134,7 @@ export const minifiedKernels = () => ({
       loader: 'js',
     }));
     const contents = `export const PARTS = ${JSON.stringify(parts)}, KERNELS = ${JSON.stringify(kernels)};`;
-    onLoad({ filter: /kernels\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
+    onLoad({ filter: /manifest\.generated\.ts$/ }, () => ({ contents, loader: 'js' }));
     const small = mapValues(probes(), (source) => wgslMinifier([source])(source));
     onLoad({ filter: /probes\.generated\.ts$/ }, () => ({
       contents: `export const PROBES = ${JSON.stringify(small)};`,

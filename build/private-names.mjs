@@ -29,7 +29,7 @@ const otherwise = (name) =>
 const WORD = /[A-Za-z_$][\w$]*/g;
 const IMPORT = /\b(?:from |import\()['"](\.[^'"]+)\.js['"]/g;
 /** What the members of a DenseNet are made of is theirs alone. */
-const PARTS = ['engine.d.ts', 'pictures.d.ts'];
+const PARTS = ['runtime/engine.d.ts', 'runtime/image-input.d.ts'];
 
 /**
  * Properties that only the library's own code has: no word of the declarations that its users see, none of the platform's,

@@ -1,7 +1,8 @@
 /** How a bare checkpoint's pictures were prepared, which its file does not say: what most of its kind expect. */
-import type { PRESETS } from '../src/image/presets.js';
+
 import type { CheckpointFormat } from '../src/import/index.js';
 import type { DenseNetConfig } from '../src/model/config.js';
+import type { PRESETS } from '../src/preprocess/presets.js';
 
 const KERAS: ReadonlySet<CheckpointFormat> = new Set(['keras-h5', 'keras', 'tfjs']);
 

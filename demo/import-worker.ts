@@ -1,7 +1,7 @@
 /** Reads a checkpoint off the page's thread: files in, model bytes or the reason against them out. */
-import { ModelFormatError } from '../src/errors.js';
-import { presetOf } from '../src/image/presets.js';
+import { ModelFormatError } from '../src/core/errors.js';
 import { importCheckpoint } from '../src/import/index.js';
+import { presetOf } from '../src/preprocess/presets.js';
 import { writeModel } from '../src/weights/model-file.js';
 import { assumedPreset } from './assumed.js';
 

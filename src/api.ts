@@ -1,7 +1,7 @@
 /** The shapes of the public API: what `DenseNet` takes and gives. */
-import type { DeviceLostError, PrecisionOverflowError } from './errors.js';
-import type { ImageSource } from './image/source.js';
-import type { PreprocessSpec } from './image/spec.js';
+import type { DeviceLostError, PrecisionOverflowError } from './core/errors.js';
+import type { ImageSource } from './gpu/image-source.js';
+import type { PreprocessSpec } from './preprocess/spec.js';
 
 export type { ImageSource };
 

@@ -1,6 +1,5 @@
 /** `DenseNet`: a trained network on the GPU, from a model file to predictions, embeddings and explanations. */
 
-import { apart, explained } from './apart.js';
 import type {
   CallOptions,
   ClassifyOptions,
@@ -14,24 +13,25 @@ import type {
   TensorInput,
   Tuning,
 } from './api.js';
-import type { ModelSource } from './download.js';
-import type { Engine } from './engine.js';
-import { ImageError, OptionError } from './errors.js';
+import { ImageError, OptionError } from './core/errors.js';
 import type { AdapterReport } from './gpu/device.js';
 import type { Executable } from './gpu/executable.js';
+import type { ImageSource } from './gpu/image-source.js';
 import type { Session } from './gpu/session.js';
-import type { Heatmap } from './heatmap.js';
-import type { ImageSource } from './image/source.js';
-import { feedTensor, inputError, isInput } from './inputs.js';
-import { pass } from './job.js';
-import { loadParts } from './load.js';
+import type { Precision } from './kernels/source.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
-import type { Pictures } from './pictures.js';
 import type { NetworkPlan } from './plan/network.js';
-import type { Precision } from './plan/source.js';
-import { finite, logitsOf, predictionsOf, type Ranked } from './results.js';
+import { apart, explained } from './runtime/apart.js';
+import type { ModelSource } from './runtime/download.js';
+import type { Engine } from './runtime/engine.js';
+import type { Heatmap } from './runtime/heatmap.js';
+import type { Pictures } from './runtime/image-input.js';
+import { pass } from './runtime/job.js';
+import { loadParts } from './runtime/load.js';
+import { finite, logitsOf, predictionsOf, type Ranked } from './runtime/results.js';
+import { feedTensor, inputError, isInput } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
 
@@ -202,7 +202,7 @@ export class DenseNet {
    * @throws DownloadError when the profiler's own file is not beside the library; ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    const file = await apart('densenet-webgpu-profile.js', 'profile()', import('./profile/index.js'));
+    const file = await apart('densenet-webgpu-profile.js', 'profile()', import('./runtime/profile/profile.js'));
     return file.profile(this.engine, this.config, this.inputSize, () => this.classify(image));
   }
 
@@ -233,7 +233,7 @@ const EMPTY = new Uint8Array();
 /** What can find that a value is not finite, whose error is one of this file's. */
 const READERS = { finite, logitsOf, predictionsOf };
 
-const readouts = (what: string) => apart('densenet-webgpu-readouts.js', what, import('./readouts.js'));
+const readouts = (what: string) => apart('densenet-webgpu-readouts.js', what, import('./runtime/readouts.js'));
 
 function checkTop(topK: number, classes: number): number {
   if (Number.isInteger(topK) && topK > 0) return Math.min(topK, classes);

@@ -1,8 +1,8 @@
 /** Results as bars and tables. */
 
-import type { Run } from '../../src/cli/bench/measure.js';
-import { peerRow } from '../../src/cli/bench/peer.js';
-import type { CaseResult } from '../../src/cli/bench/report.js';
+import type { Run } from '../../src/bench/measure.js';
+import { peerRow } from '../../src/bench/peer.js';
+import type { CaseResult } from '../../src/bench/report.js';
 import type { NetworkProfile } from '../../src/index.js';
 
 function element<K extends keyof HTMLElementTagNameMap>(tag: K, text = '', className = ''): HTMLElementTagNameMap[K] {

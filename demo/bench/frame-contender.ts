@@ -1,7 +1,7 @@
 /** A peer in a frame of the bench page, for people; the command line gives each a page of its own. */
-import { type Answer, type Contender, Mailbox } from '../../src/cli/bench/contender.js';
-import type { PeerName } from '../../src/cli/bench/peer.js';
-import type { Method, Methods } from '../../src/cli/bench/session.js';
+import { type Answer, type Contender, Mailbox } from '../../src/bench/contender.js';
+import type { PeerName } from '../../src/bench/peer.js';
+import type { Method, Methods } from '../../src/bench/session.js';
 import type { PeerPage } from './peer.js';
 
 const TIMEOUT_MS = 600_000;

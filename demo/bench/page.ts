@@ -1,8 +1,8 @@
 /** The bench page: runs a case in frames, or shows a result of the command line. */
-import { caseFiles, seededModel } from '../../src/cli/bench/case-files.js';
-import { measureCase } from '../../src/cli/bench/measure.js';
-import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/cli/bench/peer.js';
-import type { BenchReport } from '../../src/cli/bench/report.js';
+import { caseFiles, seededModel } from '../../src/bench/case-files.js';
+import { measureCase } from '../../src/bench/measure.js';
+import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
+import type { BenchReport } from '../../src/bench/report.js';
 import { showCase, showProfile } from './chart.js';
 import { openFrame } from './frame-contender.js';
 

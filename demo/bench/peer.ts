@@ -1,8 +1,8 @@
 /** The page of one peer: it knows nothing but to answer. Used by the command line's browser and by the bench page. */
-import type { Answer } from '../../src/cli/bench/contender.js';
-import { installCounters } from '../../src/cli/bench/counters.js';
-import type { Host, OrtBuild, TfLibrary } from '../../src/cli/bench/peer.js';
-import { peerSession } from '../../src/cli/bench/session.js';
+import type { Answer } from '../../src/bench/contender.js';
+import { installCounters } from '../../src/bench/counters.js';
+import type { Host, OrtBuild, TfLibrary } from '../../src/bench/peer.js';
+import { peerSession } from '../../src/bench/session.js';
 
 /** A library's URL beside this page, by what the peers call it. */
 const ORT: Readonly<Record<OrtBuild, string>> = {

@@ -15,7 +15,7 @@ import {
   tensor4d,
   tidy,
 } from '@tensorflow/tfjs-core';
-import type { TfLibrary } from '../../src/cli/bench/peer.js';
+import type { TfLibrary } from '../../src/bench/peer.js';
 
 export const library: TfLibrary = {
   avgPool,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TapResult } from '../api.js';
-import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../errors.js';
+import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../core/errors.js';
 import { launchBrowser } from './browser.js';
 import { within } from './deadline.js';
 import { PACKAGE } from './files.js';

@@ -1,7 +1,7 @@
 /** A headless browser with WebGPU: on a real GPU if there is one, else on a software GPU. */
 import { tmpdir } from 'node:os';
 import puppeteer, { type Browser } from 'puppeteer-core';
-import { WebGPUUnavailableError } from '../errors.js';
+import { WebGPUUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
 import type { BrowserKind } from './installed-browsers.js';
 import { CHOICES, obtainBrowser } from './obtain-browser.js';

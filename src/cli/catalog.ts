@@ -1,12 +1,12 @@
 /** The catalogue of public checkpoints, weights/catalog.json: one row each, with everything that importing it takes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OptionError } from '../errors.js';
-import { type Check, Fields, fail, listOf, nullable, number, oneOf, positive, size } from '../image/json.js';
-import { PRESETS, presetOf } from '../image/presets.js';
+import { OptionError } from '../core/errors.js';
+import { type Check, Fields, fail, listOf, nullable, number, oneOf, positive, size } from '../core/json.js';
 import { editDistance } from '../import/nearest-name.js';
 import type { Activation } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
+import { PRESETS, presetOf } from '../preprocess/presets.js';
 import { PACKAGE } from './files.js';
 
 export interface CatalogRow {

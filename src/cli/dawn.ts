@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { WebGPUUnavailableError } from '../errors.js';
+import { WebGPUUnavailableError } from '../core/errors.js';
 import { pauseBetweenPolls } from './dawn-polling.js';
 import { browserFolder } from './installed-browsers.js';
 

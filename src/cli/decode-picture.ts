@@ -1,7 +1,7 @@
 /** A picture file's pixels in Node, by the rules of src/image/source.ts, which browsers follow too. */
 import sharp from 'sharp';
-import { ImageError } from '../errors.js';
-import type { PixelData } from '../image/source.js';
+import { ImageError } from '../core/errors.js';
+import type { PixelData } from '../gpu/image-source.js';
 
 /**
  * Straight RGBA at the orientation the picture is seen at; its colour profile ignored, of 16 bits the high 8.

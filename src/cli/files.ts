@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSource } from '../download.js';
-import { ImageError, ModelFormatError } from '../errors.js';
-import { isHubId } from '../hub-id.js';
+import { ImageError, ModelFormatError } from '../core/errors.js';
+import { readSource } from '../runtime/download.js';
+import { isHubId } from '../runtime/hub-id.js';
 
 /** The package's root; `src/cli` and the bundles in `dist/cli` are as deep. */
 export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));

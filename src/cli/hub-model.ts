@@ -1,10 +1,11 @@
 /** `hf:` ids for commands: a model of the Hugging Face Hub, with what the Hub says of it. */
-import { readSource } from '../download.js';
-import { openHub } from '../hub-id.js';
-import { Fields, number, text } from '../image/json.js';
+
+import { Fields, number, text } from '../core/json.js';
+import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
-import { decodeMetadata, encodeMetadata } from '../weights/metadata.js';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.js';
+import { readSource } from '../runtime/download.js';
+import { openHub } from '../runtime/hub-id.js';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
 import { imagenetLabels } from './catalog.js';
 import { progressBar } from './progress.js';
 

@@ -1,11 +1,11 @@
 /** `import`: a checkpoint of another framework → one safetensors file with everything that running it needs. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { ModelFormatError } from '../errors.js';
-import { parsePreprocess } from '../image/parse.js';
-import { PRESETS, presetOf } from '../image/presets.js';
-import type { PreprocessSpec } from '../image/spec.js';
+import { ModelFormatError } from '../core/errors.js';
 import { type ImportedCheckpoint, importCheckpoint } from '../import/index.js';
 import type { ModelMetadata } from '../model/model.js';
+import { parsePreprocess } from '../preprocess/parse.js';
+import { PRESETS, presetOf } from '../preprocess/presets.js';
+import type { PreprocessSpec } from '../preprocess/spec.js';
 import { writeModel } from '../weights/model-file.js';
 import { readCatalog } from './catalog.js';
 import {

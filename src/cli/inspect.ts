@@ -1,11 +1,12 @@
 /** `inspect`: an architecture, what it costs, and where its feature maps live. Needs no GPU, and with --arch no file. */
-import { inputSizeOf } from '../image/spec.js';
+
+import { variantKey } from '../kernels/variants.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { FAMILY, familyConfig } from '../model/family.js';
 import { layerTable, type Size } from '../model/layers.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { WRITTEN } from '../plan/step.js';
-import { variantKey } from '../plan/variants.js';
+import { inputSizeOf } from '../preprocess/spec.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';

@@ -1,5 +1,5 @@
 /** `densenet-webgpu`: the command line. Exit codes: 0 fine, 1 failed, 2 wrong usage. */
-import { isDenseNetError } from '../errors.js';
+import { isDenseNetError } from '../core/errors.js';
 import { type Command, missingPackage, note, print, UsageError } from './command.js';
 
 interface Row {
@@ -25,7 +25,7 @@ const COMMANDS: Readonly<Record<string, Row>> = {
   },
   bench: {
     summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
-    load: async () => (await import('./bench.js')).bench,
+    load: async () => (await import('../bench/bench.js')).bench,
   },
   tune: {
     summary: 'measure which kernel variants suit this adapter',

@@ -1,6 +1,7 @@
 /** WebGPU in this process (npm `webgpu`): the system's GPU, else a software Vulkan driver. */
+
+import { WebGPUUnavailableError } from '../core/errors.js';
 import { DenseNet } from '../densenet.js';
-import { WebGPUUnavailableError } from '../errors.js';
 import { dawnGpu } from './dawn.js';
 import { decodePicture } from './decode-picture.js';
 import type { Runner, RunnerOptions } from './runner.js';

@@ -1,7 +1,7 @@
 /** Gets a browser: an installed one, else one from the system's packages, else a download. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { WebGPUUnavailableError } from '../errors.js';
+import { WebGPUUnavailableError } from '../core/errors.js';
 import { note } from './command.js';
 import { within } from './deadline.js';
 import { BROWSER_CACHE, type BrowserKind, downloadRecord, findBrowser } from './installed-browsers.js';

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { readSource } from '../download.js';
-import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
-import { isHubId } from '../hub-id.js';
+import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
 import type { ImportedCheckpoint } from '../import/index.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { familyConfig } from '../model/family.js';
 import type { ModelMetadata } from '../model/model.js';
+import { readSource } from '../runtime/download.js';
+import { isHubId } from '../runtime/hub-id.js';
 import { type CatalogRow, catalogRow, metadataOf, readCatalog } from './catalog.js';
 import { isUrl, readModelBytes } from './files.js';
 import { downloadHubModel } from './hub-model.js';

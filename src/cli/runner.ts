@@ -1,6 +1,6 @@
 /** A loaded network somewhere that has WebGPU: in a browser, or in this process. Commands do not care which. */
 import type { Prediction, TapResult, Tuning } from '../api.js';
-import { WebGPUUnavailableError } from '../errors.js';
+import { WebGPUUnavailableError } from '../core/errors.js';
 import type { AdapterReport } from '../gpu/device.js';
 import { missingPackage, note } from './command.js';
 

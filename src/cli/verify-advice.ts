@@ -1,5 +1,5 @@
 /** What to make of a failed comparison: the mistakes that people make with references and imports, by what they look like. */
-import { type TensorMap, toFloat32 } from '../weights/tensor.js';
+import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 
 export interface TapVerdict {
   readonly name: string;

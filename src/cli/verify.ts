@@ -1,9 +1,9 @@
 /** `verify`: a model's every stage against the numbers of the framework it comes from. */
-import { ModelFormatError } from '../errors.js';
+import { ModelFormatError } from '../core/errors.js';
 import { tapsOldFirst } from '../import/concat-order.js';
+import { readSafetensors } from '../tensor/safetensors.js';
+import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { readModel } from '../weights/model-file.js';
-import { readSafetensors } from '../weights/safetensors.js';
-import { type TensorMap, toFloat32 } from '../weights/tensor.js';
 import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
 import { readModelBytes } from './files.js';
 import { BACKENDS, openRunner } from './runner.js';

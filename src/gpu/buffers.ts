@@ -1,5 +1,5 @@
 /** Allocation that either gives everything or gives nothing back and says what was too much. */
-import { OutOfMemoryError } from '../errors.js';
+import { OutOfMemoryError } from '../core/errors.js';
 
 /** Makes one buffer of an allocation; usage as in `usage.ts`. */
 export type MakeBuffer = (label: string, size: number, usage: number) => GPUBuffer;

@@ -1,9 +1,10 @@
 /**
  * The GPU device: requested with what the plan needs and no more, or the caller's own.
  */
-import { explained } from '../apart.js';
-import { WebGPUUnavailableError } from '../errors.js';
-import { areFour, FOUR_LANES, type Traits } from '../plan/variants.js';
+
+import { WebGPUUnavailableError } from '../core/errors.js';
+import { areFour, FOUR_LANES, type Traits } from '../kernels/variants.js';
+import { explained } from '../runtime/apart.js';
 import { beyondDefaults, type Limits } from './limits.js';
 import type { whyUnavailable } from './unavailable.js';
 

@@ -3,9 +3,9 @@
  *
  * Made once per batch and input size; encoding it creates nothing.
  */
-import { present } from '../defect.js';
+import { present } from '../core/assert.js';
+import { KERNELS } from '../kernels/manifest.generated.js';
 import { type Arena, alignUp, regionNamed } from '../plan/arena.js';
-import { KERNELS } from '../plan/kernels.generated.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
 import { allocate } from './buffers.js';

@@ -1,5 +1,5 @@
 /** What a network needs of a device, and whether it offers that: known and said before anything is allocated. */
-import { LimitError } from '../errors.js';
+import { LimitError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { type NetworkPlan, type PlanOptions, planNetwork } from '../plan/network.js';
 import type { WeightLayout } from '../weights/pack.js';

@@ -1,5 +1,5 @@
 /** The loss of a device: how it is told from other failures, and what is said of it. */
-import { DeviceLostError, isDenseNetError } from '../errors.js';
+import { DeviceLostError, isDenseNetError } from '../core/errors.js';
 import type { Session } from './session.js';
 
 /** How long after a failed GPU call the news of a device loss may take. */

@@ -1,5 +1,5 @@
 /** From an adapter, or the caller's device, to a session with its weights uploaded. */
-import { within } from '../deadline.js';
+import { within } from '../core/timeout.js';
 import type { Size } from '../model/layers.js';
 import { requestAdapter, requestDevice } from './device.js';
 import { limitsFor, planWithin } from './limits.js';

@@ -1,7 +1,7 @@
 /** Uniform structs, field by field as the manifest has them from reflection. */
-import { present } from '../defect.js';
-import { KERNELS } from '../plan/kernels.generated.js';
-import type { KernelName } from '../plan/variants.js';
+import { present } from '../core/assert.js';
+import { KERNELS } from '../kernels/manifest.generated.js';
+import type { KernelName } from '../kernels/variants.js';
 
 /** What every kernel's struct fits into (build.mjs checks it): the default `minUniformBufferOffsetAlignment`. */
 export const PARAMS_BYTES = 256;

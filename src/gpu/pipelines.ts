@@ -3,11 +3,12 @@
  *
  * Knows kernels and their bindings; nothing of networks or plans.
  */
-import { explained } from '../apart.js';
-import { ShaderError } from '../errors.js';
-import { KERNELS } from '../plan/kernels.generated.js';
-import { kernelSource, type Precision } from '../plan/source.js';
-import { type KernelName, type Variant, variantKey } from '../plan/variants.js';
+
+import { ShaderError } from '../core/errors.js';
+import { KERNELS } from '../kernels/manifest.generated.js';
+import { kernelSource, type Precision } from '../kernels/source.js';
+import { type KernelName, type Variant, variantKey } from '../kernels/variants.js';
+import { explained } from '../runtime/apart.js';
 import { COMPUTE_STAGE } from './usage.js';
 
 export interface Pipeline {

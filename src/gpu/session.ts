@@ -3,13 +3,13 @@
  *
  * When the device is lost the session is dead; `Engine` makes a new one from the packed weights.
  */
-import { DisposedError } from '../errors.js';
+import { DisposedError } from '../core/errors.js';
+import type { Precision } from '../kernels/source.js';
+import type { Traits } from '../kernels/variants.js';
 import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { type Bank, regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
-import type { Precision } from '../plan/source.js';
-import type { Traits } from '../plan/variants.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { traitsOf } from './device.js';

@@ -4,16 +4,17 @@
  * The weights of its convolutions are texels, and so are its maps where the 3×3 convolutions are Winograd's
  * (shaders/apart/winograd.wgsl): a CPU checks the bounds of a texel once, those of a buffer for each component.
  */
+
+import { SOFTWARE } from '../kernels/software.generated.js';
+import { softwareTraits } from '../kernels/software.js';
+import type { Precision } from '../kernels/source.js';
+import { areWinograd, type KernelName, type Texels, type Traits, type Variant } from '../kernels/variants.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan } from '../plan/network.js';
-import { SOFTWARE } from '../plan/software.generated.js';
-import { softwareTraits } from '../plan/software.js';
-import type { Precision } from '../plan/source.js';
 import type { Source, Step } from '../plan/step.js';
-import { areWinograd, type KernelName, type Texels, type Traits, type Variant } from '../plan/variants.js';
-import { halvesOf } from '../weights/halves.js';
+import { halvesOf } from '../tensor/float16.js';
+import { fromHalves } from '../tensor/tensor.js';
 import type { WeightLayout, WeightPrecision, WeightRange } from '../weights/pack.js';
-import { fromHalves } from '../weights/tensor.js';
 import { allocate, type OwnTexture } from './buffers.js';
 import type { KernelText } from './pipelines.js';
 import { COMPUTE_STAGE, TEXTURE_USAGE, USAGE } from './usage.js';

@@ -1,5 +1,5 @@
 /** The packed weights on the GPU: a buffer, of which a kernel binds its tensor. Software has those of convolutions apart. */
-import { present } from '../defect.js';
+import { present } from '../core/assert.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { Step } from '../plan/step.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';

@@ -5,7 +5,7 @@
  */
 import type { DenseNetConfig } from '../model/config.js';
 import { blockInputs, names } from '../model/tensors.js';
-import { DTYPE_BYTES, elementCount, type Tensor, type TensorMap } from '../weights/tensor.js';
+import { DTYPE_BYTES, elementCount, type Tensor, type TensorMap } from '../tensor/tensor.js';
 
 /**
  * @param tensors canonical, of a net that concatenates new features first

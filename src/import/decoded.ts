@@ -1,6 +1,6 @@
 /** What every decoder hands over, and what it may ask for. */
 import type { ModelMetadata } from '../model/model.js';
-import type { TensorMap } from '../weights/tensor.js';
+import type { TensorMap } from '../tensor/tensor.js';
 
 /** Tensors under any known scheme, and the metadata that the format holds or implies. */
 export interface Decoded {

@@ -2,13 +2,13 @@
  * Any checkpoint → canonical tensors and what the file says about them. Never part of the runtime bundle; works in
  * Node and in a browser's worker. The decoders are loaded when a file needs them.
  */
-import { ModelFormatError, ModelShapeError, OptionError } from '../errors.js';
+import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
+import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
+import { readSafetensors } from '../tensor/safetensors.js';
+import type { TensorMap } from '../tensor/tensor.js';
 import { type Interpretation, interpretTensors } from '../weights/interpret.js';
-import { decodeMetadata } from '../weights/metadata.js';
-import { readSafetensors } from '../weights/safetensors.js';
-import type { TensorMap } from '../weights/tensor.js';
 import { oldFeaturesFirst } from './concat-order.js';
 import type { Decoded, ReadBeside } from './decoded.js';
 import { looksLikeKeras } from './keras/sniff.js';

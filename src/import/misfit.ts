@@ -2,9 +2,9 @@
  * What keeps a checkpoint from being a DenseNet, in the file's own words: every tensor that is missing, left over or
  * mis-shaped, the nearest names, and what kind of network it is where that can be told.
  */
-import { ModelShapeError } from '../errors.js';
+import { ModelShapeError } from '../core/errors.js';
+import type { TensorMap } from '../tensor/tensor.js';
 import { canonicalise } from '../weights/canonicalise.js';
-import type { TensorMap } from '../weights/tensor.js';
 import { nearestName } from './nearest-name.js';
 import { otherNetwork } from './one-of-several.js';
 import { ORIGINS } from './origins.js';

@@ -3,7 +3,7 @@
  * on it counts as present, NaN where none was chosen. Its networks are multi-label.
  */
 import type { ModelMetadata } from '../model/model.js';
-import { type TensorMap, toFloat32 } from '../weights/tensor.js';
+import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 
 /** @returns nothing when the file has none */
 export function operatingPoints(tensors: TensorMap): Pick<ModelMetadata, 'activation' | 'thresholds'> {

@@ -1,5 +1,5 @@
 /** Networks that resemble a DenseNet, or only call themselves one: how to tell them, and what to say. One row each. */
-import type { ModelShapeError } from '../errors.js';
+import type { ModelShapeError } from '../core/errors.js';
 
 type Problems = ModelShapeError['problems'];
 

@@ -1,5 +1,5 @@
 /** Compares the tensors found with the table that a config demands; all differences in one error. No bytes. */
-import { ModelShapeError } from '../errors.js';
+import { ModelShapeError } from '../core/errors.js';
 import type { DenseNetConfig } from './config.js';
 import { type ExpectedTensor, expectedTensors, type Shape } from './tensors.js';
 

@@ -2,7 +2,7 @@
  * Tensor shapes → `DenseNetConfig`: the architecture is read off the shapes alone, then every tensor is checked against
  * the table that this architecture demands. No lookup of known nets, no bytes.
  */
-import { ModelShapeError } from '../errors.js';
+import { ModelShapeError } from '../core/errors.js';
 import { checkShapes } from './check.js';
 import { type DenseNetConfig, TORCH_BN_EPSILON } from './config.js';
 import { names, type Shape } from './tensors.js';

@@ -2,7 +2,7 @@
  * The members of the family that the paper and its code publish, by name. For the command line, benchmarks and tests: a
  * page derives its network from the tensors.
  */
-import { OptionError } from '../errors.js';
+import { OptionError } from '../core/errors.js';
 import { type DenseNetConfig, type Stem, TORCH_BN_EPSILON } from './config.js';
 
 /** The smallest description of a family member; `compression` is 0.5 for the C of DenseNet-BC, 1 without. */

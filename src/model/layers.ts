@@ -2,7 +2,7 @@
  * The layer table: what each convolution of a config costs at an input size, in the order of the frameworks. And the
  * sizes of the maps.
  */
-import { TensorShapeError } from '../errors.js';
+import { TensorShapeError } from '../core/errors.js';
 import type { DenseNetConfig } from './config.js';
 import { blockInputs, bottleneckWidth, finalChannels } from './tensors.js';
 

@@ -2,7 +2,7 @@
  * The model as pure numbers: batch norms folded, weights in the frameworks' own order (OIHW), ready to be packed for
  * the kernels. The hand-over between `src/weights` (which makes it) and `src/plan` (which packs it).
  */
-import type { PreprocessSpec } from '../image/spec.js';
+import type { PreprocessSpec } from '../preprocess/spec.js';
 import type { Activation, DenseNetConfig } from './config.js';
 
 /** y = scale[c] · x + shift[c], one pair per input channel; a ReLU always follows. Length: channels. */

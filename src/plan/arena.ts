@@ -6,7 +6,7 @@
  * the others share. For software there are two more, textures: the maps lie there then, and banks 0 and 1 have the rest.
  */
 
-import { present } from '../defect.js';
+import { present } from '../core/assert.js';
 
 export type Bank = 0 | 1 | 2 | 3;
 

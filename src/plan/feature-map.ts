@@ -1,8 +1,9 @@
 /** A feature map as the planner sees it, and what all its users need. */
+
+import { plainVariant, type Traits } from '../kernels/variants.js';
 import type { ChannelLayout } from '../model/channels.js';
 import type { Size } from '../model/layers.js';
 import type { Bank } from './arena.js';
-import { plainVariant, type Traits } from './variants.js';
 
 /** A map in the arena. */
 export interface FeatureMap {

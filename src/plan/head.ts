@@ -1,12 +1,13 @@
 /**
  * The steps behind the last dense block: global pool and classifier, then what runs on request (scores, explanation).
  */
+
+import { plainVariant } from '../kernels/variants.js';
 import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { Bank } from './arena.js';
 import { area, bufferOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { region, type Step, weights } from './step.js';
-import { plainVariant } from './variants.js';
 
 /** Best classes that the scores stage finds, if there are as many. */
 const TOP = 10;

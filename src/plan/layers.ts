@@ -2,13 +2,14 @@
  * The steps of the network's layers: stem, the two halves of a dense layer, transition. Each is a pure function of the
  * maps that it reads and writes; the formula is in the kernel's header.
  */
+
+import type { ConvShape } from '../kernels/shape.js';
+import { plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from '../kernels/variants.js';
 import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
 import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
-import type { ConvShape } from './shape.js';
 import { region, type StepOf, weights } from './step.js';
-import { plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from './variants.js';
 
 /** What every layer's step depends on besides its maps. */
 export interface LayerContext {

@@ -5,8 +5,9 @@
  * behind them. A block and its scratch lie in different banks, and blocks alternate, so that every transition crosses
  * from one bank to the other (see `arena.ts`).
  */
-import { present } from '../defect.js';
-import { LimitError } from '../errors.js';
+import { present } from '../core/assert.js';
+import { LimitError } from '../core/errors.js';
+import { areWinograd, plainVariant, type Traits, type TunedVariants } from '../kernels/variants.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
@@ -17,7 +18,6 @@ import { area, bankOf, bufferOf, type FeatureMap, other, WORKGROUP } from './fea
 import { planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
-import { areWinograd, plainVariant, type Traits, type TunedVariants } from './variants.js';
 
 export interface PlanOptions {
   readonly batch: number;

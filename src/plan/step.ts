@@ -2,9 +2,9 @@
  * A step: one dispatch as plain data. Its bindings and parameters are typed by the kernel's manifest entry, so a step
  * that does not fit its kernel does not compile.
  */
-import type { KERNELS } from './kernels.generated.js';
-import type { ConvShape } from './shape.js';
-import type { KernelName, Variant } from './variants.js';
+import type { KERNELS } from '../kernels/manifest.generated.js';
+import type { ConvShape } from '../kernels/shape.js';
+import type { KernelName, Variant } from '../kernels/variants.js';
 
 /** What a binding points at. Offsets and sizes in bytes; a size of `undefined` means to the end of the region. */
 export type Source =

@@ -2,9 +2,9 @@
  * Tensor names of any known scheme → canonical names. Renames only: shapes and values stay as they are, except that a
  * 1×1 convolution that serves as the head becomes the matrix it is.
  */
-import { ModelShapeError } from '../errors.js';
+import { ModelShapeError } from '../core/errors.js';
+import type { Tensor, TensorMap } from '../tensor/tensor.js';
 import { CANONICAL, CLASSIFIERS, IGNORED, LEAVES, type Role, SCHEMES, type Scheme } from './schemes.js';
-import type { Tensor, TensorMap } from './tensor.js';
 
 export interface CanonicalTensors {
   /** The name of the row of {@link SCHEMES} that fitted best. */

@@ -4,11 +4,11 @@
  *
  * BN(x) = gamma · (x − mean) / sqrt(var + epsilon) + beta = scale · x + shift.
  */
-import { ModelFormatError } from '../errors.js';
+import { ModelFormatError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { ConvFold, FoldedModel, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { names } from '../model/tensors.js';
-import { type TensorMap, toFloats } from './tensor.js';
+import { type TensorMap, toFloats } from '../tensor/tensor.js';
 
 /** A norm as scale and shift in double precision. */
 interface Affine {

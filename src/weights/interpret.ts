@@ -3,12 +3,12 @@
  *
  * For pages a file of its own beside the library, which `network.ts` fetches when it is needed.
  */
-import { ModelFormatError } from '../errors.js';
+import { ModelFormatError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { deriveConfig } from '../model/derive.js';
 import type { ModelMetadata } from '../model/model.js';
+import type { TensorMap } from '../tensor/tensor.js';
 import { canonicalise } from './canonicalise.js';
-import type { TensorMap } from './tensor.js';
 
 /** Tensors under canonical names, and the network that they make. */
 export interface Interpretation {

@@ -1,13 +1,14 @@
 /**
  * The model file: safetensors in, a folded model with its metadata out; and the writer that importers use.
  */
+
+import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
 import { expectedTensors } from '../model/tensors.js';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
+import { type Tensor, type TensorMap, toFloat32, toHalves } from '../tensor/tensor.js';
 import { foldModel } from './fold.js';
 import { interpretTensors } from './interpret.js';
-import { decodeMetadata, encodeMetadata } from './metadata.js';
-import { readSafetensors, writeSafetensors } from './safetensors.js';
-import { type Tensor, type TensorMap, toFloat32, toHalves } from './tensor.js';
 
 /** A model as a network is built from it. The architecture is `folded.config`. */
 export interface Model {

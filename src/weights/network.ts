@@ -2,14 +2,15 @@
  * Tensors → the network that they make. Most models that pages load were written by the importer, or named by torchvision
  * or timm as we do, and fit: what reads other names, and says why tensors fit no network, is a file of its own.
  */
-import { apart } from '../apart.js';
-import { isDenseNetError, ModelFormatError, ModelShapeError } from '../errors.js';
+
+import { isDenseNetError, ModelFormatError, ModelShapeError } from '../core/errors.js';
 import { fits } from '../model/check.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { guessConfig } from '../model/derive.js';
 import type { ModelMetadata } from '../model/model.js';
+import { apart } from '../runtime/apart.js';
+import type { TensorMap } from '../tensor/tensor.js';
 import type { Interpretation } from './interpret.js';
-import type { TensorMap } from './tensor.js';
 
 /** A counter of training steps, which PyTorch keeps beside each batch norm. */
 const COUNTER = /num_batches_tracked$/;

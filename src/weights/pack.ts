@@ -4,7 +4,7 @@
  * Channels are placed by `src/model/channels.ts`; slots that no channel fills weigh zero. Norms and biases are always
  * f32; convolution and classifier weights are f32, or f16 packed two to a u32, which every adapter can read.
  */
-import { present } from '../defect.js';
+import { present } from '../core/assert.js';
 import {
   blockLayouts,
   type ChannelLayout,
@@ -17,8 +17,8 @@ import type { DenseNetConfig } from '../model/config.js';
 import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
 import { alignUp } from '../plan/arena.js';
+import { checkHalves } from '../tensor/tensor.js';
 import type { Folds } from './fold.js';
-import { checkHalves } from './tensor.js';
 
 export type WeightPrecision = 'f32' | 'f16';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { modelOf } from '../runtime/models.js';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));

@@ -1,7 +1,7 @@
 /** Where the demo lays the evidence: over the part of the picture that the preprocessing's crop leaves. */
 import { describe, expect, it } from 'vitest';
 import { seenBy } from '../../demo/seen.js';
-import { PRESETS } from '../../src/image/presets.js';
+import { PRESETS } from '../../src/preprocess/presets.js';
 
 describe('the part of a picture that the network sees', () => {
   it('is the whole picture without a crop', () => {

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
-import { presetOf } from '../../src/image/presets.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { modelFromTensors, writeModel } from '../../src/weights/model-file.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
 import { SIDE, SMALL, SMALL_MODEL } from '../runtime/models.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,5 +1,5 @@
 /** Bundled for the page of picture-files.test.ts: files as this browser decodes them, through the preprocessor. */
-import type { PreprocessSpec } from '../../src/image/spec.js';
+import type { PreprocessSpec } from '../../src/preprocess/spec.js';
 import { preprocess } from '../kernels/preprocess.js';
 
 const UNTOUCHED: PreprocessSpec = {

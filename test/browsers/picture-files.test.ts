@@ -8,7 +8,7 @@ import { launchBrowser } from '../../src/cli/browser.js';
 import { decodePicture } from '../../src/cli/decode-picture.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const FOLDER = at('../fixtures/pictures/');

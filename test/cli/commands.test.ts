@@ -6,8 +6,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor, toFloat32 } from '../../src/weights/tensor.js';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor, toFloat32 } from '../../src/tensor/tensor.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

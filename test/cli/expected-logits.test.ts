@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { PRESETS } from '../../src/image/presets.js';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor } from '../../src/weights/tensor.js';
+import { PRESETS } from '../../src/preprocess/presets.js';
+import { writeSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor } from '../../src/tensor/tensor.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SHARED = join(ROOT, '../shared');

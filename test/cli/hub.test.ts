@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
-import { presetOf } from '../../src/image/presets.js';
+import { randomModel } from '../../src/bench/random-model.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { readModel } from '../../src/weights/model-file.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { type HubServer, startHub } from '../reference/hub-server.js';
 import { SMALL } from '../runtime/models.js';
 

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { readCatalog } from '../../src/cli/catalog.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
-import { presetOf } from '../../src/image/presets.js';
 import { familyConfig } from '../../src/model/family.js';
+import { presetOf } from '../../src/preprocess/presets.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { readModel } from '../../src/weights/model-file.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

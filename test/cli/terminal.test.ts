@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor } from '../../src/weights/tensor.js';
+import { writeSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor } from '../../src/tensor/tensor.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

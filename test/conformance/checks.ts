@@ -1,7 +1,7 @@
 /** The checks of the conformance suite, in order: each returns what it measured, or throws what is wrong. */
 
-import { PRESETS } from '../../src/image/presets.js';
 import type { LoadOptions, Prediction } from '../../src/index.js';
+import { PRESETS } from '../../src/preprocess/presets.js';
 import { ERROR_CHECKS, fails } from './error-checks.js';
 import { Absent, close, type Lab, must, same } from './lab.js';
 

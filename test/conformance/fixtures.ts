@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { randomInput, randomModel } from '../../src/cli/bench/random-model.js';
+import { randomInput, randomModel } from '../../src/bench/random-model.js';
 import { familyConfig } from '../../src/model/family.js';
+import { writeSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor } from '../../src/tensor/tensor.js';
 import { readModel } from '../../src/weights/model-file.js';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor } from '../../src/weights/tensor.js';
 import { random, randoms } from '../kernels/harness.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';

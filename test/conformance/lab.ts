@@ -1,7 +1,7 @@
 /** What the checks work with: the package under test, a watched WebGPU, the fixtures by URL. Knows no platform. */
 import type * as Package from '../../src/index.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { type TensorMap, toFloat32 } from '../../src/weights/tensor.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
+import { type TensorMap, toFloat32 } from '../../src/tensor/tensor.js';
 import { relativeError } from '../reference/relative-error.js';
 
 /** Where the suite runs. */

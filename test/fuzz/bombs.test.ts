@@ -1,9 +1,9 @@
 /** Files made to exhaust: as much memory or time per byte as their format allows. Each is refused before it is either. */
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError } from '../../src/errors.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
-import { MAX_HEADER_BYTES, readSafetensors } from '../../src/weights/safetensors.js';
+import { MAX_HEADER_BYTES, readSafetensors } from '../../src/tensor/safetensors.js';
 import { loadInPieces } from './stream.js';
 
 /** Of the process, whose heap grows in coarse steps. */

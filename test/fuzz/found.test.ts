@@ -1,7 +1,7 @@
 /** What fuzzing found, one case each, made as small as it gets. What exhausts memory is in bombs.test.ts. */
 import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError } from '../../src/errors.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { readNumber, writeNumber } from './bytes.js';

@@ -5,7 +5,7 @@
  * An input is a pure function of (reader, seed, index), so that three numbers are all it takes to see it again.
  */
 import { getHeapStatistics } from 'node:v8';
-import { isDenseNetError } from '../../src/errors.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { BROKEN } from './broken.js';
 import { hash, Random } from './random.js';
 import { type Input, READERS, type Reader } from './readers.js';

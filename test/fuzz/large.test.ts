@@ -1,7 +1,7 @@
 /** What reading takes where it shows: files of 16 MiB and more, and the memory beside them. */
 import { unzipSync, zipSync } from 'fflate';
 import { expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { familyConfig } from '../../src/model/family.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';

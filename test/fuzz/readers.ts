@@ -1,14 +1,14 @@
 /** The readers under test: what each is fed with, and how it reads. */
 import { readdirSync } from 'node:fs';
-import { randomModel } from '../../src/cli/bench/random-model.js';
-import { ModelFormatError } from '../../src/errors.js';
-import { fromPreprocessorConfig, fromTimmConfig } from '../../src/image/hub.js';
-import { parsePreprocess } from '../../src/image/parse.js';
-import { PRESETS } from '../../src/image/presets.js';
+import { randomModel } from '../../src/bench/random-model.js';
+import { ModelFormatError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
-import { decodeMetadata } from '../../src/weights/metadata.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { decodeMetadata } from '../../src/model/metadata.js';
+import { fromPreprocessorConfig, fromTimmConfig } from '../../src/preprocess/hub-config.js';
+import { parsePreprocess } from '../../src/preprocess/parse.js';
+import { PRESETS } from '../../src/preprocess/presets.js';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { mutateBytes } from './bytes.js';
 import { hdf5Maker } from './hdf5.js';

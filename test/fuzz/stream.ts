@@ -1,7 +1,8 @@
 /** The way of `DenseNet.load` with a URL: a model that is used while it arrives, in pieces of any size. */
-import { Arrival } from '../../src/arrival.js';
-import { packArriving } from '../../src/filling.js';
-import { decodeMetadata } from '../../src/weights/metadata.js';
+
+import { decodeMetadata } from '../../src/model/metadata.js';
+import { Arrival } from '../../src/runtime/model-stream.js';
+import { packArriving } from '../../src/runtime/stream-weights.js';
 import { readNetwork } from '../../src/weights/network.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 

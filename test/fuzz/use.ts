@@ -1,11 +1,12 @@
 /** What an accepted file must be good for: everything that happens to a model before it meets a GPU. */
-import { inputSizeOf } from '../../src/image/spec.js';
+
 import type { ModelMetadata } from '../../src/model/model.js';
 import { planNetwork } from '../../src/plan/network.js';
+import { inputSizeOf } from '../../src/preprocess/spec.js';
+import { DTYPE_BYTES, elementCount, type TensorMap } from '../../src/tensor/tensor.js';
 import { foldsOf } from '../../src/weights/fold.js';
 import { interpretTensors } from '../../src/weights/interpret.js';
 import { layoutWeights, packWeights } from '../../src/weights/pack.js';
-import { DTYPE_BYTES, elementCount, type TensorMap } from '../../src/weights/tensor.js';
 
 /** @throws Error for a tensor whose bytes are not its shape's: then the reader is at fault, not the file */
 export function checkTensors(tensors: TensorMap): void {

@@ -5,8 +5,8 @@
  * source's gaps and its lanes without a channel hold garbage, which must not matter.
  */
 import { expect } from 'vitest';
-import type { Precision } from '../../src/plan/source.js';
-import type { Texels } from '../../src/plan/variants.js';
+import type { Precision } from '../../src/kernels/source.js';
+import type { Texels } from '../../src/kernels/variants.js';
 import { asStored, type KernelRun, random, randoms, runKernel } from './harness.js';
 import * as ref from './reference.js';
 

@@ -7,11 +7,11 @@ import { PipelineCache } from '../../src/gpu/pipelines.js';
 import * as software from '../../src/gpu/software.js';
 import { TEXTURE_USAGE, USAGE } from '../../src/gpu/usage.js';
 import type { GpuWeights } from '../../src/gpu/weights.js';
+import { KERNELS } from '../../src/kernels/manifest.generated.js';
+import type { Precision } from '../../src/kernels/source.js';
+import type { KernelName, Variant } from '../../src/kernels/variants.js';
 import { alignUp, BINDING_ALIGNMENT } from '../../src/plan/arena.js';
-import { KERNELS } from '../../src/plan/kernels.generated.js';
-import type { Precision } from '../../src/plan/source.js';
-import type { KernelName, Variant } from '../../src/plan/variants.js';
-import { toHalves } from '../../src/weights/tensor.js';
+import { toHalves } from '../../src/tensor/tensor.js';
 
 export const F32: Precision = { activations: 'f32', weights: 'f32' };
 export const F16: Precision = { activations: 'f16', weights: 'f16' };

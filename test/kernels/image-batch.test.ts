@@ -1,12 +1,12 @@
 /** The preprocessor over many pictures: normalised values, batches of mixed sizes, callers' textures, steady state. */
 import { describe, expect, it } from 'vitest';
+import { type ImageSource, openPicture } from '../../src/gpu/image-source.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
+import { Preprocessor } from '../../src/gpu/preprocessor.js';
 import { TEXTURE_USAGE, USAGE } from '../../src/gpu/usage.js';
-import { Preprocessor } from '../../src/image/preprocessor.js';
-import { presetOf } from '../../src/image/presets.js';
-import { type ImageSource, openPicture } from '../../src/image/source.js';
-import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/image/spec.js';
-import { toFloat32 } from '../../src/weights/tensor.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/preprocess/spec.js';
+import { toFloat32 } from '../../src/tensor/tensor.js';
 import { imageCases, picture, TENSOR_STEP } from '../fixtures/images.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { F32 } from './harness.js';

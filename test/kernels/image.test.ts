@@ -1,6 +1,6 @@
 /** Preprocessing on a real GPU against Pillow, torchvision and timm: bytes before normalisation, and the loss of none. */
 import { describe, expect, it } from 'vitest';
-import { inputSizeOf } from '../../src/image/spec.js';
+import { inputSizeOf } from '../../src/preprocess/spec.js';
 import { imageCases, picture } from '../fixtures/images.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { preprocess } from './preprocess.js';

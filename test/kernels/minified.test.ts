@@ -8,7 +8,7 @@ const { parts, kernels, software } = minifiedManifest();
 vi.resetModules();
 vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: parts, KERNELS: kernels }));
 vi.doMock('../../src/plan/software.generated.js', () => ({ SOFTWARE: software }));
-const { kernelSource } = await import('../../src/plan/source.js');
+const { kernelSource } = await import('../../src/kernels/source.js');
 const { textOf } = await import('../../src/gpu/software.js');
 
 describe.skipIf(!hasDriver('lavapipe'))('a minified kernel compiles', () => {

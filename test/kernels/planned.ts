@@ -1,9 +1,10 @@
 /** Every variant of a kernel that plans of three kinds of network use or may be tuned to, on eight kinds of adapter. */
+
+import { KERNELS } from '../../src/kernels/manifest.generated.js';
+import { softwareTraits } from '../../src/kernels/software.js';
+import { candidates, type KernelName, type Variant, variantKey } from '../../src/kernels/variants.js';
 import { familyConfig } from '../../src/model/family.js';
-import { KERNELS } from '../../src/plan/kernels.generated.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { softwareTraits } from '../../src/plan/software.js';
-import { candidates, type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
 
 const NETWORKS = [
   ['densenet121', 224],

@@ -1,9 +1,10 @@
 /** A picture through the preprocessor alone: what the network would be fed, before normalisation. Runs in browsers too. */
+
+import { type ImageSource, openPicture } from '../../src/gpu/image-source.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
+import { Preprocessor } from '../../src/gpu/preprocessor.js';
 import { USAGE } from '../../src/gpu/usage.js';
-import { Preprocessor } from '../../src/image/preprocessor.js';
-import { type ImageSource, openPicture } from '../../src/image/source.js';
-import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/image/spec.js';
+import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/preprocess/spec.js';
 
 export interface Preprocessed {
   readonly width: number;

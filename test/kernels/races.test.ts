@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { kernelSource } from '../../src/plan/source.js';
-import type { KernelName } from '../../src/plan/variants.js';
+import { kernelSource } from '../../src/kernels/source.js';
+import type { KernelName } from '../../src/kernels/variants.js';
 import { F32 } from './harness.js';
 import { kernelNames } from './planned.js';
 

@@ -1,9 +1,9 @@
 /** What the kernel tests run on, and every tile they run: those that `src/plan/variants.ts` can choose, and odd ones. */
 
-import type { Tiles } from '../../src/plan/cost.js';
-import { NARROW_TILES } from '../../src/plan/software.js';
-import type { Precision } from '../../src/plan/source.js';
-import { type Texels, WIDE_TILES } from '../../src/plan/variants.js';
+import type { Tiles } from '../../src/kernels/cost.js';
+import { NARROW_TILES } from '../../src/kernels/software.js';
+import type { Precision } from '../../src/kernels/source.js';
+import { type Texels, WIDE_TILES } from '../../src/kernels/variants.js';
 
 /** `subgroup`: the driver's only subgroup size. */
 export const DRIVERS = [

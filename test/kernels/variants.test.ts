@@ -1,9 +1,9 @@
 /** What the tile tests hold fixed: workgroup sizes, the text before it is unrolled, and that a wrong kernel is noticed. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { tileConstants } from '../../src/plan/expand.js';
-import { PARTS } from '../../src/plan/kernels.generated.js';
-import type { Texels } from '../../src/plan/variants.js';
+import { tileConstants } from '../../src/kernels/expand.js';
+import { PARTS } from '../../src/kernels/manifest.generated.js';
+import type { Texels } from '../../src/kernels/variants.js';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { changeSource, F32 } from './harness.js';

@@ -1,6 +1,6 @@
 /** The kernels without a tile against double precision: in f32, and in f16 where the driver has it. */
 import { describe, expect, it } from 'vitest';
-import type { Precision } from '../../src/plan/source.js';
+import type { Precision } from '../../src/kernels/source.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { asStored, F16, F32, type KernelRun, random, randoms, runKernel } from './harness.js';
 import * as head from './head-reference.js';

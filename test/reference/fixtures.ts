@@ -5,8 +5,8 @@ import { tapsOldFirst } from '../../src/import/concat-order.js';
 import type { ImportOptions } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import type { ModelMetadata } from '../../src/model/model.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { type TensorMap, toFloat32 } from '../../src/weights/tensor.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
+import { type TensorMap, toFloat32 } from '../../src/tensor/tensor.js';
 
 export { relativeError } from './relative-error.js';
 

@@ -2,9 +2,9 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor, toFloat32 } from '../../src/tensor/tensor.js';
 import { modelFromTensors, readModel, writeModel } from '../../src/weights/model-file.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor, toFloat32 } from '../../src/weights/tensor.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { relativeError } from '../reference/fixtures.js';

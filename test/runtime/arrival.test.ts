@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { readSafetensors, readWholeHeader, writeSafetensors } from '../../src/weights/safetensors.js';
+import { readSafetensors, readWholeHeader, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { failure, SIDE, SMALL_MODEL, smallInput } from './models.js';

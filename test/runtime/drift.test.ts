@@ -7,7 +7,7 @@ import { dawnGpu, type VulkanDriver } from '../../src/cli/dawn.js';
 import { DEFAULT_MODEL, pictureFiles } from '../../src/cli/files.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
-import type { PixelData } from '../../src/image/source.js';
+import type { PixelData } from '../../src/gpu/image-source.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';

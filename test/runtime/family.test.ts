@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';

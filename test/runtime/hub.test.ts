@@ -1,10 +1,10 @@
 /** `DenseNet.load('hf:OWNER/NAME')` against a server that answers as the Hub does: weights, settings, refusals. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
+import { AbortedError, DownloadError, ModelFormatError } from '../../src/core/errors.js';
 import { DenseNet } from '../../src/densenet.js';
-import { AbortedError, DownloadError, ModelFormatError } from '../../src/errors.js';
-import { fromTimmConfig } from '../../src/image/hub.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { fromTimmConfig } from '../../src/preprocess/hub-config.js';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { type HubServer, startHub } from '../reference/hub-server.js';
 import { failure, picture, SMALL, SMALL_MODEL } from './models.js';

@@ -2,7 +2,7 @@
  * Laws of the answer: what a change of weights, or of weights and input, must do to it, whatever it is. The same in other
  * units, in another order, in a mirror; moved where a bias is moved. By algebra they hold for the framework's network too.
  */
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { type Input, SMALL, SMALL_MODEL } from './models.js';
 import { type Change, type NamedValues, valuesOf, where } from './remake.js';
 

@@ -1,9 +1,9 @@
 /** A GPU without enough memory, or with limits too small: typed errors, and what worked before works on. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
+import { LimitError } from '../../src/core/errors.js';
 import { DenseNet } from '../../src/densenet.js';
-import { LimitError } from '../../src/errors.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
 import { hasDriver } from '../kernels/dawn.js';

@@ -1,10 +1,10 @@
 /** Model files for the runtime's tests: imported from the frameworks' fixtures, and small random ones. */
-import { randomModel } from '../../src/cli/bench/random-model.js';
-import { isDenseNetError } from '../../src/errors.js';
-import { presetOf } from '../../src/image/presets.js';
-import type { PreprocessSpec } from '../../src/image/spec.js';
+import { randomModel } from '../../src/bench/random-model.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import type { PreprocessSpec } from '../../src/preprocess/spec.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { random, randoms } from '../kernels/harness.js';
 import { FIXTURES, readBytes, readReference, SAID } from '../reference/fixtures.js';

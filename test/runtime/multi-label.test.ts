@@ -1,12 +1,12 @@
 /** Multi-label networks: every class has its own sigmoid, and is present from its own threshold on. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { presetOf } from '../../src/image/presets.js';
 import type { ModelMetadata } from '../../src/model/model.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { writeModel } from '../../src/weights/model-file.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { picture, SIDE, SMALL } from './models.js';

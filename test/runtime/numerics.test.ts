@@ -1,8 +1,8 @@
 /** Numbers at the edges of their range: the same bits every time; whatever the weights, right or a typed error. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { DenseNet } from '../../src/densenet.js';
-import { isDenseNetError } from '../../src/errors.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { presetOf } from '../../src/image/presets.js';
+import { presetOf } from '../../src/preprocess/presets.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { picture, SMALL_MODEL } from './models.js';

@@ -1,7 +1,8 @@
 /** Model files with other numbers in them: for tests of what a change of weights must do to the answer. */
+
+import { readSafetensors } from '../../src/tensor/safetensors.js';
+import { floatTensor, toFloat32 } from '../../src/tensor/tensor.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { floatTensor, toFloat32 } from '../../src/weights/tensor.js';
 
 export interface NamedValues {
   readonly name: string;

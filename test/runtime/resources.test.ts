@@ -1,6 +1,6 @@
 /** What the runtime promises of its resources: nothing created at steady state, little memory, nothing left behind. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { randomInput, randomModel } from '../../src/cli/bench/random-model.js';
+import { randomInput, randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import { familyConfig } from '../../src/model/family.js';

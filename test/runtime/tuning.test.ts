@@ -46,8 +46,8 @@ describe.skipIf(!hasDriver('lavapipe'))('a tuned network on lavapipe', () => {
     const { shape, kernel, variant } = plain.plan.steps.find((step) => step.kernel === 'conv1x1') ?? {};
     plain.dispose();
     if (!shape || !kernel || !variant) throw new Error('the network has no bottleneck');
-    const { candidates, variantKey } = await import('../../src/plan/variants.js');
-    const { shapeKey } = await import('../../src/plan/shape.js');
+    const { candidates, variantKey } = await import('../../src/kernels/variants.js');
+    const { shapeKey } = await import('../../src/kernels/shape.js');
     const other = candidates(shape, plain.plan.options.traits).at(-1);
     if (!other) throw new Error('there is no other tile');
     const tuned = await load({ tuned: { [shapeKey(shape)]: variantKey(kernel, other), nonsense: 'conv9x9|||' } });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu, type VulkanDriver } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
-import { presetOf } from '../../src/image/presets.js';
+import { presetOf } from '../../src/preprocess/presets.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { firstOverLater } from './first-call.js';

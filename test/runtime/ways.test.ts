@@ -1,13 +1,13 @@
 /** Whole networks in the ways that a GPU's tuner may choose, on software that poses as a GPU. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
+import { shapeKey } from '../../src/kernels/shape.js';
+import { candidates, variantKey } from '../../src/kernels/variants.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { shapeKey } from '../../src/plan/shape.js';
-import { candidates, variantKey } from '../../src/plan/variants.js';
 import { readModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';

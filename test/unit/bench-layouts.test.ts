@@ -1,10 +1,10 @@
 /** Our kernels in other layouts: every address is another, and no place is taken twice. */
 import { describe, expect, it } from 'vitest';
-import { inLayout, LAYOUTS, placeOf } from '../../src/cli/bench/layout-texts.js';
-import type { ConvShape } from '../../src/plan/shape.js';
-import { softwareTraits } from '../../src/plan/software.js';
-import { kernelSource } from '../../src/plan/source.js';
-import { candidates } from '../../src/plan/variants.js';
+import { inLayout, LAYOUTS, placeOf } from '../../src/bench/layout-texts.js';
+import type { ConvShape } from '../../src/kernels/shape.js';
+import { softwareTraits } from '../../src/kernels/software.js';
+import { kernelSource } from '../../src/kernels/source.js';
+import { candidates } from '../../src/kernels/variants.js';
 
 const F32 = { activations: 'f32', weights: 'f32' } as const;
 const MAP = { batch: 1, width: 28, height: 28, inQuads: 32, outQuads: 8 };

@@ -4,9 +4,9 @@ import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { describeKernel, manifest, minifiedManifest, preambleOf } from '../../build/kernels.mjs';
 import { stripWgsl, wgslMinifier } from '../../build/minify-wgsl.mjs';
 import * as readableSoftware from '../../src/gpu/software.js';
-import { tileConstants } from '../../src/plan/expand.js';
-import * as readableSource from '../../src/plan/source.js';
-import type { KernelName, Variant } from '../../src/plan/variants.js';
+import { tileConstants } from '../../src/kernels/expand.js';
+import * as readableSource from '../../src/kernels/source.js';
+import type { KernelName, Variant } from '../../src/kernels/variants.js';
 import { kernelNames, plannedVariants } from '../kernels/planned.js';
 
 const readable = manifest();
@@ -17,9 +17,9 @@ type Sources = typeof readableSource & typeof readableSoftware;
 /** `kernelSource` and `textOf` as they run in the bundles: over the minified texts. */
 const minifiedSource = await (async (): Promise<Sources> => {
   vi.resetModules();
-  vi.doMock('../../src/plan/kernels.generated.js', () => ({ PARTS: minified.parts, KERNELS: minified.kernels }));
-  vi.doMock('../../src/plan/software.generated.js', () => ({ SOFTWARE: minified.software }));
-  return { ...(await import('../../src/plan/source.js')), ...(await import('../../src/gpu/software.js')) };
+  vi.doMock('../../src/kernels/manifest.generated.js', () => ({ PARTS: minified.parts, KERNELS: minified.kernels }));
+  vi.doMock('../../src/kernels/software.generated.js', () => ({ SOFTWARE: minified.software }));
+  return { ...(await import('../../src/kernels/source.js')), ...(await import('../../src/gpu/software.js')) };
 })();
 
 const programOf = (

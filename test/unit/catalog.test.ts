@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { catalogRow, metadataOf, readCatalog } from '../../src/cli/catalog.js';
 import { checkConfig, configOf } from '../../src/cli/obtain-checkpoint.js';
-import { presetOf } from '../../src/image/presets.js';
-import { channelsOf, inputSizeOf } from '../../src/image/spec.js';
 import { layerTable } from '../../src/model/layers.js';
+import { presetOf } from '../../src/preprocess/presets.js';
+import { channelsOf, inputSizeOf } from '../../src/preprocess/spec.js';
 
 const ROWS = readCatalog();
 

@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { bench } from '../../src/cli/bench.js';
+import { bench } from '../../src/bench/bench.js';
 import { classify } from '../../src/cli/classify.js';
 import type { Command } from '../../src/cli/command.js';
 import { importCommand } from '../../src/cli/import.js';
 import { inspect } from '../../src/cli/inspect.js';
 import { serve } from '../../src/cli/serve.js';
 import { verify } from '../../src/cli/verify.js';
-import { PRESETS } from '../../src/image/presets.js';
+import { PRESETS } from '../../src/preprocess/presets.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COMMANDS: Readonly<Record<string, Command>> = { classify, import: importCommand, inspect, verify, bench, serve };

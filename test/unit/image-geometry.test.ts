@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packTaps, tapsOf, WEIGHT_BITS } from '../../src/image/coefficients.js';
-import { gaussianTaps } from '../../src/image/gaussian.js';
-import { normalisation, type PreprocessPlan, planPreprocess } from '../../src/image/geometry.js';
-import { PRESETS, presetOf } from '../../src/image/presets.js';
-import type { PixelData } from '../../src/image/source.js';
-import { inputSizeOf, type PreprocessSpec } from '../../src/image/spec.js';
+import type { PixelData } from '../../src/gpu/image-source.js';
+import { packTaps, tapsOf, WEIGHT_BITS } from '../../src/preprocess/coefficients.js';
+import { gaussianTaps } from '../../src/preprocess/gaussian.js';
+import { normalisation, type PreprocessPlan, planPreprocess } from '../../src/preprocess/geometry.js';
+import { PRESETS, presetOf } from '../../src/preprocess/presets.js';
+import { inputSizeOf, type PreprocessSpec } from '../../src/preprocess/spec.js';
 import { imageCases, picture } from '../fixtures/images.js';
 
 const ONE = 2 ** WEIGHT_BITS;

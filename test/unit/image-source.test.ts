@@ -1,6 +1,6 @@
 /** What counts as a picture where there is no DOM, and what is said of everything else. */
 import { describe, expect, it } from 'vitest';
-import { openPicture } from '../../src/image/source.js';
+import { openPicture } from '../../src/gpu/image-source.js';
 
 /** An object that looks like a DOM class of that name from another realm. */
 const tagged = (tag: string, fields: object): unknown => ({ ...fields, [Symbol.toStringTag]: tag });

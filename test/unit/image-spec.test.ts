@@ -1,9 +1,9 @@
 /** Preprocessing specifications from outside: a model file's JSON, timm's and transformers' configurations. */
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError } from '../../src/errors.js';
-import { fromPreprocessorConfig, fromTimmConfig } from '../../src/image/hub.js';
-import { parsePreprocess } from '../../src/image/parse.js';
-import { PRESETS, presetOf } from '../../src/image/presets.js';
+import { isDenseNetError } from '../../src/core/errors.js';
+import { fromPreprocessorConfig, fromTimmConfig } from '../../src/preprocess/hub-config.js';
+import { parsePreprocess } from '../../src/preprocess/parse.js';
+import { PRESETS, presetOf } from '../../src/preprocess/presets.js';
 
 function messageOf(run: () => unknown): string {
   try {

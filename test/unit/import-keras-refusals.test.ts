@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError } from '../../src/errors.js';
+import { isDenseNetError } from '../../src/core/errors.js';
 import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
+import { toFloat32 } from '../../src/tensor/tensor.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
-import { toFloat32 } from '../../src/weights/tensor.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
 

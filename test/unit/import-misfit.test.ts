@@ -1,14 +1,14 @@
 /** A checkpoint that is no DenseNet, or not quite: one message says all that is wrong, in the file's own words. */
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError, ModelShapeError } from '../../src/errors.js';
+import { isDenseNetError, ModelShapeError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { nearestName } from '../../src/import/nearest-name.js';
 import { ORIGINS } from '../../src/import/origins.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { expectedTensors, type Shape } from '../../src/model/tensors.js';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
+import { writeSafetensors } from '../../src/tensor/safetensors.js';
+import { elementCount, floatTensor } from '../../src/tensor/tensor.js';
 import { SCHEMES } from '../../src/weights/schemes.js';
-import { elementCount, floatTensor } from '../../src/weights/tensor.js';
 
 const IMAGENET: DenseNetConfig = {
   ...{ stem: 'imagenet', stemNorm: true, inChannels: 3, initFeatures: 8, growthRate: 4, blocks: [2, 3, 2] },

@@ -1,7 +1,7 @@
 /** ONNX files that are cut short, lie or ask for too much: one typed error, within a second and in bounded memory. */
 import protobuf from 'protobufjs/minimal.js';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError, ModelFormatError, ModelShapeError } from '../../src/errors.js';
+import { isDenseNetError, ModelFormatError, ModelShapeError } from '../../src/core/errors.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { failure } from '../reference/onnx-refusal.js';
 import {

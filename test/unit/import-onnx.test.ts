@@ -1,9 +1,9 @@
 /** ONNX files as exporters write them → the numbers that the source framework computed. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { operations } from '../../src/cli/bench/graph.js';
-import { onnxModel } from '../../src/cli/bench/onnx.js';
-import { randomModel } from '../../src/cli/bench/random-model.js';
+import { operations } from '../../src/bench/graph.js';
+import { onnxModel } from '../../src/bench/onnx.js';
+import { randomModel } from '../../src/bench/random-model.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { familyConfig } from '../../src/model/family.js';
 import type { FoldedModel } from '../../src/model/model.js';

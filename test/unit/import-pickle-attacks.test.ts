@@ -1,7 +1,7 @@
 /** Checkpoints from strangers: nothing in a pickle runs, and whatever is wrong is one typed error, quickly. */
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError, ModelFormatError } from '../../src/errors.js';
+import { isDenseNetError, ModelFormatError } from '../../src/core/errors.js';
 import { readPyTorch } from '../../src/import/pytorch/index.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 

@@ -1,7 +1,7 @@
 /** What people take for a checkpoint: each mistake is told by name, with the repair. */
 import { gzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { ModelFormatError } from '../../src/errors.js';
+import { ModelFormatError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/index.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ModelShapeError } from '../../src/errors.js';
+import { ModelShapeError } from '../../src/core/errors.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { deriveConfig } from '../../src/model/derive.js';
 import { FAMILY, familyConfig } from '../../src/model/family.js';

@@ -1,8 +1,8 @@
 /** Random members of the family and plans of them, for the planner's property tests. */
 import fc from 'fast-check';
+import { softwareTraits } from '../../src/kernels/software.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { softwareTraits } from '../../src/plan/software.js';
 
 /** No subgroups, a CPU's, a GPU's, and sizes that vary. */
 const traits = fc.constantFrom(

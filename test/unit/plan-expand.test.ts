@@ -1,8 +1,8 @@
 /** The expander: tile constants set, marked loops unrolled, everything else left alone. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expand, tileConstants } from '../../src/plan/expand.js';
-import { KERNELS } from '../../src/plan/kernels.generated.js';
+import { expand, tileConstants } from '../../src/kernels/expand.js';
+import { KERNELS } from '../../src/kernels/manifest.generated.js';
 
 const NESTED = `const A = 2u; // tile
 const B = A * 2u - 1u;

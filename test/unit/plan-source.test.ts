@@ -1,9 +1,9 @@
 /** The text of a variant: a whole WGSL module for its precision, and what its bind group layout says it binds. */
 import { describe, expect, it } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { KERNELS } from '../../src/plan/kernels.generated.js';
-import { kernelSource, type Precision } from '../../src/plan/source.js';
-import { type KernelName, type Variant, variantKey } from '../../src/plan/variants.js';
+import { KERNELS } from '../../src/kernels/manifest.generated.js';
+import { kernelSource, type Precision } from '../../src/kernels/source.js';
+import { type KernelName, type Variant, variantKey } from '../../src/kernels/variants.js';
 
 const PRECISIONS: readonly Precision[] = (['f32', 'f16'] as const).flatMap((activations) =>
   (['f32', 'f16'] as const).map((weights) => ({ activations, weights })),

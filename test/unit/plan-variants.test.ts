@@ -1,11 +1,18 @@
 /** The choice of kernel variants: only what the kernels allow, the adapter covers and the kernel tests run. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type ConvShape, shapeKey } from '../../src/kernels/shape.js';
+import { softwareTraits } from '../../src/kernels/software.js';
+import {
+  candidates,
+  type Texels,
+  type Traits,
+  type Variant,
+  variantFor,
+  variantKey,
+} from '../../src/kernels/variants.js';
 import { familyConfig } from '../../src/model/family.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { type ConvShape, shapeKey } from '../../src/plan/shape.js';
-import { softwareTraits } from '../../src/plan/software.js';
-import { candidates, type Texels, type Traits, type Variant, variantFor, variantKey } from '../../src/plan/variants.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 import { DRIVERS, tilesOn, wayCases } from '../kernels/tiles.js';
 

@@ -1,10 +1,10 @@
 /** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { softwareTraits } from '../../src/plan/software.js';
-import { candidates, type Traits } from '../../src/plan/variants.js';
-import { contenders } from '../../src/tune/contenders.js';
-import { type Choices, type Tunable, tune } from '../../src/tune/measure.js';
-import { tableIn } from '../../src/tune/table.js';
+import { softwareTraits } from '../../src/kernels/software.js';
+import { candidates, type Traits } from '../../src/kernels/variants.js';
+import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
+import { contenders } from '../../src/runtime/tune/shortlist.js';
+import { tableIn } from '../../src/runtime/tune/table.js';
 
 /** The only clock, so that nothing but the pretended times counts. */
 let clock = 0;

@@ -1,7 +1,7 @@
 /** `verify` says what a difference looks like. */
 import { describe, expect, it } from 'vitest';
 import { adviceFor } from '../../src/cli/verify-advice.js';
-import { floatTensor, type TensorMap } from '../../src/weights/tensor.js';
+import { floatTensor, type TensorMap } from '../../src/tensor/tensor.js';
 
 const TAPS = ['stem', 'block1', 'block2', 'final', 'pooled', 'logits'];
 

@@ -1,11 +1,11 @@
 /** Names, metadata and folding: what stands between the tensors of a file and the numbers that the kernels get. */
 import { describe, expect, it } from 'vitest';
 import { importCheckpoint } from '../../src/import/index.js';
+import { decodeMetadata, encodeMetadata } from '../../src/model/metadata.js';
 import type { ModelMetadata } from '../../src/model/model.js';
+import { floatTensor, type Tensor, type TensorMap } from '../../src/tensor/tensor.js';
 import { canonicalise } from '../../src/weights/canonicalise.js';
-import { decodeMetadata, encodeMetadata } from '../../src/weights/metadata.js';
 import { modelFromTensors } from '../../src/weights/model-file.js';
-import { floatTensor, type Tensor, type TensorMap } from '../../src/weights/tensor.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const { tensors } = await importCheckpoint(readBytes(`${FIXTURES}torchvision-grey.pth`), 'torchvision-grey.pth');

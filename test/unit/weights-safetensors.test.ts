@@ -1,8 +1,8 @@
 /** The safetensors reader believes nothing: one case per way to be wrong, properties for the rest. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isDenseNetError, ModelFormatError } from '../../src/errors.js';
-import { MAX_HEADER_BYTES, readHeader, readSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+import { isDenseNetError, ModelFormatError } from '../../src/core/errors.js';
+import { MAX_HEADER_BYTES, readHeader, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import {
   DTYPE_BYTES,
   type Dtype,
@@ -11,7 +11,7 @@ import {
   type Tensor,
   toFloat32,
   toHalves,
-} from '../../src/weights/tensor.js';
+} from '../../src/tensor/tensor.js';
 
 /** A file with this header text, whatever it says, and a body of so many zeros. */
 function file(header: string, bodyLength = 0, declared = new TextEncoder().encode(header).length): Uint8Array {

@@ -1,5 +1,5 @@
 /** Attributes (IV.A.2.m): texts and lists of texts, which is how Keras stores names, configs and versions. */
-import { elementCount } from '../../weights/tensor.js';
+import { elementCount } from '../../tensor/tensor.js';
 import { type Hdf5Bytes, wrong } from './cursor.js';
 import { MESSAGE, type Message } from './header.js';
 import { readElementType, readShape } from './types.js';

@@ -3,7 +3,7 @@
  * total than a multiple of its length. The second bounds time and memory whatever the structures point to: trees that
  * share their branches, headers that continue into themselves, attributes that repeat one heap object.
  */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 
 /** Bytes that may be looked at, per byte of the file. Keras files come to between a half and one: their structure and their data. */
 const READS_PER_BYTE = 2;

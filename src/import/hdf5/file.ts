@@ -5,7 +5,7 @@
  * Our own, since neither library there is can be bounded: of mutated Keras files h5wasm hangs on some for ever, and
  * jsfive follows shared branches without end (both measured; see docs/importing.md).
  */
-import { elementCount, type Tensor } from '../../weights/tensor.js';
+import { elementCount, type Tensor } from '../../tensor/tensor.js';
 import { readTexts } from './attribute.js';
 import { Hdf5Bytes, UNDEFINED_ADDRESS, wrong } from './cursor.js';
 import { findMessage, MESSAGE, type Message, readHeader } from './header.js';

@@ -1,5 +1,5 @@
 /** Element types and shapes (IV.A.2.b and d) of the datasets and attributes that Keras writes. */
-import type { Dtype } from '../../weights/tensor.js';
+import type { Dtype } from '../../tensor/tensor.js';
 import { type Hdf5Bytes, wrong } from './cursor.js';
 
 export type ElementType =

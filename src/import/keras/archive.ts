@@ -1,6 +1,6 @@
 /** The `.keras` archive: a zip of config.json, metadata.json and model.weights.h5. */
 import { unzipSync } from 'fflate';
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.weights.h5';

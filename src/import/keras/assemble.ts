@@ -1,7 +1,7 @@
 /** The stored layers of a Keras model, and its config where there is one → tensors under names that we know. */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import { KERAS_BN_EPSILON } from '../../model/config.js';
-import type { Tensor } from '../../weights/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import type { Decoded } from '../decoded.js';
 import { type Network, withoutTop } from './check.js';
 import { isNamed, namesByOrder } from './names.js';

@@ -1,5 +1,5 @@
 /** Keras files: `.h5` of Keras 2 and 3, whole models and weights alone; `.weights.h5` and `.keras` of Keras 3. */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import type { Decoded } from '../decoded.js';
 import { type Hdf5Object, openHdf5 } from '../hdf5/file.js';
 import { openArchive } from './archive.js';

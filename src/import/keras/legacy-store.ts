@@ -1,5 +1,5 @@
 /** The weights of a Keras 2 `.h5` file (Keras 3 writes such too): groups by layer, whose attributes list the tensors. */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import type { Hdf5Object } from '../hdf5/file.js';
 import type { Layer } from './network.js';
 import { type StoredLayer, StoredLayers } from './stored.js';

@@ -2,7 +2,7 @@
  * Names for layers that Keras numbered itself (`conv2d_7`): their order alone says what they are, since a DenseNet is a
  * chain. They get the names that keras.applications gives.
  */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import type { StoredLayer } from './stored.js';
 
 /** True when the dense layers are named as in keras.applications; the rest is then for the naming scheme. */

@@ -2,7 +2,7 @@
  * The architecture that a Keras file describes beside its weights (`model_config`, config.json, `modelTopology`): its
  * layers in the order of the computation, models inside models laid flat. Keras 1.2 to 3 and TensorFlow.js.
  */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import { kerasHubRefusal } from './refusals.js';
 
 export interface Layer {

@@ -1,5 +1,5 @@
 /** Keras models that look like ours and compute something else: why, and what to do. */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 
 const LONGEST_REASON = 500;
 

@@ -3,7 +3,7 @@
  * by class and number, with its variables by number. What the layers are called stands in the config; since Keras 3.4
  * or so in an attribute too.
  */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import type { Hdf5Object } from '../hdf5/file.js';
 import type { Layer } from './network.js';
 import { kerasHubRefusal, refuse } from './refusals.js';

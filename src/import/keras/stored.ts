@@ -1,6 +1,6 @@
 /** A layer's variables as Keras stores them, whatever the file. */
-import { ModelFormatError } from '../../errors.js';
-import type { Tensor } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { refuse } from './refusals.js';
 
 export const VARIABLES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'] as const;

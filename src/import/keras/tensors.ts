@@ -1,6 +1,6 @@
 /** Keras' variables in the layouts of the rest of this project: kernels OIHW, matrices [out, in], norms of one epsilon. */
-import { ModelFormatError } from '../../errors.js';
-import { elementCount, floatTensor, type Tensor, toFloat32 } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import { elementCount, floatTensor, type Tensor, toFloat32 } from '../../tensor/tensor.js';
 import { refuse } from './refusals.js';
 import type { StoredLayer } from './stored.js';
 

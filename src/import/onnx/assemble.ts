@@ -1,7 +1,7 @@
 /** The recognised network → tensors under canonical names, and the batch-norm epsilon that they share. */
 import { TORCH_BN_EPSILON } from '../../model/config.js';
 import { names } from '../../model/tensors.js';
-import type { Tensor } from '../../weights/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { type Norm, withEpsilon } from './norm.js';
 import type { Block, Conv, Logits, Stem } from './places.js';
 

@@ -1,7 +1,7 @@
 /**
  * Constants of a graph: weights, which stay in the file's bytes, and the whole numbers that say axes, pads and shapes.
  */
-import { DTYPE_BYTES, type Dtype, elementCount, type Tensor } from '../../weights/tensor.js';
+import { DTYPE_BYTES, type Dtype, elementCount, type Tensor } from '../../tensor/tensor.js';
 import type { DataField, TensorProto } from './messages.js';
 import { bad, readVarints } from './proto.js';
 

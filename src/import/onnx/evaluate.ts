@@ -2,7 +2,7 @@
  * Nodes whose result does not depend on the picture: weights behind an `Identity`, `Cast` or `Unsqueeze`,
  * `ConstantOfShape` weights, and the arithmetic on shapes that exporters put before a `Reshape` or a `Pad`.
  */
-import { elementCount, floatTensor, toFloat32, toHalves } from '../../weights/tensor.js';
+import { elementCount, floatTensor, toFloat32, toHalves } from '../../tensor/tensor.js';
 import type { Constant, Floats } from './constant.js';
 import { axesOf, calculate, concatenate, dimensions, gather, reshapeTarget, slice } from './lists.js';
 import { misfit, type Node } from './node.js';

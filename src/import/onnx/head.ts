@@ -1,5 +1,5 @@
 /** The rules of the head: pooled features → vector → logits → scores. */
-import { elementCount, floatTensor, type Tensor, toFloats } from '../../weights/tensor.js';
+import { elementCount, floatTensor, type Tensor, toFloats } from '../../tensor/tensor.js';
 import { channelsOf, requireLayers } from './block.js';
 import { readyNorm } from './body.js';
 import { misfit, type Node } from './node.js';

@@ -1,6 +1,6 @@
 /** ONNX files → tensors under canonical names, whatever the graph's own names. */
 import type { ModelMetadata } from '../../model/model.js';
-import type { TensorMap } from '../../weights/tensor.js';
+import type { TensorMap } from '../../tensor/tensor.js';
 import { assemble } from './assemble.js';
 import type { Order } from './block.js';
 import { readModelProto } from './proto.js';

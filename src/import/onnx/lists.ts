@@ -1,5 +1,5 @@
 /** Short lists of whole numbers, axes, pads and shapes, and the arithmetic that exporters leave on them. */
-import { elementCount } from '../../weights/tensor.js';
+import { elementCount } from '../../tensor/tensor.js';
 import type { Constant, Ints } from './constant.js';
 import { misfit, type Node } from './node.js';
 import { asInts, type Operands, wholeNumbers } from './operands.js';

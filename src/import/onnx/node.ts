@@ -1,5 +1,5 @@
 /** A node of the graph with its attributes read by name, and the error that names it. */
-import { ModelShapeError } from '../../errors.js';
+import { ModelShapeError } from '../../core/errors.js';
 import { type Constant, readConstant } from './constant.js';
 import type { AttributeProto, NodeProto } from './messages.js';
 

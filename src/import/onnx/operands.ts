@@ -1,5 +1,5 @@
 /** The constant inputs of nodes, checked: whole numbers, weights of convolutions, values per channel. */
-import { elementCount, type Tensor, toFloats } from '../../weights/tensor.js';
+import { elementCount, type Tensor, toFloats } from '../../tensor/tensor.js';
 import { type Constant, describeConstant, type Ints } from './constant.js';
 import { misfit, type Node } from './node.js';
 import type { Conv } from './places.js';

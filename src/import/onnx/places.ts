@@ -2,7 +2,7 @@
  * What the values of a graph are, where the graph is a DenseNet: the places between its operations. Each place knows
  * the parts of the network that lead to it, so that the place of the logits is the whole network.
  */
-import type { Tensor } from '../../weights/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { misfit, type Node } from './node.js';
 import type { Norm } from './norm.js';
 

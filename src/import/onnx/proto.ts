@@ -5,7 +5,7 @@
  * Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3.
  */
 import protobuf from 'protobufjs/minimal.js';
-import { isDenseNetError, ModelFormatError } from '../../errors.js';
+import { isDenseNetError, ModelFormatError } from '../../core/errors.js';
 import type {
   AttributeProto,
   DataField,

@@ -1,5 +1,5 @@
 /** Constants in another shape or order: element `i` of the result is element `from(i)` of the source. */
-import { DTYPE_BYTES, elementCount } from '../../weights/tensor.js';
+import { DTYPE_BYTES, elementCount } from '../../tensor/tensor.js';
 import type { Constant, Floats } from './constant.js';
 
 export function shapeOf(constant: Constant): readonly number[] {

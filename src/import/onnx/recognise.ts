@@ -3,7 +3,7 @@
  * or a place in a DenseNet. Names play no part. A node that does not fit stops only what depends on it, so that dead
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
-import { ModelShapeError } from '../../errors.js';
+import { ModelShapeError } from '../../core/errors.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
 import { type Constant, readConstant } from './constant.js';

@@ -1,5 +1,5 @@
 /** The operators that give a constant another shape or another order of axes. */
-import { elementCount } from '../../weights/tensor.js';
+import { elementCount } from '../../tensor/tensor.js';
 import type { Constant } from './constant.js';
 import { misfit, type Node } from './node.js';
 import { shapeOf, transpose, withShape } from './rearrange.js';

@@ -3,8 +3,8 @@
  * the unpickled object and a way to a storage's bytes.
  */
 import { unzipSync } from 'fflate';
-import { ModelFormatError } from '../../errors.js';
-import { DTYPE_BYTES } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import { DTYPE_BYTES } from '../../tensor/tensor.js';
 import { ByteCursor } from './cursor.js';
 import type { StorageReader } from './tensors.js';
 import { unpickle } from './unpickle.js';

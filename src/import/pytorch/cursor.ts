@@ -1,5 +1,5 @@
 /** A bounded reader over bytes: every read past the end is a `ModelFormatError`, never an `undefined`. */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 
 export class ByteCursor {
   readonly #bytes: Uint8Array;

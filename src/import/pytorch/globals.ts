@@ -7,8 +7,8 @@
  * instantiated, leaving records; (4) everything in Python's own library that (1) does not list is refused by name,
  * since no network's weights need it and an attack does.
  */
-import { ModelFormatError } from '../../errors.js';
-import type { Dtype } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import type { Dtype } from '../../tensor/tensor.js';
 import { GlobalName, Instance, type PickleDict, type PickleValue, StorageRef, TensorRef } from './values.js';
 
 /** Rule 2. */

@@ -1,5 +1,5 @@
 /** PyTorch checkpoints (`.pth`, `.pt`, `.pth.tar`) → tensors under the names that the file gives them. */
-import type { TensorMap } from '../../weights/tensor.js';
+import type { TensorMap } from '../../tensor/tensor.js';
 import { openLegacy, openZip } from './containers.js';
 import { findStateDict } from './state-dict.js';
 import { TensorMaker } from './tensors.js';

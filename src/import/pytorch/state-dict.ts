@@ -2,7 +2,7 @@
  * Finds the network's tensors in what a checkpoint holds: a state dict, one nested under a key, or a whole module whose
  * parameters, buffers and submodules are collected from its saved state without running its class.
  */
-import { ModelFormatError } from '../../errors.js';
+import { ModelFormatError } from '../../core/errors.js';
 import { entriesUnder } from '../one-of-several.js';
 import { Instance, type PickleDict, type PickleValue, TensorRef } from './values.js';
 

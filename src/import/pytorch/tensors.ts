@@ -1,6 +1,6 @@
 /** Strided views of storages → dense tensors. */
-import { ModelFormatError } from '../../errors.js';
-import { DTYPE_BYTES, elementCount, type Tensor } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import { DTYPE_BYTES, elementCount, type Tensor } from '../../tensor/tensor.js';
 import type { StorageRef, TensorRef } from './values.js';
 
 /** The bytes of a storage: at least `count` elements of it. */

@@ -1,5 +1,5 @@
 /** What a pickle can hold once it is read: plain data, and inert records where Python would have built objects. */
-import type { Dtype } from '../../weights/tensor.js';
+import type { Dtype } from '../../tensor/tensor.js';
 
 /** A name that the pickle refers to: a class or a function that we know only as a name. */
 export class GlobalName {

@@ -2,8 +2,8 @@
  * TensorFlow.js layers models: model.json, which describes a Keras network and lists its weights, and the binary files
  * (shards) beside it. Made by tensorflowjs_converter, or by `model.save()` in a page.
  */
-import { ModelFormatError } from '../../errors.js';
-import { floatTensor, type Tensor } from '../../weights/tensor.js';
+import { ModelFormatError } from '../../core/errors.js';
+import { floatTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Decoded, ReadBeside } from '../decoded.js';
 import { assemble } from '../keras/assemble.js';
 import { describeNetwork } from '../keras/check.js';

@@ -1,7 +1,7 @@
 /** The `weightsManifest` of a TensorFlow.js model: which tensors lie in which files, and in what form. */
-import { ModelFormatError, OptionError } from '../../errors.js';
-import { type Check, Fields, fail, listOf, number, oneOf } from '../../image/json.js';
-import { elementCount } from '../../weights/tensor.js';
+import { ModelFormatError, OptionError } from '../../core/errors.js';
+import { type Check, Fields, fail, listOf, number, oneOf } from '../../core/json.js';
+import { elementCount } from '../../tensor/tensor.js';
 
 /** How a tensor was made smaller: value = stored · scale + min, or as half floats. */
 export type Quantization =

@@ -1,0 +1,227 @@
+/**
+ * What pictures of one size need on the GPU: taps, scratch rows and, per image of a batch, a texture and bind groups.
+ *
+ * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
+ */
+import { present } from '../core/assert.js';
+import { OutOfMemoryError } from '../core/errors.js';
+import { KERNELS } from '../kernels/manifest.generated.js';
+import { normalisation, type PreprocessPlan } from '../preprocess/geometry.js';
+import type { PreprocessSpec } from '../preprocess/spec.js';
+import { type Picture, uploadPicture } from './image-source.js';
+import { packParams } from './params.js';
+import type { Pipeline } from './pipelines.js';
+import { TEXTURE_USAGE, USAGE } from './usage.js';
+
+type ResizeKernel = 'resize_horizontal' | 'resize_vertical';
+
+export interface ResizeKernels {
+  readonly horizontal: Pipeline;
+  readonly vertical: Pipeline;
+}
+
+/** The network's input region: [image][row][column] of Quad. */
+export interface Destination {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** `override WORKGROUP` of both kernels. */
+const WORKGROUP = 32;
+
+/** One image of a batch: its texture (none where callers bring their own) and what is bound to it. */
+interface Slot {
+  texture: GPUTexture | null;
+  readonly params: GPUBuffer;
+  readonly sources: BindGroups<GPUTexture>;
+  readonly destinations: BindGroups<Destination>;
+  ready: Promise<void>;
+}
+
+export class PictureSize {
+  /** Prepared batches that still need this size. */
+  users = 0;
+  private readonly owned = new Set<GPUBuffer | GPUTexture>();
+  private readonly slots = new Map<number, Slot>();
+  private readonly columnTaps: GPUBuffer;
+  private readonly rowTaps: GPUBuffer;
+  private readonly scratch: GPUBuffer;
+  private readonly params: GPUBuffer;
+  private readonly ready: Promise<void>;
+  private allocated = 0;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly kernels: ResizeKernels,
+    private readonly spec: PreprocessSpec,
+    private readonly plan: PreprocessPlan,
+  ) {
+    const { width, rows, firstRow, columnTaps, rowTaps } = plan;
+    const transposed = Number(plan.transposed);
+    const allocation = this.allocation(() => ({
+      columnTaps: this.buffer('columns', USAGE.STORAGE, columnTaps),
+      rowTaps: this.buffer('rows', USAGE.STORAGE, rowTaps),
+      scratch: this.buffer('resized rows', USAGE.STORAGE, rows * width * 4),
+      params: this.buffer(
+        'horizontal',
+        USAGE.UNIFORM,
+        packParams('resize_horizontal', { width, firstRow, transposed }),
+      ),
+    }));
+    ({
+      columnTaps: this.columnTaps,
+      rowTaps: this.rowTaps,
+      scratch: this.scratch,
+      params: this.params,
+    } = allocation.made);
+    this.ready = allocation.ready;
+  }
+
+  /** GPU bytes held. */
+  get bytes(): number {
+    return this.allocated;
+  }
+
+  /** Makes what image number `image` of a batch needs. @throws OutOfMemoryError */
+  async reserve(image: number, ownTexture: boolean): Promise<void> {
+    let slot = this.slots.get(image);
+    if (!slot) {
+      const { made, ready } = this.allocation(() => this.newSlot(image));
+      slot = { ...made, ready };
+      this.slots.set(image, slot);
+    }
+    if (ownTexture && !slot.texture) {
+      const { made, ready } = this.allocation(() => this.newTexture());
+      slot.texture = made;
+      slot.ready = Promise.all([slot.ready, ready]).then(() => {});
+    }
+    await Promise.all([this.ready, slot.ready]);
+  }
+
+  /** Uploads a picture of this size and records its two dispatches. Submit in the same task. @throws ImageError */
+  encode(pass: GPUComputePassEncoder, picture: Picture, image: number, destination: Destination): void {
+    const slot = present(this.slots.get(image), 'slot');
+    const texture = present(picture.kind === 'texture' ? picture.texture : slot.texture, 'texture');
+    if (picture.kind !== 'texture') uploadPicture(this.device.queue, picture, texture);
+    const { width, height, rows } = this.plan;
+    const columns = Math.ceil(width / WORKGROUP);
+    pass.setPipeline(this.kernels.horizontal.pipeline);
+    pass.setBindGroup(0, slot.sources.get(texture));
+    pass.dispatchWorkgroups(columns, rows);
+    pass.setPipeline(this.kernels.vertical.pipeline);
+    pass.setBindGroup(0, slot.destinations.get(destination));
+    pass.dispatchWorkgroups(columns, height);
+  }
+
+  destroy(): void {
+    for (const resource of this.owned) resource.destroy();
+    this.owned.clear();
+    this.slots.clear();
+    this.allocated = 0;
+  }
+
+  private newSlot(image: number): Omit<Slot, 'ready'> {
+    const { width, height } = this.plan;
+    const values = packParams('resize_vertical', {
+      ...normalisation(this.spec),
+      width,
+      height,
+      first: image * width * height,
+      transposed: Number(this.plan.transposed),
+    });
+    const params = this.buffer(`vertical ${image}`, USAGE.UNIFORM, values);
+    const sources = new BindGroups<GPUTexture>(
+      (a, b) => a === b,
+      (texture) =>
+        this.bind('resize_horizontal', this.kernels.horizontal, {
+          picture: texture.createView({ dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 }),
+          taps: { buffer: this.columnTaps },
+          dst: { buffer: this.scratch },
+          params: { buffer: this.params },
+        }),
+    );
+    const destinations = new BindGroups<Destination>(
+      (a, b) => a.buffer === b.buffer && a.offset === b.offset && a.bytes === b.bytes,
+      ({ buffer, offset, bytes }) =>
+        this.bind('resize_vertical', this.kernels.vertical, {
+          src: { buffer: this.scratch },
+          taps: { buffer: this.rowTaps },
+          dst: { buffer, offset, size: bytes },
+          params: { buffer: params },
+        }),
+    );
+    return { texture: null, params, sources, destinations };
+  }
+
+  private newTexture(): GPUTexture {
+    const { sourceWidth, sourceHeight } = this.plan;
+    const texture = this.device.createTexture({
+      label: `picture ${sourceWidth}×${sourceHeight}`,
+      size: [sourceWidth, sourceHeight],
+      format: 'rgba8unorm',
+      // copyExternalImageToTexture demands RENDER_ATTACHMENT.
+      usage: TEXTURE_USAGE.COPY_DST | TEXTURE_USAGE.TEXTURE_BINDING | TEXTURE_USAGE.RENDER_ATTACHMENT,
+    });
+    this.own(texture, sourceWidth * sourceHeight * 4);
+    return texture;
+  }
+
+  private buffer(label: string, usage: number, content: ArrayBufferView<ArrayBuffer> | number): GPUBuffer {
+    const size = typeof content === 'number' ? content : content.byteLength;
+    const buffer = this.device.createBuffer({ label: `preprocessing: ${label}`, size, usage: usage | USAGE.COPY_DST });
+    this.own(buffer, size);
+    if (typeof content !== 'number') this.device.queue.writeBuffer(buffer, 0, content);
+    return buffer;
+  }
+
+  private own(resource: GPUBuffer | GPUTexture, bytes: number): void {
+    this.owned.add(resource);
+    this.allocated += bytes;
+  }
+
+  /** Objects are there at once, so that two calls never make them twice; `ready` says later whether memory sufficed. */
+  private allocation<T>(make: () => T): { readonly made: T; readonly ready: Promise<void> } {
+    const before = this.allocated;
+    this.device.pushErrorScope('out-of-memory');
+    const made = make();
+    const bytes = this.allocated - before;
+    const ready = this.device.popErrorScope().then((cause) => {
+      if (cause) throw new OutOfMemoryError('preprocessing', bytes, { cause });
+    });
+    ready.catch(() => {}); // whoever awaits it handles it
+    return { made, ready };
+  }
+
+  private bind<K extends ResizeKernel>(
+    kernel: K,
+    { layout }: Pipeline,
+    resources: Readonly<Record<keyof (typeof KERNELS)[K]['bindings'], GPUBindingResource>>,
+  ): GPUBindGroup {
+    const byName = new Map(Object.entries<GPUBindingResource>(resources));
+    const entries = Object.keys(KERNELS[kernel].bindings).flatMap((name, binding) => {
+      const resource = byName.get(name);
+      return resource ? [{ binding, resource }] : [];
+    });
+    return this.device.createBindGroup({ label: kernel, layout, entries });
+  }
+}
+
+/** The bind groups used lately, by what they bind; enough for callers that take turns with a few of their own. */
+class BindGroups<Key> {
+  private static readonly KEPT = 4;
+  private readonly recent: { readonly key: Key; readonly group: GPUBindGroup }[] = [];
+
+  constructor(
+    private readonly same: (a: Key, b: Key) => boolean,
+    private readonly make: (key: Key) => GPUBindGroup,
+  ) {}
+
+  get(key: Key): GPUBindGroup {
+    const known = this.recent.find((entry) => this.same(entry.key, key));
+    if (known) return known.group;
+    const group = this.make(key);
+    if (this.recent.push({ key, group }) > BindGroups.KEPT) this.recent.shift();
+    return group;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Resampling along one axis as Pillow does it for 8-bit pictures: which source pixels make each output pixel, and with
+ * which fixed-point weights. With them, integer arithmetic gives Pillow's result bit for bit.
+ *
+ * Facts from Pillow's src/libImaging/Resample.c (precompute_coeffs, normalize_coeffs_8bpc) and, for `nearest`,
+ * Geometry.c (ImagingScaleAffine).
+ */
+import { present } from '../core/assert.js';
+import type { ResizeFilter } from './spec.js';
+
+/** Bits behind the point of a weight: 32 less 8 for the pixel and 2 for overshoot (Pillow's PRECISION_BITS). */
+export const WEIGHT_BITS = 22;
+
+/** Source pixels `start`, `start + 1`, … and their weights × 2²²; no weights at all make the pixel zero. */
+export interface Taps {
+  readonly start: number;
+  readonly weights: readonly number[];
+  /** Added to the weighted sum, × 2²²: what lies beyond the picture, where that counts. */
+  readonly beyond?: number;
+}
+
+/** The curve of a filter over the distance from the output pixel's centre, in source pixels (before widening). */
+interface Curve {
+  readonly support: number;
+  readonly at: (distance: number) => number;
+}
+
+/** The taps of an output pixel of `gaussian`. */
+export type Blur = (antialias: boolean, source: number, resized: number, output: number) => Taps;
+
+const CURVES: Readonly<Record<Exclude<ResizeFilter, 'nearest' | 'gaussian'>, Curve>> = {
+  bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: { support: 2, at: (x) => cubic(Math.abs(x)) },
+};
+
+/** Keys' cubic convolution with a = −0.5, in Pillow's order of operations. */
+function cubic(x: number): number {
+  const a = -0.5;
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+/**
+ * The taps of output pixels [first, first + count) of an axis resized from `source` to `resized` pixels. Pixels outside
+ * the resized axis have no taps: a crop that is larger than the picture pads it with zeros. An axis that keeps its size
+ * has one tap of weight one, which returns the pixel exactly, as Pillow's skipped pass does.
+ *
+ * @param blur of `gaussian.ts`, for the filter of that name
+ */
+export function tapsOf(
+  axis: { readonly source: number; readonly resized: number; readonly first: number; readonly count: number },
+  filter: ResizeFilter,
+  antialias: boolean,
+  blur?: Blur,
+): Taps[] {
+  const { source, resized, first, count } = axis;
+  const tapsAt =
+    filter === 'nearest' || source === resized
+      ? nearestTaps(source, resized)
+      : filter === 'gaussian'
+        ? (output: number) => present(blur, 'blur')(antialias, source, resized, output)
+        : (output: number) => curveTaps(CURVES[filter], antialias, source, resized, output);
+  return Array.from({ length: count }, (_, i) =>
+    first + i >= 0 && first + i < resized ? tapsAt(first + i) : { start: 0, weights: [] },
+  );
+}
+
+function curveTaps(curve: Curve, antialias: boolean, source: number, resized: number, output: number): Taps {
+  const scale = source / resized;
+  const widening = antialias ? Math.max(1, scale) : 1;
+  const support = curve.support * widening;
+  const centre = (output + 0.5) * scale;
+  const start = Math.max(0, Math.trunc(centre - support + 0.5));
+  const end = Math.min(source, Math.trunc(centre + support + 0.5));
+  const step = 1 / widening;
+  const raw = Array.from({ length: end - start }, (_, i) => curve.at((i + start - centre + 0.5) * step));
+  const sum = raw.reduce((total, weight) => total + weight, 0);
+  return { start, weights: raw.map((weight) => fixedPoint(sum === 0 ? weight : weight / sum)) };
+}
+
+/** Rounds half away from zero. */
+export function fixedPoint(weight: number): number {
+  return Math.trunc(weight * 2 ** WEIGHT_BITS + (weight < 0 ? -0.5 : 0.5));
+}
+
+/**
+ * Pillow steps through the axis by adding, and the sum's rounding error can decide which pixel is nearest, so this adds
+ * too. Outputs must be asked for in ascending order.
+ */
+function nearestTaps(source: number, resized: number): (output: number) => Taps {
+  const scale = source / resized;
+  let position = scale * 0.5;
+  let reached = 0;
+  return (output) => {
+    for (; reached < output; reached++) position += scale;
+    return { start: Math.min(source - 1, Math.trunc(position)), weights: [2 ** WEIGHT_BITS] };
+  };
+}
+
+/**
+ * Taps as the resize kernels read them, starts counted from `origin`: [start, count, first summand, weight 0, weight 1,
+ * …][output] of i32, weights padded with zeros. The first summand rounds the sum.
+ */
+export function packTaps(taps: readonly Taps[], origin: number): Int32Array<ArrayBuffer> {
+  const longest = Math.max(0, ...taps.map(({ weights }) => weights.length));
+  const packed = new Int32Array((3 + longest) * taps.length);
+  taps.forEach(({ start, weights, beyond = 0 }, output) => {
+    const column = [Math.max(0, start - origin), weights.length, beyond + 2 ** (WEIGHT_BITS - 1), ...weights];
+    for (const [row, value] of column.entries()) packed[row * taps.length + output] = value;
+  });
+  return packed;
+}

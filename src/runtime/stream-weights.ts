@@ -1,0 +1,65 @@
+/** A model's weights on their way from the file to the packed buffer, part by part as the file arrives. */
+
+import type { DenseNetConfig } from '../model/config.js';
+import type { TensorMap } from '../tensor/tensor.js';
+import { foldsOf } from '../weights/fold.js';
+import {
+  type Halve,
+  packPart,
+  type WeightLayout,
+  type WeightPart,
+  type WeightRange,
+  weightParts,
+} from '../weights/pack.js';
+import { apart } from './apart.js';
+import type { Arrival } from './model-stream.js';
+
+/** How long packing may keep the page from doing anything else. */
+const SLICE_MS = 16;
+
+/**
+ * Folds and packs each part as soon as its tensors are there, in the order in which they come.
+ *
+ * @param canonical the arrival's tensors under canonical names
+ * @param packed of the layout's length; filled
+ * @returns the ranges, as they are filled
+ * @throws ModelFormatError when a value is bad; DownloadError without the file for f16; what keeps the model from arriving
+ */
+export async function* packArriving(
+  arrival: Arrival,
+  canonical: TensorMap,
+  config: DenseNetConfig,
+  layout: WeightLayout,
+  packed: ArrayBuffer,
+): AsyncGenerator<WeightRange, void> {
+  const folds = foldsOf(canonical, config);
+  const ends = endsByModule(arrival, canonical);
+  const endOf = ({ modules }: WeightPart) => Math.max(...modules.map((module) => ends.get(module) ?? 0));
+  const parts = weightParts(config).map((part) => ({ part, end: endOf(part) }));
+  const halve = layout.precision === 'f16' ? await openHalve() : undefined;
+  let since = Number.NEGATIVE_INFINITY;
+  for (const { part, end } of parts.sort((a, b) => a.end - b.end)) {
+    await arrival.until(end);
+    if (performance.now() - since > SLICE_MS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      since = performance.now();
+    }
+    yield* packPart(part, folds, layout, packed, halve);
+  }
+  await arrival.whole();
+}
+
+async function openHalve(): Promise<Halve> {
+  const file = await apart('densenet-webgpu-halves.js', 'weights in f16', import('../tensor/float16.js'));
+  return file.halvesOf;
+}
+
+/** Canonical module name → where its last tensor ends in the body. */
+function endsByModule(arrival: Arrival, canonical: TensorMap): Map<string, number> {
+  const ends = new Map<string, number>();
+  for (const [name, tensor] of canonical) {
+    const module = name.slice(0, name.lastIndexOf('.'));
+    ends.set(module, Math.max(ends.get(module) ?? 0, arrival.endOf(tensor)));
+  }
+  return ends;
+}

@@ -1,0 +1,116 @@
+/**
+ * Named tensors as they lie in a file: a type, a shape and the raw little-endian bytes; and their values as floats.
+ *
+ * Knows no file format and no model. Assumes a little-endian host, as WebGPU itself does.
+ */
+import { ModelFormatError } from '../core/errors.js';
+import { halvesOf } from './float16.js';
+
+/** Bytes per element of each element type that a weight file may hold (safetensors' names). */
+export const DTYPE_BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+export type Dtype = keyof typeof DTYPE_BYTES;
+
+export function isDtype(value: unknown): value is Dtype {
+  return typeof value === 'string' && Object.hasOwn(DTYPE_BYTES, value);
+}
+
+/** Row-major and dense: `bytes.length` is the product of `shape` times the element size. `bytes` may be unaligned. */
+export interface Tensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+export type TensorMap = ReadonlyMap<string, Tensor>;
+
+/** The product of the dimensions, 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((count, dimension) => count * dimension, 1);
+}
+
+/** A float32 tensor over `values` (not copied). */
+export function floatTensor(name: string, shape: readonly number[], values: Float32Array): Tensor {
+  return { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/**
+ * The values as float32; exact for F32, F16 and BF16, rounded for F64. May be a view of the tensor's own bytes.
+ *
+ * @throws ModelFormatError for integer tensors
+ */
+export function toFloat32(tensor: Tensor): Float32Array {
+  const values = toFloats(tensor);
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+/** Like {@link toFloat32}, but F64 keeps its precision. */
+export function toFloats(tensor: Tensor): Float32Array | Float64Array {
+  const count = elementCount(tensor.shape);
+  const size = DTYPE_BYTES[tensor.dtype];
+  const bytes = tensor.bytes.byteOffset % size === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
+  switch (tensor.dtype) {
+    case 'F32':
+      return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+    case 'F64':
+      return new Float64Array(bytes.buffer, bytes.byteOffset, count);
+    case 'F16':
+      return fromHalves(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
+    case 'BF16':
+      return fromBfloats(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
+    default:
+      throw new ModelFormatError(`tensor "${tensor.name}" holds ${tensor.dtype}, but weights must be floating point`, {
+        format: 'tensor',
+        tensor: tensor.name,
+      });
+  }
+}
+
+const fromBfloats = (words: Uint16Array): Float32Array =>
+  new Float32Array(Uint32Array.from(words, (bits) => bits << 16).buffer);
+
+/** IEEE 754 binary16 to binary32: exponent and mantissa in place are the value, but for the exponent's bias. */
+export function fromHalves(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  const values = new Float32Array(bits.buffer);
+  for (const [i, half] of halves.entries()) {
+    bits[i] = (half & 0x7fff) << 13;
+    values[i] = (values[i] ?? 0) * 2 ** 112;
+    bits[i] = (bits[i] ?? 0) | ((half & 0x7c00) === 0x7c00 ? 0x7f800000 : 0) | ((half & 0x8000) << 16);
+  }
+  return values;
+}
+
+/** The least magnitude that rounds beyond 65504, the largest finite value of f16. */
+const BEYOND_HALF = 65520;
+
+/** @throws ModelFormatError naming the tensor when a finite value would not be finite in f16 */
+export function checkHalves(name: string, values: Float32Array): void {
+  const bad = values.find((value) => Math.abs(value) >= BEYOND_HALF && Number.isFinite(value));
+  if (bad === undefined) return;
+  throw new ModelFormatError(`tensor "${name}" holds ${bad}, beyond the range of f16: store it as f32`, {
+    format: 'tensor',
+    tensor: name,
+  });
+}
+
+/** Float32 values as binary16 bits. @throws as {@link checkHalves} */
+export function toHalves(name: string, values: Float32Array): Uint16Array {
+  checkHalves(name, values);
+  return halvesOf(values);
+}
