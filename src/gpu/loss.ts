@@ -1,6 +1,5 @@
 /** The loss of a device: how it is told from other failures, and what is said of it. */
 import { DeviceLostError, isDenseNetError } from '../core/errors.js';
-import type { Session } from './session.js';
 
 /** How long after a failed GPU call the device's loss may be reported. */
 const LOSS_GRACE_MS = 250;
@@ -9,8 +8,13 @@ const LOSS_POLL_MS = 10;
 /** Errors that a loss may show itself as; every other typed error is what it says. */
 const SYMPTOMS = /^(OutOfMemory|Shader|Refused)Error$/;
 
+/** What a session knows of its device's loss. */
+interface LossState {
+  readonly lost: GPUDeviceLostInfo | null;
+}
+
 /** Whether it was the loss of the session's device that made a call fail. */
-export async function isLoss(session: Session, cause: unknown): Promise<boolean> {
+export async function isLoss(session: LossState, cause: unknown): Promise<boolean> {
   if (isDenseNetError(cause) && !SYMPTOMS.test(cause.name)) return false;
   for (let waited = 0; !session.lost && waited < LOSS_GRACE_MS; waited += LOSS_POLL_MS) {
     await new Promise((resolve) => setTimeout(resolve, LOSS_POLL_MS));
@@ -40,7 +44,7 @@ function notify(listener: LossListener, info: GPUDeviceLostInfo): void {
 }
 
 /** @param when ends "the GPU device was lost" */
-export function lostError(session: Session, when: string, cause?: unknown): DeviceLostError {
+export function lostError(session: LossState, when: string, cause?: unknown): DeviceLostError {
   const { reason = 'unknown', message = '' } = session.lost ?? {};
   const text = `the GPU device was lost${when} (${message || reason}): call again, or reload the page`;
   return new DeviceLostError(reason, text, { cause });
