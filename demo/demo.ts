@@ -5,12 +5,12 @@ import { announce, showAnswer, showTime } from './answer.js';
 import { isLive, startCamera, stopCamera } from './camera.js';
 import { listenToCharts, showArena, showTimes } from './charts/show.js';
 import { showFacts } from './facts.js';
-import { isPicture, listenForFiles } from './intake.js';
+import { isPicture, listenForFiles } from './file-input.js';
 import { inTurn } from './lane.js';
 import { loadDefault, loadFile, type Model } from './models.js';
 import { page } from './page.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
-import { seenBy } from './seen.js';
+import { seenBy } from './visible-crop.js';
 import { attempt, say } from './status.js';
 import { caption, draw } from './viewer.js';
 

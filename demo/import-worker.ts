@@ -1,6 +1,6 @@
 /** Reads a checkpoint off the page's thread: files in, model bytes or the reason against them out. */
 import { importCheckpoint, presetOf, writeModel } from 'densenet-webgpu/import';
-import { assumedPreset } from './assumed.js';
+import { assumedPreset } from './default-preprocess.js';
 
 /** A model, and the files that came together with it. */
 export interface Chosen {

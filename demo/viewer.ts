@@ -1,7 +1,7 @@
 /** The picture on the page: only for the eye, the network reads the picture itself. */
 import type { Heatmap } from 'densenet-webgpu';
 import { page } from './page.js';
-import type { Rectangle } from './seen.js';
+import type { Rectangle } from './visible-crop.js';
 
 /** Below this many canvas pixels per picture pixel the eye wants smoothing; above it, to see the pixels. */
 const PIXELATED = 8;

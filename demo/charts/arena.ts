@@ -2,7 +2,7 @@
 import type { NetworkPlan } from 'densenet-webgpu';
 import { bytes } from '../format.js';
 import { type Box, drawing, rectangle, svg } from './svg.js';
-import { type Bank, usesOf } from './uses.js';
+import { type Bank, usesOf } from './step-accesses.js';
 
 const BANKS_HEIGHT = 250;
 const LABEL = 22;

@@ -5,7 +5,7 @@ import { page } from '../page.js';
 import { type ArenaChart, arenaChart } from './arena.js';
 import { table } from './table.js';
 import { timesChart } from './times.js';
-import { describeStep } from './uses.js';
+import { describeStep } from './step-accesses.js';
 
 interface Shown {
   readonly plan: NetworkPlan;

@@ -1,6 +1,6 @@
 /** Where the demo lays the evidence: over the part of the picture that the preprocessing's crop leaves. */
 import { describe, expect, it } from 'vitest';
-import { seenBy } from '../../demo/seen.js';
+import { seenBy } from '../../demo/visible-crop.js';
 import { PRESETS } from '../../src/preprocess/presets.js';
 
 describe('the part of a picture that the network sees', () => {

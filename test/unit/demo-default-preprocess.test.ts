@@ -1,6 +1,6 @@
 /** A bare checkpoint on the demo page gets the preset of its kind, with as many channels as it takes. */
 import { expect, it } from 'vitest';
-import { assumedPreset } from '../../demo/assumed.js';
+import { assumedPreset } from '../../demo/default-preprocess.js';
 import { familyConfig } from '../../src/model/family.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import { channelsOf } from '../../src/preprocess/spec.js';
