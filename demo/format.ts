@@ -1,4 +1,4 @@
-/** Figures as they are read. */
+/** Formats numbers for people. */
 
 const KIBI = 2 ** 10;
 const MEBI = 2 ** 20;
@@ -8,7 +8,7 @@ export function bytes(count: number): string {
   return `${(count / MEBI).toFixed(count < 100 * MEBI ? 1 : 0)} MiB`;
 }
 
-/** Three digits and the thousand they belong to. */
+/** Three digits and a unit: `2.83 billion`. */
 export function amount(count: number): string {
   const units = ['', ' thousand', ' million', ' billion'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
