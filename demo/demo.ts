@@ -1,16 +1,18 @@
 /** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
 
+import type { DenseNet } from 'densenet-webgpu';
 import { showWebGpuAdvice } from './advice.js';
 import { announce, showAnswer, showTime } from './answer.js';
 import { isLive, startCamera, stopCamera } from './camera.js';
 import { listenToCharts, showArena, showTimes } from './charts/show.js';
+import { describeEvidence, type Evidence, listenToEvidence, showEvidence } from './evidence.js';
 import { showFacts } from './facts.js';
 import { isImage, listenForFiles } from './file-input.js';
 import { loadDefault, loadFile, type Model } from './models.js';
 import { page } from './page.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
 import { attempt, showStatus } from './status.js';
-import { draw, showCaption } from './viewer.js';
+import { draw, showCaption, type View } from './viewer.js';
 import { visibleCrop } from './visible-crop.js';
 
 interface CurrentImage {
@@ -22,8 +24,8 @@ let model: Model | null = null;
 let current: CurrentImage | null = null;
 /** The class whose map the user asked for; null: the best one. */
 let chosenClass: number | null = null;
-/** The class whose map is on the image. */
-let shownClass: number | null = null;
+/** What is drawn: it is drawn again when the colours of the map change. */
+let view: View | null = null;
 
 let lastJob: Promise<unknown> = Promise.resolve();
 
@@ -54,28 +56,38 @@ async function swapModel(load: () => Promise<Model>): Promise<void> {
 async function classifyAndDraw({ bitmap, caption }: CurrentImage): Promise<void> {
   const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
   if (!model) {
-    draw({ bitmap, crop });
-    showCaption(caption, caption);
+    view = { bitmap, crop, evidence: null };
+    redraw();
+    showCaption(caption);
     return;
   }
   const { net } = model;
   const start = performance.now();
   const predictions = await net.classify(bitmap);
   showTime(performance.now() - start);
-  const options = chosenClass === null ? {} : { classIndex: chosenClass };
-  const heatmap = page.heat.checked ? await net.explain(bitmap, options) : null;
-  shownClass = heatmap?.classIndex ?? null;
-  draw({ bitmap, crop, heatmap });
-  if (heatmap)
-    showCaption(`${caption} Evidence for ${heatmap.label}.`, `${caption} With the evidence for ${heatmap.label}.`);
-  else showCaption(caption, caption);
-  showAnswer(predictions, shownClass, toggleClass);
+  const evidence = page.heat.checked ? await explain(net, bitmap) : null;
+  view = { bitmap, crop, evidence };
+  redraw();
+  showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
+  showAnswer(predictions, evidence?.shown.classIndex ?? null, toggleClass);
   announce(predictions, isLive());
+}
+
+function redraw(): void {
+  if (!view) return;
+  draw(view);
+  showEvidence(view.evidence);
+}
+
+async function explain(net: DenseNet, bitmap: ImageBitmap): Promise<Evidence> {
+  const best = await net.explain(bitmap);
+  if (chosenClass === null || chosenClass === best.classIndex) return { shown: best, best };
+  return { shown: await net.explain(bitmap, { classIndex: chosenClass }), best };
 }
 
 /** Shows the map of a class, or hides it when it is shown. */
 function toggleClass(classIndex: number): void {
-  const isShown = classIndex === shownClass;
+  const isShown = classIndex === view?.evidence?.shown.classIndex;
   page.heat.checked = !isShown;
   chosenClass = isShown ? null : classIndex;
   refresh();
@@ -159,6 +171,7 @@ async function begin(): Promise<void> {
 
 listenForFiles(useFile);
 listenToCharts();
+listenToEvidence(redraw);
 page.camera.addEventListener('click', toggleCamera);
 page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);

@@ -21,3 +21,11 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 export function milliseconds(time: number): string {
   return `${time.toFixed(time < 100 ? 1 : 0)} ms`;
 }
+
+/** A value of a class activation map: `8.1`, `−0.02`. */
+export function logits(value: number): string {
+  const magnitude = Math.abs(value);
+  if (magnitude === 0) return '0';
+  const text = magnitude < 0.01 ? magnitude.toPrecision(1) : magnitude.toFixed(magnitude < 1 ? 2 : 1);
+  return value < 0 ? `−${text}` : text;
+}

@@ -1,5 +1,5 @@
 /** Draws the image for the user. The network reads the image itself, not this canvas. */
-import type { Heatmap } from 'densenet-webgpu';
+import { type Evidence, overlayOptions } from './evidence.js';
 import { page } from './page.js';
 import type { Rectangle } from './visible-crop.js';
 
@@ -10,11 +10,11 @@ export interface View {
   readonly bitmap: ImageBitmap;
   /** The part that the network sees, in the image's pixels. */
   readonly crop: Rectangle;
-  readonly heatmap?: Heatmap | null;
+  readonly evidence: Evidence | null;
 }
 
 /** Draws the whole image into the square, the map over the part that the network sees, and a frame around that part. */
-export function draw({ bitmap, crop, heatmap }: View): void {
+export function draw({ bitmap, crop, evidence }: View): void {
   const { view } = page;
   const context = view.getContext('2d');
   if (!context) return;
@@ -27,14 +27,18 @@ export function draw({ bitmap, crop, heatmap }: View): void {
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, left, top, width * scale, height * scale);
   const frame = [left + crop.x * scale, top + crop.y * scale, crop.width * scale, crop.height * scale] as const;
-  if (heatmap) context.drawImage(overlayOf(heatmap, frame[2], frame[3]), ...frame);
+  if (evidence) {
+    context.globalAlpha = Number(page.opacity.value);
+    context.drawImage(overlayOf(evidence, frame[2], frame[3]), ...frame);
+    context.globalAlpha = 1;
+  }
   if (crop.width < width || crop.height < height) outline(context, frame);
 }
 
-function overlayOf(heatmap: Heatmap, width: number, height: number): OffscreenCanvas {
+function overlayOf(evidence: Evidence, width: number, height: number): OffscreenCanvas {
   const overlay = new OffscreenCanvas(Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
-  const { data } = heatmap.overlay(overlay.width, overlay.height);
-  overlay.getContext('2d')?.putImageData(new ImageData(data, overlay.width, overlay.height), 0, 0);
+  const pixels = evidence.shown.toImageData(overlay.width, overlay.height, overlayOptions(evidence));
+  overlay.getContext('2d')?.putImageData(pixels, 0, 0);
   return overlay;
 }
 
@@ -48,8 +52,8 @@ function outline(context: CanvasRenderingContext2D, frame: readonly [number, num
   context.strokeRect(x + 2, y + 2, width - 4, height - 4);
 }
 
-/** Sets the text below the image, and the description that a screen reader reads. */
-export function showCaption(text: string, description: string): void {
+/** Sets the text below the image, which screen readers get as the image's description, too. */
+export function showCaption(text: string): void {
   page.caption.textContent = text;
-  page.view.setAttribute('aria-label', description);
+  page.view.setAttribute('aria-label', text);
 }
