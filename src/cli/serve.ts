@@ -7,6 +7,9 @@ import { type ServerOptions, STRICT_CSP, startServer } from './server.js';
 
 const DEFAULT_PORT = 8080;
 
+/** The user may paste the address of a picture, or ask for a model of the Hugging Face Hub. */
+const DEMO_CSP = `${STRICT_CSP}; connect-src 'self' https:`;
+
 /** What the demo page needs, for `serve` and for the tests. */
 export const DEMO: ServerOptions = {
   folders: {
@@ -17,7 +20,7 @@ export const DEMO: ServerOptions = {
     ...BENCH_FOLDERS,
   },
   // The other libraries that bench.html measures cannot run under the demo's own policy.
-  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : STRICT_CSP),
+  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : DEMO_CSP),
 };
 
 export const serve: Command = {
