@@ -8,4 +8,4 @@ export type { ModelMetadata } from './model/model.js';
 export type { NetworkPlan } from './plan/network.js';
 export type { PreprocessSpec } from './preprocess/spec.js';
 export type { ModelSource } from './runtime/download.js';
-export type { Heatmap, Pixels } from './runtime/heatmap.js';
+export type { Heatmap, OverlayOptions, Pixels } from './runtime/heatmap.js';

@@ -4,7 +4,7 @@ import { measureCase } from '../../src/bench/measure.js';
 import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
 import type { BenchReport } from '../../src/bench/report.js';
 import { showCase, showProfile } from './chart.js';
-import { openFrame } from './frame-contender.js';
+import { openFrame } from './frame.js';
 
 const BUDGET_MS = 60_000;
 

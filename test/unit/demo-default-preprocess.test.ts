@@ -1,6 +1,6 @@
-/** A bare checkpoint on the demo page gets the preset of its kind, with as many channels as it takes. */
+/** The demo picks a preset for a checkpoint that names none: by its kind, with as many channels as it takes. */
 import { expect, it } from 'vitest';
-import { assumedPreset } from '../../demo/assumed.js';
+import { defaultPreprocess } from '../../demo/default-preprocess.js';
 import { familyConfig } from '../../src/model/family.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import { channelsOf } from '../../src/preprocess/spec.js';
@@ -13,7 +13,7 @@ it.each([
   ['densenet121', 1, 'pytorch', 'torchxrayvision'],
   ['densenet121', 2, 'onnx', null],
 ] as const)('%s of %i channels, from %s: %s', (name, inChannels, format, expected) => {
-  const preset = assumedPreset({ ...familyConfig(name), inChannels }, format);
+  const preset = defaultPreprocess({ ...familyConfig(name), inChannels }, format);
   expect(preset).toBe(expected);
   if (preset) expect(channelsOf(presetOf(preset))).toBe(inChannels);
 });

@@ -1,23 +1,23 @@
-/** What a step does to the arena, read off the plan. */
+/** Which parts of the arena a step reads and writes, according to the plan. */
 import type { NetworkPlan } from 'densenet-webgpu';
 import { amount, bytes } from '../format.js';
 
 export type Bank = NetworkPlan['arena']['regions'][number]['bank'];
 
-export interface Use {
+export interface Access {
   readonly region: string;
   readonly isRead: boolean;
   readonly bank: Bank;
-  /** In the bank. */
+  /** Bytes from the start of the bank. */
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** Bindings that a kernel only reads; the others that point into the arena are what it writes. */
+/** Bindings that a kernel only reads. It writes all others that point into the arena. */
 const READ: ReadonlySet<string> = new Set(['src', 'logits']);
 
 /** The ranges of the arena that step `s` reads and writes. */
-export function usesOf(plan: NetworkPlan, s: number): readonly Use[] {
+export function accessesOf(plan: NetworkPlan, s: number): readonly Access[] {
   return Object.entries(plan.steps[s]?.bindings ?? {}).flatMap(([binding, source]) => {
     if (source.at !== 'region') return [];
     const region = plan.arena.regions.find(({ name }) => name === source.name);
@@ -33,15 +33,15 @@ export function usesOf(plan: NetworkPlan, s: number): readonly Use[] {
   });
 }
 
-/** One step in words. */
+/** Describes a step in one sentence. */
 export function describeStep(plan: NetworkPlan, s: number): string {
   const step = plan.steps[s];
   if (!step) return '';
   const live = plan.arena.regions.filter(({ first, last }) => first <= s && s <= last);
   const phrase = (isRead: boolean) =>
-    usesOf(plan, s)
-      .filter((use) => use.isRead === isRead)
-      .map((use) => `${bytes(use.bytes)} of ${use.region}`)
+    accessesOf(plan, s)
+      .filter((access) => access.isRead === isRead)
+      .map((access) => `${bytes(access.bytes)} of ${access.region}`)
       .join(', ');
   const reads = phrase(true);
   return [

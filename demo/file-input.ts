@@ -1,18 +1,18 @@
-/** Ways for a file to come in: chosen, dropped anywhere on the page, or pasted. */
+/** Takes files that are chosen, dropped anywhere on the page, or pasted. */
 import { page } from './page.js';
 
-/** What the worker can convert; anything is looked at, the list only helps a file dialogue. */
+/** What the file dialogue offers. Any file is tried; the list is only a filter of the dialogue. */
 const ACCEPTED = 'image/*,.safetensors,.pth,.pt,.tar,.bin,.onnx,.h5,.keras,.json';
 
 /**
- * Calls `take` with what came: a file, and those that came together with it. Of several the first counts, unless one
- * is a TensorFlow.js model.json: the others are then its weights.
+ * Calls `onFiles` with a file and all files that came with it. Of several files the first counts, unless one is a
+ * TensorFlow.js model.json: the others are then its weights.
  */
-export function listenForFiles(take: (file: File, others: readonly File[]) => void): void {
+export function listenForFiles(onFiles: (file: File, all: readonly File[]) => void): void {
   const takeFrom = (files: FileList | null | undefined) => {
     const all = [...(files ?? [])];
     const file = all.find(({ name }) => name.endsWith('.json')) ?? all[0];
-    if (file) take(file, all);
+    if (file) onFiles(file, all);
   };
   page.file.accept = ACCEPTED;
   page.choose.addEventListener('click', () => page.file.click());
@@ -35,5 +35,5 @@ export function listenForFiles(take: (file: File, others: readonly File[]) => vo
   });
 }
 
-/** By the type that the browser guesses from the name: a wrong guess comes to an error message, not to harm. */
-export const isPicture = ({ type }: File): boolean => type.startsWith('image/');
+/** Judges by the type that the browser guesses from the name. A wrong guess ends in an error message. */
+export const isImage = ({ type }: File): boolean => type.startsWith('image/');

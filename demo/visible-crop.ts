@@ -1,4 +1,4 @@
-/** Which part of a picture the network sees: its preprocessing's crop, in the picture's own pixels. */
+/** The part of an image that the network sees: the crop of its preprocessing, in the image's own pixels. */
 import type { PreprocessSpec } from 'densenet-webgpu';
 
 export interface Rectangle {
@@ -8,18 +8,18 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** The whole picture where there is no crop; larger than the picture where the crop pads. */
-export function seenBy(spec: PreprocessSpec | undefined, width: number, height: number): Rectangle {
+/** Returns the whole image when there is no crop, and a rectangle larger than the image when the crop pads it. */
+export function visibleCrop(spec: PreprocessSpec | undefined, width: number, height: number): Rectangle {
   const crop = spec?.crop ?? (spec?.resize.kind === 'cover' ? spec.resize.size : null);
   if (!spec || !crop) return { x: 0, y: 0, width, height };
-  const [scaleY, scaleX] = scales(spec, width, height);
-  const seenWidth = crop[1] / scaleX;
-  const seenHeight = crop[0] / scaleY;
-  return { x: (width - seenWidth) / 2, y: (height - seenHeight) / 2, width: seenWidth, height: seenHeight };
+  const [scaleY, scaleX] = resizeScales(spec, width, height);
+  const cropWidth = crop[1] / scaleX;
+  const cropHeight = crop[0] / scaleY;
+  return { x: (width - cropWidth) / 2, y: (height - cropHeight) / 2, width: cropWidth, height: cropHeight };
 }
 
-/** Resized pixels per pixel of the picture. */
-function scales({ resize }: PreprocessSpec, width: number, height: number): readonly [y: number, x: number] {
+/** Resized pixels per pixel of the image. */
+function resizeScales({ resize }: PreprocessSpec, width: number, height: number): readonly [y: number, x: number] {
   switch (resize.kind) {
     case 'none':
       return [1, 1];
