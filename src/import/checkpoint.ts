@@ -6,19 +6,19 @@ import type { ModelMetadata } from '../model/model.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { type Interpretation, interpretTensors } from '../weights/interpret.js';
+import { entriesUnder } from './checkpoint-key.js';
 import { oldFeaturesFirst } from './concat-order.js';
 import type { Decoded, ReadBeside } from './decoded.js';
+import { explainMisfit } from './describe-mismatch.js';
+import { describeUnknown } from './detect-format.js';
 import { readKerasArchive, readKerasH5 } from './keras/index.js';
 import { looksLikeKeras } from './keras/sniff.js';
-import { explainMisfit } from './misfit.js';
-import { entriesUnder } from './one-of-several.js';
 import { readOnnx } from './onnx/index.js';
 import { looksLikeOnnx } from './onnx/sniff.js';
 import { operatingPoints } from './operating-points.js';
 import { readPyTorch } from './pytorch/index.js';
 import { readTfjs } from './tfjs/index.js';
 import { looksLikeTfjs } from './tfjs/sniff.js';
-import { describeUnknown } from './unknown-file.js';
 
 export interface ImportOptions {
   /** Where a file holds several networks: the key of a PyTorch file's dict, or what the network's names begin with. */

@@ -1,10 +1,10 @@
 /** ONNX files → tensors under canonical names, whatever the graph's own names. */
 import type { ModelMetadata } from '../../model/model.js';
 import type { TensorMap } from '../../tensor/tensor.js';
-import { assemble } from './assemble.js';
-import type { Order } from './block.js';
+import { assemble } from '../recognise/assemble.js';
+import type { Order } from '../recognise/block.js';
+import { recognise } from '../recognise/recognise.js';
 import { readModelProto } from './proto.js';
-import { recognise } from './recognise.js';
 
 export interface OnnxDenseNet {
   /** Canonical names; channels in the order in which the graph joins them. */

@@ -5,11 +5,11 @@
 import { ModelShapeError } from '../core/errors.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { canonicalise } from '../weights/canonicalise.js';
+import { otherNetwork } from './checkpoint-key.js';
+import { strangersIn } from './known-unsupported.js';
 import { nearestName } from './nearest-name.js';
-import { otherNetwork } from './one-of-several.js';
 import { ORIGINS } from './origins.js';
-import { moduleOf, spelling } from './spelling.js';
-import { strangersIn } from './strangers.js';
+import { moduleOf, spelling } from './source-names.js';
 
 /** Tensors that each list spells out: all that DenseNet-121 has, so that only absurd files are told less. */
 const MOST_ITEMS = 1000;

@@ -1,9 +1,18 @@
 /** The rules of pools and of the zeros that exporters put before them. */
+
+import { misfit, type Node } from '../graph/node.js';
 import { isUnpooled, requireLayers } from './block.js';
 import { readyNorm, transition } from './body.js';
-import { misfit, type Node } from './node.js';
+import {
+  type Averaged,
+  type Features,
+  type Place,
+  type Pooled,
+  type Size,
+  unexpected,
+  unpadded,
+} from './graph-state.js';
 import { identityNorm } from './norm.js';
-import { type Averaged, type Features, type Place, type Pooled, type Size, unexpected, unpadded } from './places.js';
 import { describe, isSquare, roundsDown, slide, type Window, windowOf } from './window.js';
 
 export function maxPool(node: Node, given: Place): Features {

@@ -3,7 +3,7 @@
  * the parts of the network that lead to it, so that the place of the logits is the whole network.
  */
 import type { Tensor } from '../../tensor/tensor.js';
-import { misfit, type Node } from './node.js';
+import { misfit, type Node } from '../graph/node.js';
 import type { Norm } from './norm.js';
 
 /** Height and width; `null` where the graph leaves a side open. */

@@ -1,6 +1,6 @@
 /** Concatenated features as the state of a dense block, or the reason why they are none. */
-import { misfit, type Node } from './node.js';
-import type { Block, Entry, Features, Layer, Part } from './places.js';
+import { misfit, type Node } from '../graph/node.js';
+import type { Block, Entry, Features, Layer, Part } from './graph-state.js';
 
 /** Ten times the layers of the longest block published. */
 const MOST_PARTS = 512;

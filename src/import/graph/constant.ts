@@ -2,8 +2,8 @@
  * Constants of a graph: weights, which stay in the file's bytes, and the whole numbers that say axes, pads and shapes.
  */
 import { DTYPE_BYTES, type Dtype, elementCount, type Tensor } from '../../tensor/tensor.js';
-import type { DataField, TensorProto } from './messages.js';
-import { bad, readVarints } from './proto.js';
+import type { DataField, TensorProto } from '../onnx/messages.js';
+import { bad, readVarints } from '../onnx/proto.js';
 
 /** Floating-point values; `tensor.name` is the initialiser's, for messages. */
 export interface Floats {

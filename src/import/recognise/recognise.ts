@@ -4,16 +4,16 @@
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
 import { ModelShapeError } from '../../core/errors.js';
+import { type Constant, readConstant } from '../graph/constant.js';
+import { Evaluator } from '../graph/evaluate.js';
+import { axesOf, dimensions, reshapeTarget } from '../graph/lists.js';
+import { misfit, Node } from '../graph/node.js';
+import { type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
+import type { GraphProto, ModelProto, TensorProto } from '../onnx/messages.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
-import { type Constant, readConstant } from './constant.js';
-import { Evaluator } from './evaluate.js';
+import { FOLLOWERS, type Logits, type Place, unexpected } from './graph-state.js';
 import { activation, addBias, convHead, flatten, gemm, globalAverage, matMul } from './head.js';
-import { axesOf, dimensions, reshapeTarget } from './lists.js';
-import type { GraphProto, ModelProto, TensorProto } from './messages.js';
-import { misfit, Node } from './node.js';
-import { type Operands, tensorOf, wholeNumbers } from './operands.js';
-import { FOLLOWERS, type Logits, type Place, unexpected } from './places.js';
 import { averagePool, maxPool, pad } from './pools.js';
 import { isShape, shapeAt } from './shape.js';
 

@@ -1,8 +1,8 @@
 /** The rules of stem, dense layers and transitions: place and operation → the next place, or the error why not. */
+
+import { misfit, type Node } from '../graph/node.js';
+import { convOf, describeConv, type Operands, spatial, vector } from '../graph/operands.js';
 import { blockOf, channelsOf, isUnpooled, type Order, orderOf, requireLayers } from './block.js';
-import { misfit, type Node } from './node.js';
-import { identityNorm, type Norm, scaled, shifted, shortest } from './norm.js';
-import { convOf, describeConv, type Operands, spatial, vector } from './operands.js';
 import {
   type Activated,
   type Block,
@@ -16,7 +16,8 @@ import {
   type Size,
   unexpected,
   unpadded,
-} from './places.js';
+} from './graph-state.js';
+import { identityNorm, type Norm, scaled, shifted, shortest } from './norm.js';
 import { describe, isSquare, slide, windowOf } from './window.js';
 
 export class Body {

@@ -1,7 +1,8 @@
 /** The shape of what stands at a place, as far as the graph says it. */
+
+import type { Node } from '../graph/node.js';
 import { channelsOf } from './block.js';
-import type { Node } from './node.js';
-import { type Place, unexpected } from './places.js';
+import { type Place, unexpected } from './graph-state.js';
 
 type Shape = readonly (number | null)[];
 

@@ -1,11 +1,11 @@
 /** The rules of the head: pooled features → vector → logits → scores. */
 import { elementCount, floatTensor, type Tensor, toFloats } from '../../tensor/tensor.js';
+import { misfit, type Node } from '../graph/node.js';
+import { type Operands, tensorOf } from '../graph/operands.js';
+import { transpose } from '../graph/rearrange.js';
 import { channelsOf, requireLayers } from './block.js';
 import { readyNorm } from './body.js';
-import { misfit, type Node } from './node.js';
-import { type Operands, tensorOf } from './operands.js';
-import { FOLLOWERS, type Logits, type Place, type Pooled, type Scores, unexpected } from './places.js';
-import { transpose } from './rearrange.js';
+import { FOLLOWERS, type Logits, type Place, type Pooled, type Scores, unexpected } from './graph-state.js';
 
 /** `GlobalAveragePool`, or `ReduceMean` over height and width. */
 export function globalAverage(node: Node, place: Place, axes: readonly number[] | null): Pooled {

@@ -1,6 +1,6 @@
 /** The window of a convolution or a pool: how its attributes say it, and what it makes of a map's size. */
-import { misfit, type Node } from './node.js';
-import type { Size } from './places.js';
+import { misfit, type Node } from '../graph/node.js';
+import type { Size } from './graph-state.js';
 
 export interface Window {
   readonly kernel: readonly number[];

@@ -1,7 +1,7 @@
 /** A node of the graph with its attributes read by name, and the error that names it. */
 import { ModelShapeError } from '../../core/errors.js';
+import type { AttributeProto, NodeProto } from '../onnx/messages.js';
 import { type Constant, readConstant } from './constant.js';
-import type { AttributeProto, NodeProto } from './messages.js';
 
 export class Node {
   readonly op: string;

@@ -1,9 +1,9 @@
 /** The constant inputs of nodes, checked: whole numbers, weights of convolutions, values per channel. */
 import { elementCount, type Tensor, toFloats } from '../../tensor/tensor.js';
+import type { Conv } from '../recognise/graph-state.js';
+import { describe } from '../recognise/window.js';
 import { type Constant, describeConstant, type Ints } from './constant.js';
 import { misfit, type Node } from './node.js';
-import type { Conv } from './places.js';
-import { describe } from './window.js';
 
 /** A node's inputs without the map that it works on; `null` where an optional one is left out. */
 export type Operands = readonly (Constant | null)[];
