@@ -29,7 +29,7 @@ export async function readModelBytes(name: string): Promise<Uint8Array> {
 }
 
 /** Reads what a model names beside it: files in its folder, or below its URL. */
-export function besideOf(model: string): (path: string) => Promise<Uint8Array> {
+export function siblingReader(model: string): (path: string) => Promise<Uint8Array> {
   return (path) => readModelBytes(isUrl(model) ? new URL(path, model).href : join(dirname(model), path));
 }
 

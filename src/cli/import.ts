@@ -20,7 +20,7 @@ import {
   table,
   UsageError,
 } from './command.js';
-import { besideOf } from './files.js';
+import { siblingReader } from './files.js';
 import { checkConfig, namesFile, obtainCheckpoint } from './obtain-checkpoint.js';
 
 const USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
@@ -71,7 +71,7 @@ export const importCommand: Command = {
       ...(values.key === undefined ? {} : { key: values.key }),
       ...(concat === undefined ? {} : { concat }),
       ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
-      beside: besideOf(checkpoint.name),
+      readSibling: siblingReader(checkpoint.name),
     });
     if (checkpoint.row) checkConfig(checkpoint.row, imported);
     const output = values.output ?? `${checkpoint.name}.safetensors`;

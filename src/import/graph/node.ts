@@ -57,7 +57,7 @@ export class Node {
 }
 
 /** @param what continues "node … does not fit:" */
-export function misfit(node: Node, what: string): ModelShapeError {
+export function unsupportedNode(node: Node, what: string): ModelShapeError {
   return new ModelShapeError(`not a DenseNet that can be run here: node ${node} does not fit: ${what}`, {
     missing: [],
     extra: [`${node}`],

@@ -10,7 +10,7 @@ export interface OnnxDenseNet {
   /** Canonical names; channels in the order in which the graph joins them. */
   readonly tensors: TensorMap;
   readonly metadata: ModelMetadata;
-  readonly shown: { readonly concat: Order; readonly bnEpsilon: number };
+  readonly fromGraph: { readonly concat: Order; readonly bnEpsilon: number };
 }
 
 /**
@@ -20,5 +20,9 @@ export interface OnnxDenseNet {
 export function readOnnx(bytes: Uint8Array): OnnxDenseNet {
   const { logits, activation, order } = recognise(readModelProto(bytes));
   const { tensors, bnEpsilon } = assemble(logits);
-  return { tensors, metadata: { bnEpsilon, ...(activation && { activation }) }, shown: { concat: order, bnEpsilon } };
+  return {
+    tensors,
+    metadata: { bnEpsilon, ...(activation && { activation }) },
+    fromGraph: { concat: order, bnEpsilon },
+  };
 }
