@@ -64,7 +64,7 @@ export const importCommand: Command = {
       ...(values.key === undefined ? {} : { key: values.key }),
       ...(concat === undefined ? {} : { concat }),
       ...(epsilon === undefined ? {} : { bnEpsilon: epsilon }),
-      beside: siblingReader(checkpoint.name),
+      readSibling: siblingReader(checkpoint.name),
     });
     if (checkpoint.row) checkConfig(checkpoint.row, imported);
     const output = values.output ?? `${checkpoint.name}.safetensors`;

@@ -1,6 +1,6 @@
 /** The window of a convolution or a pool: how its attributes say it, and what it makes of a map's size. */
-import { misfit, type Node } from './node.js';
-import type { Size } from './places.js';
+import { type Node, unsupportedNode } from '../graph/node.js';
+import type { Size } from './graph-state.js';
 
 export interface Window {
   readonly kernel: readonly number[];
@@ -25,10 +25,10 @@ export function windowOf(
 ): Window {
   const shape = kernel ?? node.ints('kernel_shape') ?? [];
   const strides = node.ints('strides') ?? shape.map(() => 1);
-  if (shape.length !== 2 || strides.length !== 2) throw misfit(node, 'expected a window of height and width');
-  if (node.ints('dilations')?.some((dilation) => dilation !== 1)) throw misfit(node, 'its window is dilated');
+  if (shape.length !== 2 || strides.length !== 2) throw unsupportedNode(node, 'expected a window of height and width');
+  if (node.ints('dilations')?.some((dilation) => dilation !== 1)) throw unsupportedNode(node, 'its window is dilated');
   if (node.text('auto_pad', '').startsWith('SAME') && padding.some((zeros) => zeros > 0))
-    throw misfit(node, 'it pads as SAME what a Pad node has padded');
+    throw unsupportedNode(node, 'it pads as SAME what a Pad node has padded');
   const own = padsOf(node, shape, strides, size);
   const pads = NO_PADS.map((_, side) => (own[side] ?? 0) + (padding[side] ?? 0));
   return { kernel: shape, strides, pads, isCeil: node.int('ceil_mode', 0) === 1 };
@@ -41,7 +41,7 @@ function padsOf(node: Node, kernel: readonly number[], strides: readonly number[
   const ends = [0, 1].map((axis) => {
     const [length = null, window = 1, stride = 1] = [size[axis], kernel[axis], strides[axis]];
     if (length === null && stride > 1)
-      throw misfit(node, `${mode} padding depends on a size that the graph leaves open`);
+      throw unsupportedNode(node, `${mode} padding depends on a size that the graph leaves open`);
     const sides = length ?? window;
     const total = Math.max((Math.ceil(sides / stride) - 1) * stride + window - sides, 0);
     const less = Math.floor(total / 2);

@@ -1,7 +1,7 @@
 /** Short lists of whole numbers, axes, pads and shapes, and the arithmetic that exporters leave on them. */
 import { elementCount } from '../../tensor/tensor.js';
 import type { Constant, Ints } from './constant.js';
-import { misfit, type Node } from './node.js';
+import { type Node, unsupportedNode } from './node.js';
 import { asInts, type Operands, wholeNumbers } from './operands.js';
 import { shapeOf, take } from './rearrange.js';
 import { axisOf, normal, squeeze } from './reshape.js';
@@ -27,7 +27,8 @@ export function reshapeTarget(node: Node, input: Constant | null | undefined): r
 
 export function concatenate(node: Node, inputs: Operands): Constant {
   const lists = inputs.map((input) => asInts(node, input));
-  if (lists.some(({ shape }) => shape.length !== 1)) throw misfit(node, 'it joins constants that are no lists');
+  if (lists.some(({ shape }) => shape.length !== 1))
+    throw unsupportedNode(node, 'it joins constants that are no lists');
   const values = lists.flatMap((list) => list.values);
   return short(node, { kind: 'ints', shape: [values.length], values });
 }
@@ -37,7 +38,7 @@ export function gather(node: Node, [input, where]: Operands): Constant {
   const indices = asInts(node, where);
   const axis = axisOf(node, 0, x.shape.length);
   const length = x.shape[axis] ?? 0;
-  if (indices.shape.length > 1) throw misfit(node, 'it takes a table of indices');
+  if (indices.shape.length > 1) throw unsupportedNode(node, 'it takes a table of indices');
   short(node, indices, elementCount(x.shape));
   const from = wholeNumbers(node, indices).map((index) => normal(node, index, length));
   const taken = take(x, axis, from);
@@ -46,7 +47,7 @@ export function gather(node: Node, [input, where]: Operands): Constant {
 
 function short(node: Node, list: Ints, times = 1): Ints {
   if (list.values.length * times <= MOST_INTS) return list;
-  throw misfit(node, 'it makes more whole numbers than any shape has');
+  throw unsupportedNode(node, 'it makes more whole numbers than any shape has');
 }
 
 export function slice(node: Node, [input, starts, ends, axes, steps]: Operands): Constant {
@@ -84,7 +85,7 @@ export function calculate(
   const [a, b] = [asInts(node, left), asInts(node, right)];
   const longer = a.values.length >= b.values.length ? a : b;
   if ([a, b].some(({ values }) => values.length !== longer.values.length && values.length !== 1))
-    throw misfit(node, `[${a.shape}] and [${b.shape}] differ`);
+    throw unsupportedNode(node, `[${a.shape}] and [${b.shape}] differ`);
   const at = ({ values }: Ints, i: number) => values[values.length === 1 ? 0 : i] ?? null;
   const values = longer.values.map((_, i) => {
     const [x, y] = [at(a, i), at(b, i)];

@@ -2,8 +2,8 @@
 import { TORCH_BN_EPSILON } from '../../model/config.js';
 import { names } from '../../model/tensors.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import type { Block, Conv, Logits, Stem } from './graph-state.js';
 import { type Norm, withEpsilon } from './norm.js';
-import type { Block, Conv, Logits, Stem } from './places.js';
 
 export interface Assembled {
   readonly tensors: ReadonlyMap<string, Tensor>;

@@ -6,7 +6,7 @@ import { float32ToFloat16 } from '../../tensor/float16.js';
 import { elementCount, floatTensor, toFloat32 } from '../../tensor/tensor.js';
 import type { Constant, Floats } from './constant.js';
 import { axesOf, calculate, concatenate, dimensions, gather, reshapeTarget, slice } from './lists.js';
-import { misfit, type Node } from './node.js';
+import { type Node, unsupportedNode } from './node.js';
 import { type Operands, required, wholeNumbers } from './operands.js';
 import { broadcast, shapeOf, withShape } from './rearrange.js';
 import { flatten, permute, reshape, squeeze, unsqueeze } from './reshape.js';
@@ -33,7 +33,7 @@ export class Evaluator {
         this.#spend(node, [2, ...(first ? shapeOf(first) : [])]);
     }
     const rule = Object.hasOwn(RULES, node.op) ? RULES[node.op] : undefined;
-    if (!rule) throw misfit(node, 'it computes a constant in a way that is not known here');
+    if (!rule) throw unsupportedNode(node, 'it computes a constant in a way that is not known here');
     return rule(node, inputs);
   }
 
@@ -43,7 +43,8 @@ export class Evaluator {
     const added = target.length - source.length;
     const shape = target.map((length, axis) => (length === 1 ? (source[axis - added] ?? 1) : length));
     const fits = added >= 0 && source.every((length, axis) => length === 1 || length === shape[axis + added]);
-    if (!fits || shape.some((length) => length < 0)) throw misfit(node, `[${source}] cannot become [${target}]`);
+    if (!fits || shape.some((length) => length < 0))
+      throw unsupportedNode(node, `[${source}] cannot become [${target}]`);
     this.#spend(node, shape);
     return broadcast(value, shape);
   }
@@ -52,7 +53,7 @@ export class Evaluator {
   #spend(node: Node, shape: readonly number[]): void {
     this.#elementsLeft -= elementCount(shape);
     if (!(this.#elementsLeft >= 0))
-      throw misfit(node, 'it and the constants before it have more values than any DenseNet');
+      throw unsupportedNode(node, 'it and the constants before it have more values than any DenseNet');
   }
 }
 
@@ -78,7 +79,7 @@ const RULES: Readonly<Record<string, (node: Node, inputs: Operands) => Constant>
 
 function scalar(node: Node, value: Constant): Constant {
   if (elementCount(shapeOf(value)) === 1) return withShape(value, []);
-  throw misfit(node, `its value has the shape [${shapeOf(value)}], expected one number`);
+  throw unsupportedNode(node, `its value has the shape [${shapeOf(value)}], expected one number`);
 }
 
 function floats(shape: readonly number[], values: readonly number[]): Floats {
@@ -94,7 +95,7 @@ function constant(node: Node): Constant {
   if (node.has('value_float')) return floats([], [node.float('value_float', 0)]);
   const values = node.floats('value_floats');
   if (values) return floats([values.length], values);
-  throw misfit(node, 'its value is neither numbers nor a tensor');
+  throw unsupportedNode(node, 'its value is neither numbers nor a tensor');
 }
 
 const FLOAT = 1;
@@ -105,7 +106,7 @@ function cast(node: Node, x: Constant): Constant {
   // A name before opset 6.
   const to = node.text('to', '') === 'FLOAT' ? FLOAT : node.int('to', FLOAT);
   if (x.kind === 'ints') return to === FLOAT ? floats(x.shape, wholeNumbers(node, x)) : x;
-  if (x.kind === 'opaque') throw misfit(node, `it casts ${x.type}, which weights never are`);
+  if (x.kind === 'opaque') throw unsupportedNode(node, `it casts ${x.type}, which weights never are`);
   const { name, shape } = x.tensor;
   if (to === FLOAT) return { kind: 'floats', tensor: floatTensor(name, shape, toFloat32(x.tensor)) };
   if (to !== FLOAT16) return x;

@@ -1,7 +1,7 @@
 /** A node of the graph with its attributes read by name, and the error that names it. */
 import { ModelShapeError } from '../../core/errors.js';
+import type { AttributeProto, NodeProto } from '../onnx/messages.js';
 import { type Constant, readConstant } from './constant.js';
-import type { AttributeProto, NodeProto } from './messages.js';
 
 export class Node {
   readonly op: string;
@@ -57,7 +57,7 @@ export class Node {
 }
 
 /** @param what continues "node … does not fit:" */
-export function misfit(node: Node, what: string): ModelShapeError {
+export function unsupportedNode(node: Node, what: string): ModelShapeError {
   return new ModelShapeError(`not a DenseNet that can be run here: node ${node} does not fit: ${what}`, {
     missing: [],
     extra: [`${node}`],

@@ -1,7 +1,7 @@
 /** The operators that give a constant another shape or another order of axes. */
 import { elementCount } from '../../tensor/tensor.js';
 import type { Constant } from './constant.js';
-import { misfit, type Node } from './node.js';
+import { type Node, unsupportedNode } from './node.js';
 import { shapeOf, transpose, withShape } from './rearrange.js';
 
 export function reshape(node: Node, x: Constant, target: readonly (number | null)[]): Constant {
@@ -10,7 +10,7 @@ export function reshape(node: Node, x: Constant, target: readonly (number | null
   const rest = elementCount(shape.filter((length) => length !== -1));
   const filled = shape.map((length) => (length === -1 ? elementCount(source) / rest : length));
   if (elementCount(filled) === elementCount(source) && filled.every(Number.isInteger)) return withShape(x, filled);
-  throw misfit(node, `[${source}] cannot become [${target}]`);
+  throw unsupportedNode(node, `[${source}] cannot become [${target}]`);
 }
 
 export function flatten(node: Node, x: Constant): Constant {
@@ -23,7 +23,8 @@ export function squeeze(node: Node, x: Constant, axes: readonly number[] | null)
   const shape = shapeOf(x);
   const dropped = axes?.map((axis) => normal(node, axis, shape.length));
   const isDropped = (axis: number) => (dropped ? dropped.includes(axis) : shape[axis] === 1);
-  if (dropped?.some((axis) => shape[axis] !== 1)) throw misfit(node, `[${shape}] is not 1 long along axes ${axes}`);
+  if (dropped?.some((axis) => shape[axis] !== 1))
+    throw unsupportedNode(node, `[${shape}] is not 1 long along axes ${axes}`);
   return withShape(
     x,
     shape.filter((_, axis) => !isDropped(axis)),
@@ -45,7 +46,7 @@ export function permute(node: Node, x: Constant): Constant {
   const axes = [...shapeOf(x).keys()];
   const order = node.ints('perm') ?? axes.reverse();
   if ([...order].sort((a, b) => a - b).some((axis, i) => axis !== i) || order.length !== axes.length)
-    throw misfit(node, `${order} is no order of ${axes.length} axes`);
+    throw unsupportedNode(node, `${order} is no order of ${axes.length} axes`);
   return transpose(x, order);
 }
 
@@ -57,5 +58,5 @@ export function axisOf(node: Node, otherwise: number, rank: number): number {
 export function normal(node: Node, index: number, length: number): number {
   const counted = index < 0 ? index + length : index;
   if (counted >= 0 && counted < length) return counted;
-  throw misfit(node, `${index} is outside of ${length}`);
+  throw unsupportedNode(node, `${index} is outside of ${length}`);
 }

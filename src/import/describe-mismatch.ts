@@ -5,11 +5,10 @@
 import { ModelShapeError } from '../core/errors.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { canonicalise } from '../weights/canonicalise.js';
+import { otherNetwork } from './checkpoint-key.js';
+import { knownUnsupported } from './known-unsupported.js';
 import { nearestName } from './nearest-name.js';
-import { otherNetwork } from './one-of-several.js';
-import { ORIGINS } from './origins.js';
-import { moduleOf, spelling } from './spelling.js';
-import { strangersIn } from './strangers.js';
+import { moduleOf, SCHEME_SOURCES, sourceNames } from './source-names.js';
 
 /** Tensors that each list spells out: all that DenseNet-121 has, so that only absurd files are told less. */
 const MOST_ITEMS = 1000;
@@ -17,8 +16,8 @@ const MOST_ITEMS = 1000;
 const MOST_LOOKUPS = 24;
 
 /** @returns the same problems with a message that lists them all and says what to make of them */
-export function explainMisfit(error: ModelShapeError, tensors: TensorMap): ModelShapeError {
-  const strangers = strangersIn(error.problems, [...tensors.keys()]);
+export function describeMismatch(error: ModelShapeError, tensors: TensorMap): ModelShapeError {
+  const strangers = knownUnsupported(error.problems, [...tensors.keys()]);
   const { missing, extra, misshaped } = error.problems;
   const other = missing.length + misshaped.length === 0 ? otherNetwork(extra) : null;
   const choice = other === null ? [] : [`"${other}" seems to be another network: take one of them with --key`];
@@ -31,7 +30,7 @@ function listing({ problems }: ModelShapeError, tensors: TensorMap): string | nu
   const { missing, extra, misshaped } = problems;
   const reading = readingOf(tensors);
   if (!reading || (missing.length + misshaped.length === 0 && extra.length === 1)) return null;
-  const spell = spelling(reading.scheme, reading.sources);
+  const spell = sourceNames(reading.scheme, reading.sources);
   const inFile = ({ name, expected, found }: (typeof misshaped)[number]) =>
     `${reading.sources.get(name) ?? name} is ${found}, expected ${expected}`;
   const parts = [
@@ -39,7 +38,7 @@ function listing({ problems }: ModelShapeError, tensors: TensorMap): string | nu
     list('left over', extra, byModule),
     list('mis-shaped', misshaped, (some) => some.map(inFile)),
   ].filter((part) => part !== '');
-  const from = ORIGINS.get(reading.scheme) ?? '';
+  const from = SCHEME_SOURCES.get(reading.scheme) ?? '';
   return `the tensors do not make a DenseNet (its names read best as "${reading.scheme}": ${from}): ${parts.join('; ')}`;
 }
 

@@ -1,26 +1,26 @@
 /** The constant inputs of nodes, checked: whole numbers, weights of convolutions, values per channel. */
 import { elementCount, type Tensor, toFloats } from '../../tensor/tensor.js';
+import type { Conv } from '../recognise/graph-state.js';
+import { describe } from '../recognise/window.js';
 import { type Constant, describeConstant, type Ints } from './constant.js';
-import { misfit, type Node } from './node.js';
-import type { Conv } from './places.js';
-import { describe } from './window.js';
+import { type Node, unsupportedNode } from './node.js';
 
 /** A node's inputs without the map that it works on; `null` where an optional one is left out. */
 export type Operands = readonly (Constant | null)[];
 
 export function required(node: Node, input: Constant | null | undefined): Constant {
   if (input) return input;
-  throw misfit(node, 'it lacks an input');
+  throw unsupportedNode(node, 'it lacks an input');
 }
 
 export function asInts(node: Node, input: Constant | null | undefined): Ints {
   if (input?.kind === 'ints') return input;
-  throw misfit(node, `expected whole numbers, found ${describeConstant(input)}`);
+  throw unsupportedNode(node, `expected whole numbers, found ${describeConstant(input)}`);
 }
 
 export function wholeNumbers(node: Node, input: Constant | null | undefined): readonly number[] {
   return asInts(node, input).values.map((value) => {
-    if (value === null) throw misfit(node, 'it depends on a size that only running the graph would tell');
+    if (value === null) throw unsupportedNode(node, 'it depends on a size that only running the graph would tell');
     return value;
   });
 }
@@ -31,12 +31,13 @@ export function convOf(node: Node, operands: Operands, channels: number | null):
   const bias = operands[1] ? tensorOf(node, operands[1]) : null;
   const [out = 0, into = 0, height = 0, width = 0] = weight.shape;
   if (weight.shape.length !== 4 || height !== width || elementCount(weight.shape) === 0)
-    throw misfit(node, `expected weights [out, in, k, k], found [${weight.shape}]`);
+    throw unsupportedNode(node, `expected weights [out, in, k, k], found [${weight.shape}]`);
   const group = node.int('group', 1);
-  if (group !== 1) throw misfit(node, `it is a grouped convolution (${group} groups)`);
+  if (group !== 1) throw unsupportedNode(node, `it is a grouped convolution (${group} groups)`);
   if (channels !== null && into !== channels)
-    throw misfit(node, `expected ${channels} input channels, found weights [${weight.shape}]`);
-  if (bias && elementCount(bias.shape) !== out) throw misfit(node, `expected ${out} biases, found [${bias.shape}]`);
+    throw unsupportedNode(node, `expected ${channels} input channels, found weights [${weight.shape}]`);
+  if (bias && elementCount(bias.shape) !== out)
+    throw unsupportedNode(node, `expected ${out} biases, found [${bias.shape}]`);
   return { weight, bias: bias && { ...bias, shape: [out] }, kernel: height, out };
 }
 
@@ -51,7 +52,7 @@ export const spatial = ({ kernel }: Conv): number[] => [kernel, kernel];
 
 export function tensorOf(node: Node, operand: Constant | null | undefined): Tensor {
   if (operand?.kind === 'floats') return operand.tensor;
-  throw misfit(node, `expected floating-point constants, found ${describeConstant(operand)}`);
+  throw unsupportedNode(node, `expected floating-point constants, found ${describeConstant(operand)}`);
 }
 
 /**
@@ -73,5 +74,8 @@ export function vector(
   const isLegacy = node.int('broadcast', 0) === 1 && node.int('axis', 0) === 1 && tensor.shape.length === 1;
   const isAligned = !mayBroadcast || isLegacy || (fromChannels.length === 3 && fromChannels[0] === channels);
   if (count === channels && isAligned) return values;
-  throw misfit(node, `expected one value for each of ${channels} channels, found a constant of [${tensor.shape}]`);
+  throw unsupportedNode(
+    node,
+    `expected one value for each of ${channels} channels, found a constant of [${tensor.shape}]`,
+  );
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isDenseNetError, ModelShapeError } from '../../src/core/errors.js';
 import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { nearestName } from '../../src/import/nearest-name.js';
-import { ORIGINS } from '../../src/import/origins.js';
+import { SCHEME_SOURCES } from '../../src/import/source-names.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { expectedTensors, type Shape } from '../../src/model/tensors.js';
 import { writeSafetensors } from '../../src/tensor/safetensors.js';
@@ -262,7 +262,7 @@ describe('names and shapes made to exhaust', () => {
 });
 
 it('every scheme has its origin, for messages', () => {
-  expect([...ORIGINS.keys()]).toEqual(SCHEMES.map(({ name }) => name));
+  expect([...SCHEME_SOURCES.keys()]).toEqual(SCHEMES.map(({ name }) => name));
 });
 
 describe('nearestName', () => {

@@ -1,9 +1,9 @@
 /**
- * What the values of a graph are, where the graph is a DenseNet: the places between its operations. Each place knows
- * the parts of the network that lead to it, so that the place of the logits is the whole network.
+ * What the values of a graph are, where the graph is a DenseNet: the states between its operations. Each state knows
+ * the parts of the network that lead to it, so that the state of the logits is the whole network.
  */
 import type { Tensor } from '../../tensor/tensor.js';
-import { misfit, type Node } from './node.js';
+import { type Node, unsupportedNode } from '../graph/node.js';
 import type { Norm } from './norm.js';
 
 /** Height and width; `null` where the graph leaves a side open. */
@@ -136,10 +136,10 @@ export interface Padded {
   readonly pads: readonly number[];
 }
 
-export type Place = Input | Features | Normed | Activated | Reduced | Averaged | Pooled | Logits | Scores | Padded;
+export type GraphState = Input | Features | Normed | Activated | Reduced | Averaged | Pooled | Logits | Scores | Padded;
 
 /** What may follow, for the error that says what does not. */
-export const FOLLOWERS: Readonly<Record<Place['at'], string>> = {
+export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
   input: 'the stem, a convolution of 7×7 (stride 2, padding 3) or 3×3 (stride 1, padding 1)',
   features: 'a batch norm over all features of the block, or a Concat',
   normed: 'Relu behind the batch norm',
@@ -152,11 +152,11 @@ export const FOLLOWERS: Readonly<Record<Place['at'], string>> = {
   padded: 'a convolution or a max pool',
 };
 
-export function unexpected(node: Node, place: Place, found = ''): Error {
-  return misfit(node, `expected ${FOLLOWERS[place.at]}${found}`);
+export function unexpected(node: Node, state: GraphState, found = ''): Error {
+  return unsupportedNode(node, `expected ${FOLLOWERS[state.at]}${found}`);
 }
 
-/** The place without the zeros around it, and those. */
-export function unpadded(place: Place): { place: Exclude<Place, Padded>; pads: readonly number[] } {
-  return place.at === 'padded' ? { place: place.of, pads: place.pads } : { place, pads: [0, 0, 0, 0] };
+/** The state without the zeros around it, and those. */
+export function unpadded(state: GraphState): { state: Exclude<GraphState, Padded>; pads: readonly number[] } {
+  return state.at === 'padded' ? { state: state.of, pads: state.pads } : { state, pads: [0, 0, 0, 0] };
 }

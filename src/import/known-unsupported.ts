@@ -50,6 +50,6 @@ const ROWS: readonly Row[] = [
 ];
 
 /** What can be said of the network, from what does not fit and from all its names. */
-export function strangersIn(problems: Problems, names: readonly string[]): string[] {
+export function knownUnsupported(problems: Problems, names: readonly string[]): string[] {
   return ROWS.filter(({ tell }) => tell(problems, names)).map(({ say }) => say);
 }

@@ -1,29 +1,30 @@
-/** The shape of what stands at a place, as far as the graph says it. */
+/** The shape of what stands at a state, as far as the graph says it. */
+
+import type { Node } from '../graph/node.js';
 import { channelsOf } from './block.js';
-import type { Node } from './node.js';
-import { type Place, unexpected } from './places.js';
+import { type GraphState, unexpected } from './graph-state.js';
 
 type Shape = readonly (number | null)[];
 
 /** `null` where the graph leaves a dimension open; the first always is, since pictures come in batches. */
-export function shapeAt(node: Node, place: Place): Shape {
-  switch (place.at) {
+export function shapeAt(node: Node, state: GraphState): Shape {
+  switch (state.at) {
     case 'input':
-      return place.dims;
+      return state.dims;
     case 'features':
-      return [null, place.parts.reduce((sum, { channels }) => sum + channels, 0), ...place.size];
+      return [null, state.parts.reduce((sum, { channels }) => sum + channels, 0), ...state.size];
     case 'normed':
     case 'activated':
     case 'averaged':
-      return [null, channelsOf(place.from), ...place.size];
+      return [null, channelsOf(state.from), ...state.size];
     case 'reduced':
-      return [null, place.conv.out, ...place.size];
+      return [null, state.conv.out, ...state.size];
     case 'pooled':
-      return vector(channelsOf(place.from), place.rank);
+      return vector(channelsOf(state.from), state.rank);
     case 'logits':
-      return vector(place.weight.shape[0] ?? 0, place.rank);
+      return vector(state.weight.shape[0] ?? 0, state.rank);
     default:
-      throw unexpected(node, place);
+      throw unexpected(node, state);
   }
 }
 
