@@ -2,7 +2,7 @@
 export type * from './api.js';
 export * from './core/errors.js';
 export { DenseNet } from './densenet.js';
-export type { AdapterReport } from './gpu/device.js';
+export type { AdapterReport, Support } from './gpu/device.js';
 export type { DenseNetConfig } from './model/config.js';
 export type { ModelMetadata } from './model/model.js';
 export type { NetworkPlan } from './plan/network.js';

@@ -1,7 +1,6 @@
 /** A peer in a frame of the bench page, for people; the command line gives each a page of its own. */
-import { type Answer, type Contender, Mailbox } from '../../src/bench/contender.js';
 import type { PeerName } from '../../src/bench/peer.js';
-import type { Method, Methods } from '../../src/bench/session.js';
+import { type Method, type Methods, type PeerClient, PendingCalls, type Reply } from '../../src/bench/protocol.js';
 import type { PeerPage } from './peer.js';
 
 const TIMEOUT_MS = 600_000;
@@ -13,7 +12,7 @@ declare global {
   }
 }
 
-export async function openFrame(name: PeerName, parent: Element): Promise<Contender> {
+export async function openFrame(name: PeerName, parent: Element): Promise<PeerClient> {
   const frame = document.createElement('iframe');
   frame.title = name;
   frame.src = `bench/peer.html?name=${name}`;
@@ -24,12 +23,12 @@ export async function openFrame(name: PeerName, parent: Element): Promise<Conten
   });
   const peer = frame.contentWindow?.peer;
   if (!peer) throw new Error(`the page of ${name} did not start`);
-  const mail = new Mailbox();
+  const calls = new PendingCalls();
   return {
     name,
-    async ask<M extends Method>(method: M, argument: Methods[M]['argument']) {
-      const send = (id: number) => void peer.ask(method, argument).then((answer: Answer) => mail.deliver(id, answer));
-      return (await mail.ask(method, TIMEOUT_MS, send)) as Methods[M]['answer'];
+    async call<M extends Method>(method: M, argument: Methods[M]['argument']) {
+      const send = (id: number) => void peer.call(method, argument).then((reply: Reply) => calls.receive(id, reply));
+      return (await calls.call(method, TIMEOUT_MS, send)) as Methods[M]['reply'];
     },
     downloadBytes: async () => null,
     close: async () => frame.remove(),

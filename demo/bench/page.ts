@@ -89,8 +89,8 @@ async function profile(data: FormData): Promise<void> {
   const prepared = prepare(String(data.get('case')).replace(/:.*/, ':1'));
   const ours = await openFrame('ours', frames);
   try {
-    await ours.ask('cold', { ...prepared.task, peer: 'ours' });
-    const found = await ours.ask('profile', null);
+    await ours.call('cold', { ...prepared.task, peer: 'ours' });
+    const found = await ours.call('profile', null);
     if (found) results.prepend(showProfile(found));
     say('Done.');
   } finally {

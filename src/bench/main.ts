@@ -1,5 +1,5 @@
 /** The benchmark's command line: for a checkout of the project, not part of the package. */
-import { runCommandLine } from '../cli/command-line.js';
+import { runCommandLine } from '../cli/command.js';
 
 await runCommandLine('npm run', {
   bench: {

@@ -4,21 +4,17 @@ import type { DenseNetConfig } from '../model/config.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import { readSafetensors } from '../tensor/safetensors.js';
-import type { TensorMap } from '../tensor/tensor.js';
+import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { type Interpretation, interpretTensors } from '../weights/interpret.js';
+import { entriesUnder } from './checkpoint-key.js';
 import { oldFeaturesFirst } from './concat-order.js';
-import type { Decoded, ReadBeside } from './decoded.js';
+import type { Decoded, ReadSibling } from './decoded.js';
+import { describeMismatch } from './describe-mismatch.js';
+import { type CheckpointFormat, detectFormat } from './detect-format.js';
 import { readKerasArchive, readKerasH5 } from './keras/index.js';
-import { looksLikeKeras } from './keras/sniff.js';
-import { explainMisfit } from './misfit.js';
-import { entriesUnder } from './one-of-several.js';
 import { readOnnx } from './onnx/index.js';
-import { looksLikeOnnx } from './onnx/sniff.js';
-import { operatingPoints } from './operating-points.js';
 import { readPyTorch } from './pytorch/index.js';
 import { readTfjs } from './tfjs/index.js';
-import { looksLikeTfjs } from './tfjs/sniff.js';
-import { describeUnknown } from './unknown-file.js';
 
 export interface ImportOptions {
   /** Where a file holds several networks: the key of a PyTorch file's dict, or what the network's names begin with. */
@@ -28,10 +24,10 @@ export interface ImportOptions {
   /** Overrides what the framework implies: 1e-5, Keras 1.001e-5. */
   readonly bnEpsilon?: number;
   /** Reads the files that a TensorFlow.js model.json names beside it. */
-  readonly beside?: ReadBeside;
+  readonly readSibling?: ReadSibling;
+  /** The former name of `readSibling`. */
+  readonly beside?: ReadSibling;
 }
-
-export type CheckpointFormat = 'safetensors' | 'pytorch' | 'onnx' | 'keras-h5' | 'keras' | 'tfjs';
 
 export interface ImportedCheckpoint {
   /** Under canonical names, checked against `config`; ready for `writeModel`. */
@@ -51,12 +47,12 @@ export async function importCheckpoint(
   fileName: string,
   options: ImportOptions = {},
 ): Promise<ImportedCheckpoint> {
-  const format = sniff(bytes, fileName);
+  const format = detectFormat(bytes, fileName);
   const decoded = await decode(format, bytes, options);
-  if (decoded.shown) checkOptions(options, decoded.shown, fileName);
+  if (decoded.fromGraph) checkOptions(options, decoded.fromGraph, fileName);
   const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
   // A model file that says new-first has been through here: its weights are permuted already.
-  const isNewFirst = (decoded.shown ?? options).concat === 'new-first' && decoded.metadata.concat === undefined;
+  const isNewFirst = (decoded.fromGraph ?? options).concat === 'new-first' && decoded.metadata.concat === undefined;
   const metadata: ModelMetadata = {
     ...operatingPoints(decoded.tensors),
     ...decoded.metadata,
@@ -74,12 +70,12 @@ export async function importCheckpoint(
 }
 
 /** @throws OptionError when an option contradicts what the file's graph shows */
-function checkOptions(options: ImportOptions, shown: Required<Decoded>['shown'], fileName: string): void {
+function checkOptions(options: ImportOptions, fromGraph: Required<Decoded>['fromGraph'], fileName: string): void {
   for (const key of ['concat', 'bnEpsilon'] as const) {
-    if (options[key] === undefined || options[key] === shown[key]) continue;
+    if (options[key] === undefined || options[key] === fromGraph[key]) continue;
     throw new OptionError(
       key,
-      `${key} is ${options[key]}, but the graph in "${fileName}" has ${shown[key]}: leave it out`,
+      `${key} is ${options[key]}, but the graph in "${fileName}" has ${fromGraph[key]}: leave it out`,
     );
   }
 }
@@ -88,7 +84,7 @@ function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation 
   try {
     return interpretTensors(tensors, metadata);
   } catch (error) {
-    throw error instanceof ModelShapeError ? explainMisfit(error, tensors) : error;
+    throw error instanceof ModelShapeError ? describeMismatch(error, tensors) : error;
   }
 }
 
@@ -117,7 +113,7 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return readKerasArchive(bytes);
     }
     case 'tfjs': {
-      return readTfjs(bytes, options.beside);
+      return readTfjs(bytes, options.readSibling ?? options.beside);
     }
   }
 }
@@ -131,17 +127,13 @@ function chosen(tensors: TensorMap, key: string | undefined): TensorMap {
   throw new ModelFormatError(`no tensor is named "${key}.…": the names begin ${some}`, { format: 'safetensors' });
 }
 
-/** @throws ModelFormatError when no known format begins so */
-function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
-  const [a, b, c, d] = bytes;
-  if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return looksLikeKeras(bytes) ? 'keras' : 'pytorch';
-  if (a === 0x80 && b !== undefined && b <= 5) return 'pytorch';
-  if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
-  if (a === 0x89 && b === 0x48 && c === 0x44 && d === 0x46) return 'keras-h5';
-  if (looksLikeTfjs(bytes)) return 'tfjs';
-  if (looksLikeOnnx(bytes)) return 'onnx';
-  throw new ModelFormatError(
-    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): ${describeUnknown(bytes)}`,
-    { format: 'unknown', offset: 0 },
-  );
+/**
+ * torchxrayvision keeps the operating point of each finding in its checkpoints: `op_threshs`, the probability from which
+ * on it counts as present, NaN where none was chosen. Its networks are multi-label.
+ */
+function operatingPoints(tensors: TensorMap): Pick<ModelMetadata, 'activation' | 'thresholds'> {
+  const tensor = [...tensors.values()].find(({ name }) => /(^|\.)op_threshs$/.test(name));
+  if (!tensor) return {};
+  const thresholds = Array.from(toFloat32(tensor), (value) => (Number.isFinite(value) ? value : null));
+  return { activation: 'sigmoid', thresholds };
 }

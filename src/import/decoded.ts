@@ -7,8 +7,8 @@ export interface Decoded {
   readonly tensors: TensorMap;
   readonly metadata: ModelMetadata;
   /** What a graph shows of the network beyond its tensors; the options must not say otherwise. */
-  readonly shown?: { readonly concat: 'old-first' | 'new-first'; readonly bnEpsilon: number };
+  readonly fromGraph?: { readonly concat: 'old-first' | 'new-first'; readonly bnEpsilon: number };
 }
 
 /** Reads a file that a model names, from beside it only. Rejects with a DenseNetError when it is not there. */
-export type ReadBeside = (path: string) => Promise<Uint8Array>;
+export type ReadSibling = (path: string) => Promise<Uint8Array>;

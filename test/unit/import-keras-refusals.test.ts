@@ -194,25 +194,21 @@ describe('an archive that is not what it says', () => {
   it('lacks a part, or is cut', async () => {
     const { 'config.json': config = new Uint8Array(), 'metadata.json': about = new Uint8Array() } = archive();
     const partial = zipSync({ 'metadata.json': about, 'config.json': config });
-    expect(await failure(partial)).toMatch(
-      /bad .keras file: it lacks model.weights.h5; it holds metadata.json, config/,
-    );
+    expect(await failure(partial)).toMatch(/bad Keras file: it lacks model.weights.h5; it holds metadata.json, config/);
     const whole = readBytes(`${FOLDER}keras3.keras`);
-    expect(await failure(whole.slice(0, whole.length >> 1))).toMatch(
-      /bad .keras file: the archive is damaged or trunc/,
-    );
+    expect(await failure(whole.slice(0, whole.length >> 1))).toMatch(/bad Keras file: the archive is damaged or trunc/);
     const garbage = { ...archive(), 'model.weights.h5': new Uint8Array(100) };
     expect(await failure(zipSync(garbage))).toMatch(/bad HDF5 file: it does not begin as one/);
   });
 
   it('would expand a thousandfold', async () => {
     const bomb = zipSync({ ...archive(), 'model.weights.h5': new Uint8Array(50_000_000) }, { level: 9 });
-    expect(await failure(bomb)).toMatch(/bad .keras file: it would expand to over 5\d{7} bytes/);
+    expect(await failure(bomb)).toMatch(/bad Keras file: it would expand to over 5\d{7} bytes/);
   });
 
   it('has a config that is no config, or of a net other than its weights’', async () => {
     const withConfig = (text: string) => zipSync({ ...archive(), 'config.json': new TextEncoder().encode(text) });
-    expect(await failure(withConfig('{'))).toMatch(/bad Keras model: its config is not JSON/);
+    expect(await failure(withConfig('{'))).toMatch(/bad Keras file: its config is not JSON/);
     expect(await failure(withConfig('[1]'))).toMatch(/its config is not of the form that Keras writes/);
     expect(await failure(edited((layers) => layers.push(layer(layers, 'bn'))))).toMatch(/two layers are called "bn"/);
     const { 'model.weights.h5': other = new Uint8Array() } = archive('keras-new-first.keras');
@@ -236,7 +232,7 @@ describe('a TensorFlow.js model', () => {
 
   it('whose shards are cut or of another model says how much is missing', async () => {
     const cut = async (file: string) => (await beside(file)).subarray(0, 100);
-    expect(await failure(bytesOf(model()), { beside: cut })).toMatch(
+    expect(await failure(bytesOf(model()), { readSibling: cut })).toMatch(
       /have 300 bytes, but the tensors listed take 81708/,
     );
   });
@@ -260,7 +256,7 @@ describe('a TensorFlow.js model', () => {
       asked.push(file);
       return beside(file);
     };
-    expect(await failure(bytesOf(other), { beside: spy })).toMatch(
+    expect(await failure(bytesOf(other), { readSibling: spy })).toMatch(
       /paths\[1\] must be the name of a file beside model/,
     );
     expect(asked).toEqual([]);
@@ -293,7 +289,7 @@ describe('a TensorFlow.js model', () => {
     );
     flat.weightsManifest[0].weights.splice(0, Number.POSITIVE_INFINITY, { ...kernel, shape: [2 ** 30, 2 ** 30, 0, 5] });
     const empty = async () => new Uint8Array();
-    expect(await failure(bytesOf(flat), { beside: empty })).toMatch(/was saved without its classifier/);
+    expect(await failure(bytesOf(flat), { readSibling: empty })).toMatch(/was saved without its classifier/);
     expect(await failure(bytesOf({ weightsManifest: [] }), { beside })).toMatch(/modelTopology is not an object/);
     expect(await failure(bytesOf({ metadata: {}, weight_map: {} }))).toMatch(
       /it is JSON, but no TensorFlow.js model.json/,

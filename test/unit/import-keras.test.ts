@@ -37,7 +37,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
 function importFixture(name: string, options: ImportOptions = {}) {
   const path = join(FOLDER, name);
   return importCheckpoint(readBytes(path), name, {
-    beside: async (file) => readBytes(join(dirname(path), file)),
+    readSibling: async (file) => readBytes(join(dirname(path), file)),
     ...options,
   });
 }

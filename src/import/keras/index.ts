@@ -1,6 +1,7 @@
 /** Keras files: `.h5` of Keras 2 and 3, whole models and weights alone; `.weights.h5` and `.keras` of Keras 3. */
 import { ModelFormatError } from '../../core/errors.js';
 import type { Decoded } from '../decoded.js';
+import { formatError } from '../format-error.js';
 import { type Hdf5Object, openHdf5 } from '../hdf5/file.js';
 import { openArchive } from './archive.js';
 import { assemble } from './assemble.js';
@@ -9,17 +10,17 @@ import { readLegacyStore } from './legacy-store.js';
 import { readStore } from './store.js';
 
 /**
- * @param isSure the user has said the epsilon: weights without names are taken in the order of their numbers
+ * @param acceptOrderedNames the user has said the epsilon: weights without names are taken in the order of their numbers
  * @throws ModelFormatError naming what does not fit
  */
-export function readKerasH5(bytes: Uint8Array, isSure: boolean): Decoded {
+export function readKerasH5(bytes: Uint8Array, acceptOrderedNames: boolean): Decoded {
   const root = openHdf5(bytes);
   const config = root.texts('model_config')?.[0];
   const network = config === undefined ? null : describeNetwork(parseJson(config));
   const layers = network?.layers ?? null;
   const whole = root.get('model_weights');
-  if (whole || hasList(root)) return assemble(readLegacyStore(whole ?? root, layers), network, isSure);
-  if (root.get('layers')) return assemble(readStore(root, layers), network, isSure);
+  if (whole || hasList(root)) return assemble(readLegacyStore(whole ?? root, layers), network, acceptOrderedNames);
+  if (root.get('layers')) return assemble(readStore(root, layers), network, acceptOrderedNames);
   const inside = root.keys().slice(0, 8).join(', ');
   throw new ModelFormatError(`this HDF5 file is not one of Keras: it holds ${inside || 'nothing'}`, {
     format: 'keras',
@@ -39,6 +40,6 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ModelFormatError('bad Keras model: its config is not JSON', { format: 'keras' }, { cause });
+    throw formatError('keras')('its config is not JSON', { cause });
   }
 }

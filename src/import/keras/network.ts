@@ -2,8 +2,10 @@
  * The architecture that a Keras file describes beside its weights (`model_config`, config.json, `modelTopology`): its
  * layers in the order of the computation, models inside models laid flat. Keras 1.2 to 3 and TensorFlow.js.
  */
-import { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 import { kerasHubRefusal } from './refusals.js';
+
+const kerasError = formatError('keras');
 
 export interface Layer {
   readonly name: string;
@@ -33,7 +35,7 @@ export function readNetwork(config: unknown): readonly Layer[] {
 
   /** @returns the name of the layer whose output is the model's */
   function flatten(model: Entries, container: string, outer: readonly string[], depth: number): string {
-    if (depth > MAX_DEPTH) throw wrong('its models are nested without end');
+    if (depth > MAX_DEPTH) throw kerasError('its models are nested without end');
     const counts = new Map<string, number>();
     let last = outer[0] ?? '';
     for (const value of layersOf(model)) {
@@ -41,17 +43,17 @@ export function readNetwork(config: unknown): readonly Layer[] {
       const kind = text(entry.get('class_name'), 'class_name');
       const settings = entries(entry.get('config'));
       const name = text(entry.get('name') ?? settings.get('name'), `the name of a ${kind}`);
-      if (names.has(name)) throw wrong(`two layers are called "${name}"`);
+      if (names.has(name)) throw kerasError(`two layers are called "${name}"`);
       names.add(name);
-      const place = `${container}layers/${counted(counts, snakeCase(kind))}`;
+      const path = `${container}layers/${counted(counts, snakeCase(kind))}`;
       const isInput = kind === 'InputLayer';
       const listed = isInput ? outer : inputsOf(entry.get('inbound_nodes'));
       const inputs = listed.length === 0 && !isInput && last !== '' ? [last] : listed;
       if (MODELS.has(kind)) {
-        aliases.set(name, flatten(entry, `${place}/`, inputs, depth + 1));
+        aliases.set(name, flatten(entry, `${path}/`, inputs, depth + 1));
       } else {
-        if (flat.length >= MAX_LAYERS) throw wrong(`it has more than ${MAX_LAYERS} layers`);
-        flat.push({ name, kind, config: settings, inputs, container: place });
+        if (flat.length >= MAX_LAYERS) throw kerasError(`it has more than ${MAX_LAYERS} layers`);
+        flat.push({ name, kind, config: settings, inputs, container: path });
       }
       last = name;
     }
@@ -67,7 +69,9 @@ function layersOf(model: Entries): readonly unknown[] {
   const kind = text(model.get('class_name'), 'class_name');
   throw (
     kerasHubRefusal(`${kind} ${String(model.get('registered_name')).slice(0, LONGEST_NAME)}`) ??
-    wrong(`its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`)
+    kerasError(
+      `its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`,
+    )
   );
 }
 
@@ -84,7 +88,7 @@ function outputOf(model: Entries): string | null {
 function inputsOf(nodes: unknown): string[] {
   const found: string[] = [];
   const visit = (value: unknown, depth: number): void => {
-    if (depth > 12 || found.length > MAX_LAYERS) throw wrong("a layer's inputs are nested without end");
+    if (depth > 12 || found.length > MAX_LAYERS) throw kerasError("a layer's inputs are nested without end");
     if (Array.isArray(value)) {
       const [name, node, tensor] = value;
       if (typeof name === 'string' && typeof node === 'number' && typeof tensor === 'number') found.push(name);
@@ -125,16 +129,12 @@ type Entries = ReadonlyMap<string, unknown>;
 /** The fields of a JSON object. */
 export function entries(value: unknown): Entries {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw wrong('its config is not of the form that Keras writes');
+  throw kerasError('its config is not of the form that Keras writes');
 }
 
 const LONGEST_NAME = 1024;
 
 function text(value: unknown, what: string): string {
   if (typeof value === 'string' && value.length <= LONGEST_NAME) return value;
-  throw wrong(`${what} is no name`);
-}
-
-function wrong(what: string): ModelFormatError {
-  return new ModelFormatError(`bad Keras model: ${what}`, { format: 'keras' });
+  throw kerasError(`${what} is no name`);
 }

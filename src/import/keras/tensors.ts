@@ -1,6 +1,6 @@
 /** Keras' variables in the layouts of the rest of this project: kernels OIHW, matrices [out, in], norms of one epsilon. */
-import { ModelFormatError } from '../../core/errors.js';
 import { elementCount, floatTensor, type Tensor, toFloat32 } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
 import { refuse } from './refusals.js';
 import type { StoredLayer } from './stored.js';
 
@@ -40,18 +40,15 @@ function channelsFirst(kernel: Tensor, layer: string, name: string): Tensor {
   const [height = 1, width = 1, inputs = 0, out = 0] =
     kernel.shape.length === 2 ? [1, 1, ...kernel.shape] : kernel.shape;
   if (kernel.shape.length !== 2 && kernel.shape.length !== 4)
-    throw new ModelFormatError(`bad Keras file: the kernel of "${layer}" is [${kernel.shape}]`, {
-      format: 'keras',
-      tensor: layer,
-    });
+    throw formatError('keras')(`the kernel of "${layer}" is [${kernel.shape}]`, { tensor: layer });
   const from = toFloat32(kernel);
   const to = new Float32Array(from.length);
   // An empty kernel may be as wide as it likes.
   const area = from.length === 0 ? 0 : height * width;
   let read = 0;
-  for (let place = 0; place < area; place++) {
+  for (let tap = 0; tap < area; tap++) {
     for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < out; o++) to[(o * inputs + i) * area + place] = from[read++] ?? 0;
+      for (let o = 0; o < out; o++) to[(o * inputs + i) * area + tap] = from[read++] ?? 0;
     }
   }
   return floatTensor(name, kernel.shape.length === 2 ? [out, inputs] : [out, inputs, height, width], to);

@@ -1,16 +1,16 @@
 /** ONNX files → tensors under canonical names, whatever the graph's own names. */
 import type { ModelMetadata } from '../../model/model.js';
 import type { TensorMap } from '../../tensor/tensor.js';
-import { assemble } from './assemble.js';
-import type { Order } from './block.js';
+import { assemble } from '../recognise/assemble.js';
+import type { Order } from '../recognise/block.js';
+import { recognise } from '../recognise/recognise.js';
 import { readModelProto } from './proto.js';
-import { recognise } from './recognise.js';
 
 export interface OnnxDenseNet {
   /** Canonical names; channels in the order in which the graph joins them. */
   readonly tensors: TensorMap;
   readonly metadata: ModelMetadata;
-  readonly shown: { readonly concat: Order; readonly bnEpsilon: number };
+  readonly fromGraph: { readonly concat: Order; readonly bnEpsilon: number };
 }
 
 /**
@@ -20,5 +20,9 @@ export interface OnnxDenseNet {
 export function readOnnx(bytes: Uint8Array): OnnxDenseNet {
   const { logits, activation, order } = recognise(readModelProto(bytes));
   const { tensors, bnEpsilon } = assemble(logits);
-  return { tensors, metadata: { bnEpsilon, ...(activation && { activation }) }, shown: { concat: order, bnEpsilon } };
+  return {
+    tensors,
+    metadata: { bnEpsilon, ...(activation && { activation }) },
+    fromGraph: { concat: order, bnEpsilon },
+  };
 }

@@ -3,7 +3,7 @@
  * parameters, buffers and submodules are collected from its saved state without running its class.
  */
 import { ModelFormatError } from '../../core/errors.js';
-import { entriesUnder } from '../one-of-several.js';
+import { entriesUnder } from '../checkpoint-key.js';
 import { Instance, type PickleDict, type PickleValue, TensorRef } from './values.js';
 
 /** Where training scripts put the network, in order of preference. */
