@@ -27,6 +27,10 @@ const COMMANDS: Readonly<Record<string, Row>> = {
     summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
     load: async () => (await import('../bench/bench.js')).bench,
   },
+  kernels: {
+    summary: 'count what the compilers of real GPUs make of the kernels',
+    load: async () => (await import('../bench/kernels.js')).kernels,
+  },
   tune: {
     summary: 'measure which kernel variants suit this adapter',
     load: async () => (await import('./tune.js')).tune,

@@ -1,0 +1,76 @@
+/** `kernels`: what the compilers of real GPUs make of a network's kernels, without the GPUs. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, note, oneOf, parse, positive, print, printJson, UsageError } from '../cli/command.js';
+import { PACKAGE } from '../cli/files.js';
+import { account, type FamilyReport } from './kernels/account.js';
+import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
+import { DRIVERS_VARIABLE, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
+import { familyLines, LEGEND } from './kernels/table.js';
+
+const USAGE = `--gpu FAMILY,… [--arch NAME] [--batch N] [--precision f32|f16] [--drivers DIR] [--save DIR] [--json]
+
+Compiles every kernel that the plan of a network chooses, on the compilers of real GPUs, and counts what they issue.
+Families: ${FAMILY_NAMES.join(', ')}.
+--drivers DIR: the folder of the drivers, else the environment variable ${DRIVERS_VARIABLE} (docs/kernel-lab.md).
+--save DIR: keeps the text of each kernel and what the driver printed for it.`;
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = {
+  gpu: TEXT,
+  arch: TEXT,
+  batch: TEXT,
+  precision: TEXT,
+  drivers: TEXT,
+  save: TEXT,
+  'compiler-process': { type: 'boolean' },
+} as const;
+
+export const kernels: Command = {
+  usage: USAGE,
+  async run(args) {
+    const { values } = parse(args, OPTIONS);
+    if (values['compiler-process']) return serveCompiler();
+    if (values.gpu === undefined) throw new UsageError('kernels needs --gpu FAMILY,…; see kernels --help');
+    const families = values.gpu.split(',').map((name) => familyNamed(name.trim()));
+    const drivers = values.drivers ?? process.env[DRIVERS_VARIABLE] ?? besideCheckout();
+    const missing = families.map((family) => missingDriver(family, drivers)).find((sentence) => sentence !== null);
+    if (missing) {
+      note(missing);
+      return 1;
+    }
+    const network = {
+      arch: values.arch ?? 'densenet121',
+      batch: positive('batch', values.batch ?? '1'),
+      precision: oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32',
+    } as const;
+    const order: Order = { network };
+    const reports: FamilyReport[] = [];
+    for (const family of families) {
+      const compiled = await compile(family, drivers ?? '', order);
+      if (values.save) save(values.save, family.name, compiled);
+      const report = account(family, compiled);
+      reports.push(report);
+      if (!values.json) for (const line of [...familyLines(report), '']) print(line);
+    }
+    if (values.json) printJson({ ...network, gpus: reports });
+    else for (const line of LEGEND) print(line);
+    return 0;
+  },
+};
+
+/** Two files for each kernel: its text, and the assembly with the driver's statistics. */
+function save(folder: string, family: string, { work, outputs }: Compiled): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [i, { label, code }] of work.kernels.entries()) {
+    const path = join(folder, `${family}-${String(i).padStart(2, '0')}-${label.replace(/\W+/g, '_')}`);
+    writeFileSync(`${path}.wgsl`, code);
+    writeFileSync(`${path}.txt`, outputs[i] ?? '');
+  }
+}
+
+/** The drivers' folder that this project's own tests use, where it lies beside the checkout. */
+function besideCheckout(): string | undefined {
+  const folder = join(PACKAGE, '../shared/gpu-lab');
+  return existsSync(folder) ? folder : undefined;
+}
