@@ -16,7 +16,8 @@ const NOT_COUNTED = /^\/(case\/|answer\/|bench\/peer\.|bench\/chunk)/;
 export interface BrowserStage {
   readonly files: ModelFiles;
   readonly version: string;
-  open(name: PeerName): Promise<Contender>;
+  /** @param query of the page's address, for `demo/bench/peer.ts` */
+  open(name: PeerName, query?: string): Promise<Contender>;
   close(): Promise<void>;
 }
 
@@ -44,10 +45,10 @@ export async function openStage(kind: BrowserKind, { bytes }: CaseFiles, timeout
   return {
     files,
     version: await browser.version(),
-    async open(name) {
+    async open(name, query = '') {
       const mail = new Mailbox();
       mailboxes.set(name, mail);
-      const page = await openPage(browser, `${server.origin}/bench/peer.html?name=${name}`, mail);
+      const page = await openPage(browser, `${server.origin}/bench/peer.html?name=${name}${query}`, mail);
       return contenderOn(page, name, mail, server.origin, timeoutMs);
     },
     async close() {

@@ -3,10 +3,14 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, note, oneOf, parse, positive, print, printJson, UsageError } from '../cli/command.js';
 import { PACKAGE } from '../cli/files.js';
+import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
 import { DRIVERS_VARIABLE, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
+import type { Network } from './kernels/planned.js';
+import { recordPeer } from './kernels/record.js';
 import { familyLines, LEGEND } from './kernels/table.js';
+import { isPeerName, PEERS } from './peer.js';
 
 const USAGE = `--gpu FAMILY,… [--arch NAME] [--batch N] [--precision f32|f16] [--drivers DIR] [--save DIR] [--json]
 
@@ -23,6 +27,10 @@ const OPTIONS = {
   precision: TEXT,
   drivers: TEXT,
   save: TEXT,
+  dump: TEXT,
+  record: TEXT,
+  as: TEXT,
+  output: { type: 'string', short: 'o' },
   'compiler-process': { type: 'boolean' },
 } as const;
 
@@ -31,6 +39,12 @@ export const kernels: Command = {
   async run(args) {
     const { values } = parse(args, OPTIONS);
     if (values['compiler-process']) return serveCompiler();
+    const network = {
+      arch: values.arch ?? 'densenet121',
+      batch: positive('batch', values.batch ?? '1'),
+      precision: oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32',
+    } as const;
+    if (values.record !== undefined) return record(values.record, values.as, values.output, network);
     if (values.gpu === undefined) throw new UsageError('kernels needs --gpu FAMILY,…; see kernels --help');
     const families = values.gpu.split(',').map((name) => familyNamed(name.trim()));
     const drivers = values.drivers ?? process.env[DRIVERS_VARIABLE] ?? besideCheckout();
@@ -39,11 +53,6 @@ export const kernels: Command = {
       note(missing);
       return 1;
     }
-    const network = {
-      arch: values.arch ?? 'densenet121',
-      batch: positive('batch', values.batch ?? '1'),
-      precision: oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32',
-    } as const;
     const order: Order = { network };
     const reports: FamilyReport[] = [];
     for (const family of families) {
@@ -58,6 +67,19 @@ export const kernels: Command = {
     return 0;
   },
 };
+
+async function record(peer: string, as: string | undefined, output: string | undefined, network: Network) {
+  const names = Object.keys(PEERS).filter(isPeerName);
+  if (!isPeerName(peer)) throw new UsageError(`--record: there is no peer ${peer}; there are ${names.join(', ')}`);
+  const vendor = oneOf('as', as, DISGUISES);
+  if (vendor === undefined) throw new UsageError(`--record needs --as ${DISGUISES.join('|')}`);
+  if (output === undefined) throw new UsageError('--record needs -o FILE');
+  const pipelines = await recordPeer(peer, vendor, network);
+  writeFileSync(output, JSON.stringify(pipelines));
+  const dispatches = pipelines.reduce((total, pipeline) => total + pipeline.dispatches.length, 0);
+  print(`${output}: ${pipelines.length} pipelines, ${dispatches} dispatches of ${peer}, as on ${vendor}`);
+  return 0;
+}
 
 /** Two files for each kernel: its text, and the assembly with the driver's statistics. */
 function save(folder: string, family: string, { work, outputs }: Compiled): void {

@@ -3,6 +3,7 @@ import type { NetworkProfile } from '../index.js';
 import type { Counters, Counts } from './counters.js';
 import type { Host, Network, Task } from './peer.js';
 import { openPeer } from './peers/open.js';
+import type { RecordedPipeline, Recorder } from './recorder.js';
 
 /** Milliseconds, one after another; they add up to the cold time. */
 export interface ColdTimes {
@@ -21,6 +22,8 @@ export interface Methods {
   /** What the last inference did, and its logits. */
   last: { argument: null; answer: Counts & { readonly logits: number[] } };
   profile: { argument: null; answer: NetworkProfile | null };
+  /** The kernels of one inference; nothing is computed. Only where a recorder was installed. */
+  record: { argument: null; answer: RecordedPipeline[] };
   /** URLs that the page has fetched. */
   resources: { argument: null; answer: string[] };
 }
@@ -29,7 +32,7 @@ export type Method = keyof Methods;
 
 type Handlers = { readonly [M in Method]: (argument: Methods[M]['argument']) => Promise<Methods[M]['answer']> };
 
-export function peerSession(host: Host, counters: Counters): Handlers {
+export function peerSession(host: Host, counters: Counters, recorder?: Recorder): Handlers {
   let network: Network | null = null;
   let logits: Float32Array = new Float32Array();
   const opened = (): Network => {
@@ -65,6 +68,12 @@ export function peerSession(host: Host, counters: Counters): Handlers {
     },
     last: async () => ({ ...counters.read(), logits: [...logits] }),
     profile: async () => (await opened().profile?.()) ?? null,
+    async record() {
+      if (!recorder) throw new Error('no recorder was installed');
+      recorder.start();
+      await opened().run();
+      return recorder.stop();
+    },
     resources: async () => performance.getEntriesByType('resource').map(({ name }) => name),
   };
 }
