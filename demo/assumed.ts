@@ -1,6 +1,6 @@
 /** How a bare checkpoint's pictures were prepared, which its file does not say: what most of its kind expect. */
 
-import type { CheckpointFormat } from '../src/import/index.js';
+import type { CheckpointFormat } from 'densenet-webgpu/import';
 import type { DenseNetConfig } from '../src/model/config.js';
 import type { PRESETS } from '../src/preprocess/presets.js';
 

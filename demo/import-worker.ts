@@ -1,8 +1,5 @@
 /** Reads a checkpoint off the page's thread: files in, model bytes or the reason against them out. */
-import { ModelFormatError } from '../src/core/errors.js';
-import { importCheckpoint } from '../src/import/index.js';
-import { presetOf } from '../src/preprocess/presets.js';
-import { writeModel } from '../src/weights/model-file.js';
+import { importCheckpoint, presetOf, writeModel } from 'densenet-webgpu/import';
 import { assumedPreset } from './assumed.js';
 
 /** A model, and the files that came together with it. */
@@ -36,7 +33,7 @@ function named(path: string, files: readonly File[]): File {
   const found = files.find((file) => file.name === name);
   if (found) return found;
   const message = `the model's weights are in ${name}: drop it together with the model, all files at once`;
-  throw new ModelFormatError(message, { format: 'tfjs' });
+  throw new Error(message);
 }
 
 addEventListener('message', async ({ data }: MessageEvent<Chosen>) => {

@@ -23,29 +23,16 @@ import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
 import type { NetworkPlan } from './plan/network.js';
-import { apart, explained } from './runtime/apart.js';
+import { classifyJob, embedJob, explainJob, type JobInput, runJob, tapsJob } from './runtime/calls.js';
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import type { Pictures } from './runtime/image-input.js';
-import { pass } from './runtime/job.js';
-import { loadParts } from './runtime/load.js';
-import { finite, logitsOf, predictionsOf, type Ranked } from './runtime/results.js';
-import { feedTensor, inputError, isInput } from './runtime/tensor-input.js';
+import { type DenseNetParts, loadParts } from './runtime/load.js';
+import { profileNetwork } from './runtime/profile/profile.js';
+import { checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
-
-/** Everything that `load()` puts together. */
-export interface DenseNetParts {
-  readonly engine: Engine;
-  /** Null where the model file says nothing of preprocessing. */
-  readonly pictures: Pictures | null;
-  readonly config: DenseNetConfig;
-  readonly metadata: ModelMetadata;
-  readonly inputSize: Size;
-  readonly plan: NetworkPlan;
-  readonly tuning: Tuning | null;
-}
 
 export class DenseNet {
   readonly config: DenseNetConfig;
@@ -117,16 +104,8 @@ export class DenseNet {
     const count = checkTop(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
-    const job = this.pictureJob('classify', list, options);
-    const predictions = await this.engine.run(job, {
-      ...job,
-      passes: [pass('network', 'scores')],
-      outputs: ({ plan }) => (count <= plan.top ? ['best'] : ['best', 'scores']),
-      answer: ({ plan }, [best = EMPTY, scores]) => {
-        const named = (ranked?: Ranked[][]) => predictionsOf(plan, best, count, this.metadata, ranked);
-        return scores ? readouts('a topK beyond 10').then(({ rankedOf }) => named(rankedOf(plan, scores))) : named();
-      },
-    });
+    const input = this.imageInput('classify', list, options);
+    const predictions = await this.engine.run(classifyJob(input, count, this.metadata));
     return Array.isArray(images) ? predictions : (predictions[0] ?? []);
   }
 
@@ -135,11 +114,7 @@ export class DenseNet {
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
    */
   async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
-    const job = this.pictureJob('embed', listOf(images), options);
-    return this.engine.run(
-      job,
-      readouts('embed()').then(({ embed }) => embed(job, READERS)),
-    );
+    return this.engine.run(embedJob(this.imageInput('embed', listOf(images), options)));
   }
 
   /**
@@ -158,9 +133,8 @@ export class DenseNet {
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
       );
     }
-    const job = this.pictureJob('explain', [image], options);
-    const made = readouts('explain()').then(({ explain }) => explain(job, READERS, this.metadata, classIndex));
-    return this.engine.run(job, made);
+    const input = this.imageInput('explain', [image], options);
+    return this.engine.run(explainJob(input, this.metadata, classIndex));
   }
 
   /**
@@ -170,17 +144,8 @@ export class DenseNet {
    * not finite; LimitError when the adapter cannot hold the batch
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
-    if (!isInput(input, this.config)) throw await inputError(input, this.config);
-    const job = this.tensorJob('run', input, options);
-    return this.engine.run(job, {
-      ...job,
-      passes: [pass('input', 'network')],
-      outputs: () => ['logits'],
-      answer: ({ plan }, [bytes = EMPTY]): RunResult => {
-        const { data } = logitsOf(plan, bytes);
-        return { logits: data, shape: [plan.options.batch, plan.config.classes] };
-      },
-    });
+    checkTensorInput(input, this.config);
+    return this.engine.run(runJob(tensorInput('run', input, options)));
   }
 
   /**
@@ -188,22 +153,17 @@ export class DenseNet {
    * `final` (after the last BN and ReLU), `pooled` and `logits`.
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
-    if (!isInput(input, this.config)) throw await inputError(input, this.config);
-    const job = this.tensorJob('taps', input, options);
-    return this.engine.run(
-      job,
-      readouts('taps()').then(({ taps }) => taps(job, READERS)),
-    );
+    checkTensorInput(input, this.config);
+    return this.engine.run(tapsJob(tensorInput('taps', input, options)));
   }
 
   /**
    * Time, work and traffic of every step for a picture, beside what the adapter can do.
    *
-   * @throws DownloadError when the profiler's own file is not beside the library; ImageError
+   * @throws ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    const file = await apart('densenet-webgpu-profile.js', 'profile()', import('./runtime/profile/profile.js'));
-    return file.profile(this.engine, this.config, this.inputSize, () => this.classify(image));
+    return profileNetwork(this.engine, this.config, this.inputSize, () => this.classify(image));
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
@@ -211,29 +171,22 @@ export class DenseNet {
     this.engine.dispose();
   }
 
-  private pictureJob(what: string, images: readonly ImageSource[], options: CallOptions) {
+  private imageInput(what: string, images: readonly ImageSource[], options: CallOptions): JobInput {
     const feed = async (session: Session, executable: Executable) => {
       if (this.pictures) return this.pictures.feed(session, executable, images);
-      const [message] = await explained(({ noPreprocessing }) => [noPreprocessing]);
-      throw new ImageError(message);
+      throw new ImageError(
+        'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor',
+      );
     };
     return { what, batch: images.length, inputSize: this.inputSize, feed, signal: options.signal };
   }
-
-  private tensorJob(what: string, input: TensorInput, options: CallOptions) {
-    const [batch, , height, width] = input.shape;
-    const inputSize: Size = [height, width];
-    const feed = async (session: Session, executable: Executable) => feedTensor(session, executable, input.data);
-    return { what, batch, inputSize, feed, signal: options.signal };
-  }
 }
 
-const EMPTY = new Uint8Array();
-
-/** What can find that a value is not finite, whose error is one of this file's. */
-const READERS = { finite, logitsOf, predictionsOf };
-
-const readouts = (what: string) => apart('densenet-webgpu-readouts.js', what, import('./runtime/readouts.js'));
+function tensorInput(what: string, { data, shape }: TensorInput, { signal }: CallOptions): JobInput {
+  const [batch, , height, width] = shape;
+  const feed = async (session: Session, executable: Executable) => feedTensor(session, executable, data);
+  return { what, batch, inputSize: [height, width], feed, signal };
+}
 
 function checkTop(topK: number, classes: number): number {
   if (Number.isInteger(topK) && topK > 0) return Math.min(topK, classes);

@@ -23,12 +23,8 @@ export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
   const count = plan.steps.length;
   const column = width / count;
   const scale = BANKS_HEIGHT / total;
-  const banks = ([0, 1, 2, 3] as const).filter((bank) => bankBytes[bank] > 0);
-  const tops: Record<Bank, number> = { 0: 0, 1: 0, 2: 0, 3: 0 };
-  for (const bank of banks) {
-    const above = banks.slice(0, banks.indexOf(bank));
-    tops[bank] = (above.length + 1) * LABEL + above.reduce<number>((sum, other) => sum + bankBytes[other], 0) * scale;
-  }
+  const banks = [0, 1] as const;
+  const tops: Record<Bank, number> = { 0: LABEL, 1: 2 * LABEL + bankBytes[0] * scale };
   const height = banks.length * LABEL + BANKS_HEIGHT;
   const element = drawing(
     width,

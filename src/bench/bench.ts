@@ -2,14 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from '../cli/command.js';
-import { dawnGpu, findDriver } from '../cli/dawn.js';
+import { type Command, note, oneOf, parse, print, printJson, UsageError } from '../cli/command.js';
+import { findDriver } from '../cli/dawn.js';
 import { PACKAGE } from '../cli/files.js';
-import { anyGpu } from '../cli/node-runner.js';
 import { type BenchCase, modelBytes, parseCases, STANDARD_CASES } from './case.js';
 import { caseFiles } from './case-files.js';
-import { LAYOUTS } from './layout-texts.js';
-import { measureLayouts } from './layouts.js';
 import { markdownOf, rooflineMarkdown } from './markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './peer.js';
 import { servePeer } from './process-contender.js';
@@ -22,7 +19,6 @@ const DRIVERS = ['lavapipe', 'swiftshader'] as const;
 
 const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json|--markdown]
 bench --profile [--cases …]    time of every step of ours
-bench --layouts [--driver …]   our kernels with maps in other layouts, on Dawn in Node
 bench --roofline [--cases …]   least time on some real GPUs, by the project's own counts
 
 Cases by default: ${STANDARD_CASES}; a model is a name, "tiny", or a safetensors file.
@@ -51,7 +47,6 @@ const OPTIONS = {
   markdown: FLAG,
   profile: FLAG,
   roofline: FLAG,
-  layouts: FLAG,
   'peer-process': TEXT,
 } as const;
 
@@ -66,7 +61,6 @@ export const bench: Command = {
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
     const form = formOf(values);
     if (values.roofline) return printRoofline(cases, form);
-    if (values.layouts) return printLayouts(oneOf('driver', values.driver, DRIVERS) ?? null, form === 'json');
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'chrome';
     const options: RunOptions = {
       backend,
@@ -162,16 +156,6 @@ function printRoofline(cases: readonly BenchCase[], form: Form): number {
           : rooflineMarkdown(which, work, devices);
       for (const line of lines) print(line);
     }
-  return 0;
-}
-
-async function printLayouts(driver: (typeof DRIVERS)[number] | null, json: boolean): Promise<number> {
-  const rows = await measureLayouts(await (driver ? dawnGpu(driver) : anyGpu()));
-  if (json) printJson({ layouts: LAYOUTS, rows });
-  else {
-    const lines = rows.map(({ name, gigaflops }) => [name, ...gigaflops.map((rate) => rate.toFixed(1))]);
-    for (const line of table([['GFLOP/s', ...LAYOUTS], ...lines])) print(line);
-  }
   return 0;
 }
 

@@ -1,12 +1,12 @@
 /** Peers on pages of one headless browser, each on a fresh page; and the server behind them. */
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'puppeteer-core';
+import { BENCH_CSP, BENCH_FOLDERS } from '../cli/bench-pages.js';
 import { launchBrowser } from '../cli/browser.js';
 import type { BrowserKind } from '../cli/installed-browsers.js';
 import { startServer } from '../cli/server.js';
 import type { CaseFiles } from './case-files.js';
 import { type Answer, type Contender, Mailbox } from './contender.js';
-import { BENCH_CSP, BENCH_FOLDERS } from './pages.js';
 import type { ModelFiles, PeerName } from './peer.js';
 import type { Method, Methods } from './session.js';
 

@@ -146,11 +146,9 @@ function wrapPasses(recording: Recording): void {
     stateOf(this).pipeline = pipeline;
     return setPipeline.call(this, pipeline);
   };
-  const setGroup: (this: GPUComputePassEncoder, ...args: Parameters<typeof setBindGroup>) => undefined = setBindGroup;
-  prototype.setBindGroup = function (this: GPUComputePassEncoder, ...args: Parameters<typeof setBindGroup>) {
-    const [index, group] = args;
+  prototype.setBindGroup = function (this: GPUComputePassEncoder, index, group, ...offsets: readonly unknown[]) {
     if (group) stateOf(this).groups.set(index, group);
-    return setGroup.apply(this, args);
+    return Reflect.apply(setBindGroup, this, [index, group, ...offsets]);
   };
   prototype.dispatchWorkgroups = function (this: GPUComputePassEncoder, x, y = 1, z = 1) {
     recording.dispatched(stateOf(this), [x, y, z]);

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ImageError, ModelFormatError } from '../core/errors.js';
 import { readSource } from '../runtime/download.js';
-import { isHubId } from '../runtime/hub-id.js';
+import { isHubId } from '../runtime/hub.js';
 
 /** The package's root; `src/cli` and the bundles in `dist/cli` are as deep. */
 export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));

@@ -4,7 +4,7 @@ import { Fields, number, text } from '../core/json.js';
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import { readSource } from '../runtime/download.js';
-import { openHub } from '../runtime/hub-id.js';
+import { openHub } from '../runtime/hub.js';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
 import { imagenetLabels } from './catalog.js';
 import { progressBar } from './progress.js';

@@ -1,7 +1,7 @@
 /** `import`: a checkpoint of another framework → one safetensors file with everything that running it needs. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { ModelFormatError } from '../core/errors.js';
-import { type ImportedCheckpoint, importCheckpoint } from '../import/index.js';
+import { type ImportedCheckpoint, importCheckpoint } from '../import/checkpoint.js';
 import type { ModelMetadata } from '../model/model.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 import { PRESETS, presetOf } from '../preprocess/presets.js';

@@ -1,6 +1,6 @@
 /** `serve`: the demo on this computer, under the strict Content-Security-Policy that it promises to work with. */
 import { join } from 'node:path';
-import { BENCH_CSP, BENCH_FOLDERS } from '../bench/pages.js';
+import { BENCH_CSP, BENCH_FOLDERS } from './bench-pages.js';
 import { type Command, parse, print, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
 import { type ServerOptions, STRICT_CSP, startServer } from './server.js';

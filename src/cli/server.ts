@@ -24,7 +24,8 @@ const TYPES: Readonly<Record<string, string>> = {
 export const STRICT_CSP =
   "default-src 'self'; script-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
 
-const HEADERS = {
+/** What SharedArrayBuffer and precise clocks ask of a page. */
+const ISOLATED: Readonly<Record<string, string>> = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly onPost?: (url: string, body: Buffer) => void;
   /** Content-Security-Policy, of all paths or by path; {@link STRICT_CSP} without it. */
   readonly csp?: string | ((path: string) => string);
+  /** Other headers of every answer, in place of those that isolate a page from other origins. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly port?: number;
 }
 
@@ -75,9 +78,10 @@ function closeServer(server: Server): Promise<void> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(options.headers ?? ISOLATED)) response.setHeader(name, value);
   const { csp = STRICT_CSP } = options;
-  response.setHeader('Content-Security-Policy', typeof csp === 'string' ? csp : csp(path));
+  const policy = typeof csp === 'string' ? csp : csp(path);
+  if (policy) response.setHeader('Content-Security-Policy', policy);
   if (request.method === 'POST' && options.onPost) {
     options.onPost(path, await bodyOf(request));
     return end(response, 204, '');

@@ -104,4 +104,5 @@ if (command === 'soak') {
   process.env.SOAK = 'long';
   vitest('test/soak', '--disable-console-intercept', ...args);
 }
-process.exit(node(['dist/cli/main.js', command, ...args], 'inherit'));
+const program = ['bench', 'kernels'].includes(command) ? 'dist/bench/main.js' : 'dist/cli/main.js';
+process.exit(node([program, command, ...args], 'inherit'));

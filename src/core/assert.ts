@@ -1,7 +1,7 @@
-/** What one part of this package has put where another finds it. */
+/** Assertions about what one part of this package hands to another. */
 
-/** The value; that it is not there is a defect of the package, nothing that a caller could mend. */
-export function present<T>(value: T | null | undefined, what: string): T {
-  if (value == null) throw new RangeError(`a defect of densenet-webgpu: there is no ${what}`);
+/** The value. Throws a RangeError when it is missing: that is a bug of this package, and no caller can repair it. */
+export function assertDefined<T>(value: T | null | undefined, what: string): T {
+  if (value == null) throw new RangeError(`bug in densenet-webgpu: ${what} is missing`);
   return value;
 }

@@ -1,13 +1,13 @@
-/** No wait without an end: what a GPU or a browser may never answer, and what a caller no longer waits for. */
+/** Ends waits: for a GPU or a browser that never answers, and for a caller that no longer waits. */
 import { AbortedError, TimeoutError } from './errors.js';
 
 /**
- * The result of `work`, or a TimeoutError when it takes longer; the work itself cannot be stopped.
+ * The result of `work`, or a TimeoutError when it takes longer. The work itself cannot be stopped.
  *
  * @param who begins the sentence "… did not answer"
- * @param late is given what comes after all, to release it
+ * @param late is given a result that comes after the timeout, to release it
  */
-export function within<T>(ms: number, who: string, work: Promise<T>, late?: (result: T) => void): Promise<T> {
+export function withTimeout<T>(ms: number, who: string, work: Promise<T>, late?: (result: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new TimeoutError(who, ms));
@@ -17,8 +17,8 @@ export function within<T>(ms: number, who: string, work: Promise<T>, late?: (res
   });
 }
 
-/** The result of `work`, or an AbortedError as soon as the signal fires; `late` as for {@link within}. */
-export function unlessAborted<T>(
+/** The result of `work`, or an AbortedError as soon as the signal fires; `late` as for {@link withTimeout}. */
+export function withAbort<T>(
   signal: AbortSignal | undefined,
   what: string,
   work: Promise<T>,

@@ -3,27 +3,22 @@ import { OutOfMemoryError } from '../core/errors.js';
 
 /** Makes one buffer of an allocation; usage as in `usage.ts`. */
 export type MakeBuffer = (label: string, size: number, usage: number) => GPUBuffer;
-/** Makes a new texture part of an allocation. */
-export type OwnTexture = (texture: GPUTexture, bytes: number) => GPUTexture;
-
 /**
- * What `make` makes of new buffers and textures, all of them or none.
+ * What `make` makes of new buffers, all of them or none.
  *
  * @throws OutOfMemoryError when the GPU refuses; everything that this call had allocated is destroyed then
  */
-export async function allocate<T>(device: GPUDevice, make: (buffer: MakeBuffer, own: OwnTexture) => T): Promise<T> {
-  const parts: (GPUBuffer | GPUTexture)[] = [];
-  let needed = 0;
-  const own = <Part extends GPUBuffer | GPUTexture>(part: Part, bytes: number): Part => {
-    parts.push(part);
-    needed += bytes;
-    return part;
-  };
+export async function allocate<T>(device: GPUDevice, make: (buffer: MakeBuffer) => T): Promise<T> {
+  const buffers: GPUBuffer[] = [];
+  const needed = () => buffers.reduce((sum, { size }) => sum + size, 0);
   device.pushErrorScope('out-of-memory');
-  const made = make((label, size, usage) => own(device.createBuffer({ label, size, usage }), size), own);
+  const made = make((label, size, usage) => {
+    const buffer = device.createBuffer({ label, size, usage });
+    buffers.push(buffer);
+    return buffer;
+  });
   const cause = await device.popErrorScope();
   if (!cause) return made;
-  for (const part of parts) part.destroy();
-  const labels = new Set(parts.map(({ label }) => label));
-  throw new OutOfMemoryError([...labels].join(' and '), needed, { cause });
+  for (const buffer of buffers) buffer.destroy();
+  throw new OutOfMemoryError(buffers.map(({ label }) => label).join(' and '), needed(), { cause });
 }

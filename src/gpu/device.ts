@@ -3,10 +3,8 @@
  */
 
 import { WebGPUUnavailableError } from '../core/errors.js';
-import { areFour, FOUR_LANES, type Traits } from '../kernels/variants.js';
-import { explained } from '../runtime/apart.js';
+import type { Traits } from '../kernels/variants.js';
 import { beyondDefaults, type Limits } from './limits.js';
-import type { whyUnavailable } from './unavailable.js';
 
 /** What an adapter says of itself; empty strings where a browser keeps it private. */
 export interface AdapterReport {
@@ -26,14 +24,9 @@ const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
  * @throws WebGPUUnavailableError when there is no WebGPU here or no adapter
  */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
-  if (!gpu) {
-    throw new WebGPUUnavailableError(
-      'no-webgpu',
-      'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
-    );
-  }
+  if (!gpu) throw unavailable('no-webgpu');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw await unavailable('no-adapter');
+  if (!adapter) throw unavailable('no-adapter');
   return adapter;
 }
 
@@ -51,21 +44,28 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
       requiredLimits: beyondDefaults(limits),
     });
   } catch (cause) {
-    throw await unavailable('no-device', cause);
+    throw unavailable('no-device', cause);
   }
 }
 
-async function unavailable(reason: keyof typeof whyUnavailable, cause?: unknown): Promise<WebGPUUnavailableError> {
-  const [message] = await explained(({ whyUnavailable }) => [whyUnavailable[reason]]);
-  return new WebGPUUnavailableError(reason, message, { cause });
-}
+/** What is missing, and what a visitor can do about it. */
+const UNAVAILABLE = {
+  'no-webgpu':
+    'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
+  'no-adapter':
+    'WebGPU is here but it offers no adapter: update the graphics driver, or enable hardware acceleration in the settings',
+  'no-device': 'the adapter refused to open a device: reload the page or restart the browser',
+} as const;
 
-/** Facts of a device's adapter, for the choice of kernel variants; those of other software are in `gpu/software.ts`. */
+const unavailable = (reason: keyof typeof UNAVAILABLE, cause?: unknown): WebGPUUnavailableError =>
+  new WebGPUUnavailableError(reason, UNAVAILABLE[reason], { cause });
+
+/** Facts of a device's adapter, for the choice of kernel variants. */
 export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
   const min = info?.subgroupMinSize ?? 0;
   const max = info?.subgroupMaxSize ?? 0;
   const subgroup = device.features.has('subgroups') && min > 0 ? { min, max } : null;
-  return info?.isFallbackAdapter && areFour(subgroup) ? { subgroup, software: FOUR_LANES } : { subgroup };
+  return { subgroup, isSoftware: info?.isFallbackAdapter ?? false };
 }
 
 export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {

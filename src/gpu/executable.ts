@@ -3,23 +3,31 @@
  *
  * Made once per batch and input size; encoding it creates nothing.
  */
-import { present } from '../core/assert.js';
+import { alignUp } from '../core/align.js';
+import { assertDefined } from '../core/assert.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
-import { type Arena, alignUp, regionNamed } from '../plan/arena.js';
+import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
+import type { WeightLayout } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { tensorBytes } from './limits.js';
 import { PARAMS_BYTES, packParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
 import { USAGE } from './usage.js';
-import type { GpuWeights } from './weights.js';
 
-/** The arena's banks: two buffers, and textures where a plan uses them. */
-export interface Banks {
-  readonly banks: readonly [GPUBuffer, GPUBuffer, GPUTexture | null, GPUTexture | null];
-  readonly bytes: Arena['bankBytes'];
+/** The arena's two buffers. */
+export type Banks = readonly [GPUBuffer, GPUBuffer];
+
+/** What the steps of every executable of a session bind. */
+export interface Memory {
+  readonly banks: Banks;
+  readonly weights: GPUBuffer;
+  readonly ranges: WeightLayout['ranges'];
 }
+
+/** Buffers of one executable. */
+type Own = Readonly<Record<'params' | ExternalName, GPUBuffer>>;
 
 interface Dispatch {
   readonly stage: Stage;
@@ -35,26 +43,25 @@ export class Executable {
 
   private constructor(
     readonly plan: NetworkPlan,
-    private readonly weights: GpuWeights,
-    private readonly own: { readonly params: GPUBuffer; readonly tensor: GPUBuffer; readonly classes: GPUBuffer },
+    private readonly own: Own,
   ) {}
 
   /** With memory of its own, not yet bound. @throws OutOfMemoryError; nothing is kept then */
-  static async allocate(device: GPUDevice, plan: NetworkPlan, weights: GpuWeights): Promise<Executable> {
+  static async allocate(device: GPUDevice, plan: NetworkPlan): Promise<Executable> {
     const storage = USAGE.STORAGE | USAGE.COPY_DST;
     const own = await allocate(device, (buffer) => ({
       params: buffer('step parameters', plan.steps.length * PARAMS_BYTES, USAGE.UNIFORM | USAGE.COPY_DST),
       tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    device.queue.writeBuffer(own.params, 0, paramsOf(plan, weights));
-    return new Executable(plan, weights, own);
+    device.queue.writeBuffer(own.params, 0, paramsOf(plan));
+    return new Executable(plan, own);
   }
 
   /** Compiles what is not compiled yet, and binds every step, once. @throws ShaderError */
-  async bind(device: GPUDevice, { banks }: Banks, pipelines: PipelineCache): Promise<void> {
+  async bind(device: GPUDevice, memory: Memory, pipelines: PipelineCache): Promise<void> {
     if (this.dispatches.length > 0) return;
-    const { plan, own, weights } = this;
+    const { plan, own } = this;
     const compiled = await Promise.all(
       plan.steps.map(async (step) => ({ step, ...(await pipelines.get(step.kernel, step.variant)) })),
     );
@@ -63,7 +70,7 @@ export class Executable {
         const resource =
           kind === 'uniform'
             ? { buffer: own.params, offset: s * PARAMS_BYTES, size: PARAMS_BYTES }
-            : resolve(sourceOf(step, name), plan, banks, weights, own);
+            : resolve(sourceOf(step, name), plan, memory, own);
         return { binding, resource };
       });
       const bindGroup = device.createBindGroup({ label: step.name, layout, entries });
@@ -112,39 +119,32 @@ function record(pass: GPUComputePassEncoder, dispatch: Dispatch): void {
 }
 
 function sourceOf(step: Step, binding: string): Source {
-  return present(new Map(Object.entries<Source>(step.bindings)).get(binding), binding);
+  return assertDefined(new Map(Object.entries<Source>(step.bindings)).get(binding), binding);
 }
 
-function resolve(
-  source: Source,
-  plan: NetworkPlan,
-  banks: Banks['banks'],
-  weights: GpuWeights,
-  external: Record<ExternalName, GPUBuffer>,
-): GPUBindingResource {
+function resolve(source: Source, plan: NetworkPlan, { banks, weights, ranges }: Memory, own: Own): GPUBufferBinding {
   switch (source.at) {
     case 'external':
-      return { buffer: external[source.name] };
-    case 'weights':
-      return weights.resource(source.name);
+      return { buffer: own[source.name] };
+    case 'weights': {
+      const { offset, bytes } = assertDefined(ranges.get(source.name), source.name);
+      return { buffer: weights, offset, size: bytes };
+    }
     case 'region': {
       const region = regionNamed(plan.arena.regions, source.name);
       const offset = source.offset ?? 0;
-      const size = source.bytes ?? region.bytes - offset;
-      const bank = present(banks[region.bank], source.name);
-      return 'createView' in bank ? bank.createView() : { buffer: bank, offset: region.offset + offset, size };
+      return {
+        buffer: banks[region.bank],
+        offset: region.offset + offset,
+        size: source.bytes ?? region.bytes - offset,
+      };
     }
   }
 }
 
 /** One block of parameters per step. */
-function paramsOf(plan: NetworkPlan, weights: GpuWeights): Uint8Array<ArrayBuffer> {
+function paramsOf(plan: NetworkPlan): Uint8Array<ArrayBuffer> {
   const blocks = new Uint8Array(plan.steps.length * PARAMS_BYTES);
-  for (const [s, step] of plan.steps.entries()) {
-    const lead = weights.lead(plan, step);
-    const at = s * PARAMS_BYTES;
-    blocks.set(lead, at);
-    blocks.set(packParams(step.kernel, step.params).subarray(0, PARAMS_BYTES - lead.length), at + lead.length);
-  }
+  for (const [s, step] of plan.steps.entries()) blocks.set(packParams(step.kernel, step.params), s * PARAMS_BYTES);
   return blocks;
 }

@@ -3,7 +3,7 @@
  *
  * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
  */
-import { present } from '../core/assert.js';
+import { assertDefined } from '../core/assert.js';
 import { OutOfMemoryError } from '../core/errors.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
 import { normalisation, type PreprocessPlan } from '../preprocess/geometry.js';
@@ -101,8 +101,8 @@ export class PictureSize {
 
   /** Uploads a picture of this size and records its two dispatches. Submit in the same task. @throws ImageError */
   encode(pass: GPUComputePassEncoder, picture: Picture, image: number, destination: Destination): void {
-    const slot = present(this.slots.get(image), 'slot');
-    const texture = present(picture.kind === 'texture' ? picture.texture : slot.texture, 'texture');
+    const slot = assertDefined(this.slots.get(image), 'slot');
+    const texture = assertDefined(picture.kind === 'texture' ? picture.texture : slot.texture, 'texture');
     if (picture.kind !== 'texture') uploadPicture(this.device.queue, picture, texture);
     const { width, height, rows } = this.plan;
     const columns = Math.ceil(width / WORKGROUP);

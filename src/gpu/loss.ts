@@ -1,44 +1,50 @@
 /** The loss of a device: how it is told from other failures, and what is said of it. */
 import { DeviceLostError, isDenseNetError } from '../core/errors.js';
-import type { Session } from './session.js';
 
-/** How long after a failed GPU call the news of a device loss may take. */
-const NEWS_MS = 250;
-const NEWS_STEP_MS = 10;
+/** How long after a failed GPU call the device's loss may be reported. */
+const LOSS_GRACE_MS = 250;
+const LOSS_POLL_MS = 10;
 
-/** What a failure may be called that a loss has caused; every other typed error is what it says. */
-const DISGUISES = /^(OutOfMemory|Shader|Refused)Error$/;
+/** Errors that a loss may show itself as; every other typed error is what it says. */
+const SYMPTOMS = /^(OutOfMemory|Shader|Refused)Error$/;
+
+/** What a session knows of its device's loss. */
+interface LossState {
+  readonly lost: GPUDeviceLostInfo | null;
+}
 
 /** Whether it was the loss of the session's device that made a call fail. */
-export async function isLoss(session: Session, cause: unknown): Promise<boolean> {
-  if (isDenseNetError(cause) && !DISGUISES.test(cause.name)) return false;
-  for (let waited = 0; !session.lost && waited < NEWS_MS; waited += NEWS_STEP_MS) {
-    await new Promise((resolve) => setTimeout(resolve, NEWS_STEP_MS));
+export async function isLoss(session: LossState, cause: unknown): Promise<boolean> {
+  if (isDenseNetError(cause) && !SYMPTOMS.test(cause.name)) return false;
+  for (let waited = 0; !session.lost && waited < LOSS_GRACE_MS; waited += LOSS_POLL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, LOSS_POLL_MS));
   }
   return session.lost !== null;
 }
 
-/** Who is told of a loss; nobody once it is null. */
-export interface Watch {
-  told: ((info: GPUDeviceLostInfo) => void) | null;
+/** Callback for device loss; set it to null to unsubscribe. */
+export interface LossListener {
+  onLost: ((info: GPUDeviceLostInfo) => void) | null;
 }
 
 /**
- * Tells of a device's loss. A promise that stays open keeps what waits for it, closures with all that is in their scope:
- * so that a device that outlives its networks keeps nothing of them, this waits with a bound function and a small object.
+ * Calls `onLost` when the device is lost.
+ *
+ * A promise that stays open keeps alive what waits for it, closures with their whole scope included. A device can outlive
+ * its networks, so this waits with a bound function and a small object that keep nothing of them.
  */
-export function watchLoss(device: GPUDevice, told: (info: GPUDeviceLostInfo) => void): Watch {
-  const watch: Watch = { told };
-  device.lost.then(tell.bind(null, watch));
-  return watch;
+export function listenForLoss(device: GPUDevice, onLost: (info: GPUDeviceLostInfo) => void): LossListener {
+  const listener: LossListener = { onLost };
+  device.lost.then(notify.bind(null, listener));
+  return listener;
 }
 
-function tell(watch: Watch, info: GPUDeviceLostInfo): void {
-  watch.told?.(info);
+function notify(listener: LossListener, info: GPUDeviceLostInfo): void {
+  listener.onLost?.(info);
 }
 
 /** @param when ends "the GPU device was lost" */
-export function lostError(session: Session, when: string, cause?: unknown): DeviceLostError {
+export function lostError(session: LossState, when: string, cause?: unknown): DeviceLostError {
   const { reason = 'unknown', message = '' } = session.lost ?? {};
   const text = `the GPU device was lost${when} (${message || reason}): call again, or reload the page`;
   return new DeviceLostError(reason, text, { cause });

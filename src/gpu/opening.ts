@@ -1,5 +1,5 @@
 /** From an adapter, or the caller's device, to a session with its weights uploaded. */
-import { within } from '../core/timeout.js';
+import { withTimeout } from '../core/timeout.js';
 import type { Size } from '../model/layers.js';
 import { requestAdapter, requestDevice } from './device.js';
 import { limitsFor, planWithin } from './limits.js';
@@ -19,9 +19,9 @@ export interface OpeningOptions extends SessionOptions {
 /** @throws WebGPUUnavailableError, LimitError, TensorShapeError, OutOfMemoryError, TimeoutError; nothing stays allocated */
 export async function openSession(options: OpeningOptions): Promise<Session> {
   const { timeout } = options;
-  const device = await within(timeout, 'the GPU', openDevice(options), (late) => closeDevice(late, options));
+  const device = await withTimeout(timeout, 'the GPU', openDevice(options), (late) => closeDevice(late, options));
   try {
-    return await within(timeout, 'the GPU', Session.create(device, options), (late) => late.dispose());
+    return await withTimeout(timeout, 'the GPU', Session.create(device, options), (late) => late.dispose());
   } catch (error) {
     closeDevice(device, options);
     throw error;

@@ -1,5 +1,5 @@
 /** Uniform structs, field by field as the manifest has them from reflection. */
-import { present } from '../core/assert.js';
+import { assertDefined } from '../core/assert.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
 import type { KernelName } from '../kernels/variants.js';
 
@@ -17,7 +17,7 @@ export function packParams<K extends KernelName>(kernel: K, values: ParamValues<
   const given = new Map(Object.entries<number | readonly number[]>(values));
   let at = 0;
   for (const [name, type] of Object.entries<string>(KERNELS[kernel].params)) {
-    const value = present(given.get(name), name);
+    const value = assertDefined(given.get(name), name);
     if (type === 'vec4f') at = Math.ceil(at / 16) * 16;
     for (const component of [value].flat()) {
       if (type === 'u32') view.setUint32(at, component, true);

@@ -8,7 +8,6 @@ import { ShaderError } from '../core/errors.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
 import { kernelSource, type Precision } from '../kernels/source.js';
 import { type KernelName, type Variant, variantKey } from '../kernels/variants.js';
-import { explained } from '../runtime/apart.js';
 import { COMPUTE_STAGE } from './usage.js';
 
 export interface Pipeline {
@@ -23,7 +22,6 @@ export class PipelineCache {
   constructor(
     private readonly device: GPUDevice,
     private readonly precision: Precision,
-    private readonly software?: typeof import('./software.js') | null,
   ) {}
 
   /** @throws ShaderError with line, column and text when the adapter's compiler refuses the kernel */
@@ -38,10 +36,8 @@ export class PipelineCache {
   }
 
   private async compile(kernel: KernelName, variant: Variant, label: string): Promise<Pipeline> {
-    const { source } = KERNELS[kernel];
-    const text: KernelText = this.software?.textOf(kernel, source, variant, this.precision) ?? { source };
-    const code = kernelSource(kernel, variant, this.precision, text.source);
-    const entries = layoutEntries(kernel, variant, text);
+    const code = kernelSource(kernel, variant, this.precision);
+    const entries = layoutEntries(kernel, variant);
     const layout = this.device.createBindGroupLayout({ label, entries });
     const module = this.device.createShaderModule({ code, label });
     try {
@@ -52,26 +48,17 @@ export class PipelineCache {
       });
       return { pipeline, layout };
     } catch (cause) {
-      const [message] = await explained(async ({ whyRefused }) => [await whyRefused(module, code, label, cause)]);
-      throw new ShaderError(kernel, message, { cause });
+      throw new ShaderError(kernel, await describeCompileError(module, code, label, cause), { cause });
     }
   }
-}
-
-/** A kernel as it is compiled for a variant, before its tile is set. */
-export interface KernelText {
-  readonly source: string;
-  /** The bindings that are textures here, with what a layout says of them. */
-  readonly textures?: Readonly<Record<string, Pick<GPUBindGroupLayoutEntry, 'texture' | 'storageTexture'>>>;
 }
 
 /** The kinds of binding that kernels have, as build.mjs finds them. */
 type BindingKind = 'uniform' | 'storage' | 'read-only-storage' | 'texture';
 
-function layoutEntries(kernel: KernelName, { inPlace }: Variant, { textures }: KernelText): GPUBindGroupLayoutEntry[] {
+function layoutEntries(kernel: KernelName, { inPlace }: Variant): GPUBindGroupLayoutEntry[] {
   return Object.entries<BindingKind>(KERNELS[kernel].bindings).map(([name, kind], binding) => {
     const entry = { binding, visibility: COMPUTE_STAGE };
-    if (textures?.[name]) return { ...entry, ...textures[name] };
     switch (kind) {
       case 'texture':
         return { ...entry, texture: {} };
@@ -81,4 +68,19 @@ function layoutEntries(kernel: KernelName, { inPlace }: Variant, { textures }: K
         return { ...entry, buffer: { type: kind } };
     }
   });
+}
+
+/** Line, column and text of every error that the adapter's compiler reports for a kernel. */
+async function describeCompileError(
+  module: GPUShaderModule,
+  code: string,
+  label: string,
+  cause: unknown,
+): Promise<string> {
+  const lines = code.split('\n');
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((m) => m.type === 'error');
+  const details = errors.map((m) => `${m.lineNum}:${m.linePos}: ${m.message}\n    ${lines[m.lineNum - 1] ?? ''}`);
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return `the kernel ${label} does not compile on this adapter: ${[reason, ...details].join('\n')}`;
 }

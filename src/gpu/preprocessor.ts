@@ -6,10 +6,8 @@
  */
 
 import { ImageError } from '../core/errors.js';
-import type { Blur } from '../preprocess/coefficients.js';
 import { planPreprocess } from '../preprocess/geometry.js';
 import { channelsOf, type PreprocessSpec } from '../preprocess/spec.js';
-import { apart } from '../runtime/apart.js';
 import { type Destination, PictureSize, type ResizeKernels } from './image-resizer.js';
 import type { Picture } from './image-source.js';
 import type { PipelineCache } from './pipelines.js';
@@ -37,10 +35,9 @@ export class Preprocessor {
     private readonly kernels: ResizeKernels,
     private readonly spec: PreprocessSpec,
     private readonly input: NetworkInput,
-    private readonly blur: Blur | undefined,
   ) {}
 
-  /** @throws ImageError when the network does not take what the specification makes; ShaderError; DownloadError */
+  /** @throws ImageError when the network does not take what the specification makes; ShaderError */
   static async create(
     device: GPUDevice,
     pipelines: PipelineCache,
@@ -53,12 +50,11 @@ export class Preprocessor {
           `${input.channels}: correct its channelOrder, or pass tensors to run()`,
       );
     }
-    const [blur, horizontal, vertical] = await Promise.all([
-      blurOf(spec),
+    const [horizontal, vertical] = await Promise.all([
       pipelines.get('resize_horizontal', { tile: {}, overrides: { ORDER: ORDER[spec.channelOrder] } }),
       pipelines.get('resize_vertical', { tile: {}, overrides: {} }),
     ]);
-    return new Preprocessor(device, { horizontal, vertical }, spec, input, blur);
+    return new Preprocessor(device, { horizontal, vertical }, spec, input);
   }
 
   /** GPU bytes held for picture sizes. */
@@ -91,11 +87,10 @@ export class Preprocessor {
   }
 
   private acquire({ width, height }: Picture): PictureSize {
-    const { device, kernels, spec, input, blur } = this;
+    const { device, kernels, spec, input } = this;
     const key = `${width}×${height}`;
     const size =
-      this.sizes.get(key) ??
-      new PictureSize(device, kernels, spec, planPreprocess(spec, width, height, input.size, blur));
+      this.sizes.get(key) ?? new PictureSize(device, kernels, spec, planPreprocess(spec, width, height, input.size));
     this.sizes.delete(key);
     this.sizes.set(key, size);
     size.users++;
@@ -116,12 +111,6 @@ export class Preprocessor {
     }
     if (size.users === 0 && ![...this.sizes.values()].includes(size)) size.destroy();
   }
-}
-
-async function blurOf({ resize }: PreprocessSpec): Promise<Blur | undefined> {
-  if (resize.kind === 'none' || resize.filter !== 'gaussian') return undefined;
-  const file = await apart('densenet-webgpu-gaussian.js', 'this preprocessing', import('../preprocess/gaussian.js'));
-  return file.gaussianTaps;
 }
 
 /** Pictures whose GPU objects exist. `encode` and submit in one task, then `release`, also when nothing was encoded. */

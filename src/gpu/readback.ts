@@ -1,5 +1,5 @@
 /** Small results from the GPU: a pool of mapped staging buffers, so that several calls can be in flight. */
-import { alignUp } from '../plan/arena.js';
+import { alignUp } from '../core/align.js';
 import { MAP_MODE_READ, USAGE } from './usage.js';
 
 /** A range of an arena bank to bring back. */

@@ -6,20 +6,18 @@
 import { DisposedError } from '../core/errors.js';
 import type { Precision } from '../kernels/source.js';
 import type { Traits } from '../kernels/variants.js';
-import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
-import { type Bank, regionNamed } from '../plan/arena.js';
+import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
 import { allocate } from './buffers.js';
 import { traitsOf } from './device.js';
 import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
-import { type Watch, watchLoss } from './loss.js';
+import { type LossListener, listenForLoss } from './loss.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { USAGE } from './usage.js';
-import { BufferedWeights, type GpuWeights } from './weights.js';
 
 export interface SessionOptions {
   readonly config: DenseNetConfig;
@@ -47,7 +45,7 @@ export class Session {
   /** Set once the device is gone, if that is before the session is disposed of; then `onLoss` is called. */
   lost: GPUDeviceLostInfo | null = null;
   onLoss = (): void => {};
-  private readonly watch: Watch;
+  private readonly loss: LossListener;
   private readonly executables = new Map<string, Executable>();
   private banks: Banks | null = null;
   private readonly parts: SessionPart[] = [];
@@ -58,12 +56,11 @@ export class Session {
     private readonly options: SessionOptions,
     /** For the choice of kernel variants. */
     readonly traits: Traits,
-    readonly weights: GpuWeights,
-    private readonly software?: typeof import('./software.js') | null,
+    private readonly weights: GPUBuffer,
   ) {
-    this.pipelines = new PipelineCache(device, options.precision, software);
+    this.pipelines = new PipelineCache(device, options.precision);
     this.readback = new Readback(device);
-    this.watch = watchLoss(device, (info) => {
+    this.loss = listenForLoss(device, (info) => {
       this.lost = info;
       this.onLoss();
     });
@@ -71,19 +68,14 @@ export class Session {
 
   /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
-    const { weightLayout, config } = options;
-    const traits = traitsOf(device);
-    // Without the file it is given a GPU's variants: slower, and right.
-    const isUnknown = device.adapterInfo?.isFallbackAdapter && !traits.software;
-    const software = isUnknown ? await import('./software.js').catch(() => null) : null;
-    if (!software) return new Session(device, options, traits, await BufferedWeights.create(device, weightLayout));
-    const own = await software.weightsFor(device, weightLayout, traits, quadsFor(config.growthRate));
-    return new Session(device, options, own.traits, own.weights, software);
+    const { bytes } = options.weightLayout;
+    const weights = await allocate(device, (buffer) => buffer('weights', bytes, USAGE.STORAGE | USAGE.COPY_DST));
+    return new Session(device, options, traitsOf(device), weights);
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */
-  upload(range?: WeightRange): void {
-    if (!this.disposed) this.weights.upload(this.device.queue, this.options.packed, range);
+  upload({ offset, bytes }: WeightRange = { offset: 0, bytes: this.weights.size }): void {
+    if (!this.disposed) this.device.queue.writeBuffer(this.weights, offset, this.options.packed, offset, bytes);
   }
 
   get precision(): Precision {
@@ -127,16 +119,16 @@ export class Session {
   /** Where a region of an executable's plan lies on the GPU. */
   locate(executable: Executable, name: string): { buffer: GPUBuffer; offset: number; bytes: number } {
     const { bank, offset, bytes } = regionNamed(executable.plan.arena.regions, name);
-    const buffer = this.banks?.banks[bank];
-    if (!buffer || 'createView' in buffer) throw new DisposedError('a call');
+    const buffer = this.banks?.[bank];
+    if (!buffer) throw new DisposedError('a call');
     return { buffer, offset, bytes };
   }
 
   get memory(): GpuMemory {
     const executables = [...this.executables.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     return {
-      weightBytes: this.weights.bytes,
-      arenaBytes: this.banks?.bytes.reduce((sum, bytes) => sum + bytes) ?? 0,
+      weightBytes: this.weights.size,
+      arenaBytes: this.banks?.reduce((sum, { size }) => sum + size, 0) ?? 0,
       otherBytes: executables + this.readback.bytes + this.parts.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
@@ -150,7 +142,7 @@ export class Session {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.watch.told = null;
+    this.loss.onLost = null;
     this.dropArena();
     this.readback.dispose();
     for (const part of this.parts) part.dispose();
@@ -159,7 +151,7 @@ export class Session {
 
   private async allocated(plan: NetworkPlan): Promise<Executable> {
     await this.banksFor(plan);
-    const made = await Executable.allocate(this.device, plan, this.weights);
+    const made = await Executable.allocate(this.device, plan);
     if (!this.disposed) return made;
     made.dispose();
     throw new DisposedError('a call');
@@ -168,7 +160,11 @@ export class Session {
   private async bound(executable: Executable): Promise<Executable> {
     try {
       const banks = await this.banksFor(executable.plan);
-      await executable.bind(this.device, banks, this.pipelines);
+      await executable.bind(
+        this.device,
+        { banks, weights: this.weights, ranges: this.options.weightLayout.ranges },
+        this.pipelines,
+      );
       if (this.disposed) throw new DisposedError('a call');
       return executable;
     } catch (error) {
@@ -178,25 +174,16 @@ export class Session {
   }
 
   /** The arena's banks, grown if this plan needs more; growing retires every executable bound to the old ones. */
-  private async banksFor(plan: NetworkPlan): Promise<Banks> {
-    const needed = plan.arena.bankBytes;
-    const had = this.banks?.bytes ?? [0, 0, 0, 0];
-    if (this.banks && needed.every((bytes, bank) => bytes <= (had[bank] ?? 0))) return this.banks;
-    const sizeOf = (bank: Bank) => Math.max(needed[bank], had[bank]);
-    const bytes = [sizeOf(0), sizeOf(1), sizeOf(2), sizeOf(3)] as const;
-    const { device, precision, software } = this;
+  private async banksFor({ arena: { bankBytes } }: NetworkPlan): Promise<Banks> {
+    const [had0, had1] = this.banks?.map(({ size }) => size) ?? [];
+    if (this.banks && bankBytes[0] <= (had0 ?? 0) && bankBytes[1] <= (had1 ?? 0)) return this.banks;
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     const banks = await allocate(
-      device,
-      (buffer, own): Banks => ({
-        banks: [
-          buffer('arena bank 0', bytes[0], usage),
-          buffer('arena bank 1', bytes[1], usage),
-          software?.mapTexture(device, own, bytes[2], precision.activations) ?? null,
-          software?.mapTexture(device, own, bytes[3], precision.activations) ?? null,
-        ],
-        bytes,
-      }),
+      this.device,
+      (buffer): Banks => [
+        buffer('arena bank 0', Math.max(bankBytes[0], had0 ?? 0), usage),
+        buffer('arena bank 1', Math.max(bankBytes[1], had1 ?? 0), usage),
+      ],
     );
     this.dropArena();
     this.banks = banks;
@@ -206,7 +193,7 @@ export class Session {
 
   /** The banks and every executable that is bound to them. */
   private dropArena(): void {
-    for (const bank of this.banks?.banks ?? []) bank?.destroy();
+    for (const bank of this.banks ?? []) bank.destroy();
     this.banks = null;
     this.forgetExecutables();
   }

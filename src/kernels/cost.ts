@@ -16,12 +16,9 @@ export interface Tiles {
   readonly conv1x1: readonly GemmTile[];
   readonly transition: readonly GemmTile[];
   readonly conv3x3: readonly SpatialTile[];
-  /** Tiles of conv3x3's other text, `shaders/apart/winograd.wgsl`, in pairs of pixels. */
-  readonly winograd?: readonly GemmTile[];
   readonly stem: readonly StemTile[];
   /**
    * Words of maps and norms that a loop can load before it outgrows a CPU's cache of instructions: a gather is a long text.
-   * That of a texel is short.
    */
   readonly text?: number;
 }
@@ -35,14 +32,10 @@ export interface Machine {
   readonly parallel: number;
   /** What loading one number into every lane costs. */
   readonly load: number;
-  /** What a number of the weights costs, or of a map of texels, for one of a map in a buffer. */
-  readonly weight: number;
   /** Loads that a number takes: half a one for f16. */
   readonly words: number;
   /** What waiting costs: for the loads of an input quad, or at a barrier. 0: a CPU, which has but one {@link Way}. */
   readonly wait: number;
-  /** Maps are texels. */
-  readonly textured?: boolean;
   readonly tiles: Tiles;
 }
 
@@ -64,8 +57,6 @@ interface Tiling {
   /** What a turn of the loop loads: numbers of the source, norms, and numbers of weights for each output quad. */
   readonly inputs: number;
   readonly norms?: number;
-  /** Of the source where it is texels, instead of `inputs`. */
-  readonly texels?: number;
   readonly weights: number;
   /** Turns for each input quad (stem: and row of the filter), by default one. */
   readonly turns?: number;
@@ -111,8 +102,8 @@ function waysOf({ kernel }: ConvShape, { lanes, wait }: Machine, { pixels, quads
 
 function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Way): Candidate {
   const { SUBGROUP: sharing = 1, STAGED: staged, SLICES: slices = 1 } = way;
-  const { tile, pixels, quads, invocations, inputs, norms = 0, texels = 0, weights, turns = 1 } = tiling;
-  const { parallel, load, weight, words, wait, tiles } = machine;
+  const { tile, pixels, quads, invocations, inputs, norms = 0, weights, turns = 1 } = tiling;
+  const { parallel, load, words, wait, tiles } = machine;
   const sums = pixels * quads;
   const workgroup = slices > 1 ? MAX_INVOCATIONS / slices : machine.workgroup;
   const groups = Math.ceil(invocations / workgroup) * Math.ceil(shape.outQuads / quads);
@@ -120,7 +111,7 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   // From workgroup memory a weight costs what it does from the cache: on many GPUs they are one.
   const loads = inputs + (8 * norms) / (sharing < 4 ? 1 : Math.min(sharing, 8));
   const barriers = staged ? (2 * weights) / (4 * staged) : 0;
-  const loading = load * (loads + weight * (texels + (weights * quads) / sharing));
+  const loading = load * (loads + (weights * quads) / sharing);
   const turn =
     (loading + weights * sums) * Math.max(1, (loads * words) / (tiles.text ?? Number.POSITIVE_INFINITY)) +
     wait * (1 + barriers);
@@ -129,8 +120,7 @@ function candidateOf(shape: ConvShape, machine: Machine, tiling: Tiling, way: Wa
   return { tile: { ...tile, ...way }, workgroup, slices, rounds, cost };
 }
 
-function tilingsOf(shape: ConvShape, { tiles, textured }: Machine): Tiling[] {
-  const sourceOf = (numbers: number) => (textured ? { inputs: 0, texels: numbers } : { inputs: numbers });
+function tilingsOf(shape: ConvShape, { tiles }: Machine): Tiling[] {
   const { kernel, batch, width, height } = shape;
   switch (kernel) {
     case 'conv1x1':
@@ -140,23 +130,13 @@ function tilingsOf(shape: ConvShape, { tiles, textured }: Machine): Tiling[] {
         pixels,
         quads,
         invocations: Math.ceil((batch * width * height) / pixels),
-        ...sourceOf((kernel === 'transition' ? 16 : 4) * pixels),
+        inputs: (kernel === 'transition' ? 16 : 4) * pixels,
         norms: 1,
         weights: 16,
       }));
     case 'conv3x3': {
       const norms = Number(shape.normed);
-      const pairs = (tiles.winograd ?? []).map(([pixels, quads]) => ({
-        tile: { STRIP: pixels, TILE_QUADS: quads },
-        pixels,
-        quads,
-        invocations: Math.ceil((batch * width * Math.ceil(height / 2)) / pixels),
-        ...sourceOf(8 * (pixels + 1)),
-        norms,
-        weights: 48,
-        turns: 4,
-      }));
-      const rectangles = tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
+      return tiles.conv3x3.map(([columns, rows, quads, tapRows]) => ({
         tile: { TILE_X: columns, TILE_Y: rows, TILE_QUADS: quads, TAP_ROWS: tapRows },
         pixels: columns * rows,
         quads,
@@ -166,7 +146,6 @@ function tilingsOf(shape: ConvShape, { tiles, textured }: Machine): Tiling[] {
         weights: 48 * tapRows,
         turns: 3 / tapRows,
       }));
-      return [...pairs, ...rectangles];
     }
     case 'stem': {
       const { size, stride, channels } = shape;

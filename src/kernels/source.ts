@@ -11,20 +11,12 @@ export interface Precision {
   readonly weights: 'f32' | 'f16';
 }
 
-/**
- * A complete WGSL module. Directives come first, as the language demands.
- *
- * @param source the kernel's text, where it is not the manifest's (for software: `gpu/software.ts`)
- */
-export function kernelSource(
-  kernel: KernelName,
-  variant: Variant,
-  precision: Precision,
-  source: string = KERNELS[kernel].source,
-): string {
+/** A complete WGSL module. Directives come first, as the language demands. */
+export function kernelSource(kernel: KernelName, variant: Variant, precision: Precision): string {
+  const source: string = KERNELS[kernel].source;
   const parts: string[] = [PARTS[`activations_${precision.activations}`], PARTS[`weights_${precision.weights}`]];
   const { SUBGROUP: lanes, SLICES, STAGED } = variant.tile;
-  if (source.includes('loadWeight(') && !variant.texels) parts.push(PARTS.buffered);
+  if (source.includes('loadWeight(')) parts.push(PARTS.buffered);
   if (lanes === 1) parts.push(PARTS.no_subgroup);
   if (source.includes('normOf(')) parts.push(normPart(lanes));
   const marks = [lanes !== undefined && lanes > 1 && 'subgroup', SLICES && 'sliced', STAGED ? 'staged' : 'direct'];

@@ -17,35 +17,17 @@ export interface Variant {
   readonly overrides: Readonly<Record<string, number>>;
   /** The source is a range of the bank that is written, so it cannot be bound read-only (nets without bottlenecks). */
   readonly inPlace?: boolean;
-  /** The weights are texels, as {@link Traits} says. */
-  readonly texels?: Texels | undefined;
-  /** So are the maps that the kernel reads and writes. */
-  readonly textured?: boolean | undefined;
 }
 
 /** What the choice may depend on. */
 export interface Traits {
   /** Smallest and largest subgroup, or null without the feature. */
   readonly subgroup: { readonly min: number; readonly max: number } | null;
-  /** Where the adapter says that it is software (`isFallbackAdapter`): what `plan/software.ts` says of it. */
-  readonly software?: Software | undefined;
+  /** The adapter says that it is software (`isFallbackAdapter`). */
+  readonly isSoftware?: boolean;
   /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
   readonly halves?: boolean;
-  /** The maps of this plan are texels. */
-  readonly textured?: boolean;
 }
-
-/** Software as the choice sees it. */
-export interface Software {
-  readonly machine: Omit<Machine, 'words' | 'textured'>;
-  /** The weights of convolutions are in a texture, read so. */
-  readonly texels?: Texels | undefined;
-  /** 3×3 convolutions of more than one quad of output channels are Winograd's: their weights are stored for it. */
-  readonly isWinograd: boolean;
-}
-
-/** How kernels read a texture: as one that is sampled, or from storage. */
-export type Texels = 'sampled' | 'read';
 
 /** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
 export type TunedVariants = ReadonlyMap<string, string>;
@@ -84,26 +66,57 @@ export const NARROW_GEMM: readonly GemmTile[] = [
   [4, 1],
 ];
 
-export const areFour = (subgroup: Traits['subgroup']): boolean => subgroup?.min === 4 && subgroup.max === 4;
-
-/** Software with subgroups of four. It gains little by textures, and a page by one file less. */
-export const FOUR_LANES: Software = {
-  machine: {
-    ...{ workgroup: 4, lanes: 4, parallel: 8, load: 12, weight: 1, wait: 0 },
-    tiles: {
-      conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
-      transition: [[4, 8], ...NARROW_GEMM],
-      conv3x3: [
-        [7, 2, 4, 1],
-        [7, 2, 3, 1],
-        [7, 1, 4, 1],
-        [4, 2, 2, 1],
-        [4, 2, 1, 1],
-      ],
-      stem: NARROW_GEMM,
-    },
+/**
+ * Software, by the lanes of its subgroups, which are a CPU's vectors; 1 where it has none, as in Firefox. A load is a
+ * gather, lane by lane, so tiles are as large as compiles in reasonable time: few ones, since each that is used takes
+ * 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
+ */
+export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
+  1: {
+    conv1x1: [
+      [7, 4],
+      [5, 4],
+      [7, 1],
+    ],
+    transition: [[4, 8], ...NARROW_GEMM],
+    conv3x3: [
+      [7, 1, 4, 1],
+      [7, 1, 2, 1],
+      [7, 1, 1, 1],
+      [4, 1, 1, 1],
+    ],
+    stem: [
+      [8, 4],
+      [4, 2],
+      [4, 1],
+    ],
   },
-  isWinograd: false,
+  4: {
+    conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
+    transition: [[4, 8], ...NARROW_GEMM],
+    conv3x3: [
+      [7, 2, 4, 1],
+      [7, 2, 3, 1],
+      [7, 1, 4, 1],
+      [4, 2, 2, 1],
+      [4, 2, 1, 1],
+    ],
+    stem: NARROW_GEMM,
+  },
+  8: {
+    conv1x1: [[4, 8], [4, 6], ...NARROW_GEMM],
+    transition: [[4, 8], ...NARROW_GEMM],
+    conv3x3: [
+      [4, 1, 2, 1],
+      [4, 1, 1, 1],
+    ],
+    stem: [
+      [4, 8],
+      [4, 2],
+      [4, 1],
+    ],
+    text: 24,
+  },
 };
 
 /** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
@@ -121,8 +134,7 @@ const NEEDLESS = 1e6;
  */
 export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
   const machine = machineOf(traits);
-  const isWinograd = shape.kernel === 'conv3x3' && areWinograd(traits, shape.outQuads);
-  const all = candidatesOf(shape, machine).filter(({ tile }) => 'STRIP' in tile === isWinograd);
+  const all = candidatesOf(shape, machine);
   const isFilled = all.some(({ slices, rounds }) => slices === 1 && rounds > 1);
   const normed = shape.kernel === 'conv3x3' && shape.normed;
   const norm = shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {};
@@ -135,14 +147,8 @@ export function candidates(shape: ConvShape, traits: Traits): readonly Variant[]
       tile,
       overrides: { WORKGROUP: workgroup, ...norm },
       inPlace: normed,
-      texels: traits.software?.texels,
-      textured: traits.textured,
     }));
 }
-
-/** Whether a network's 3×3 convolutions, of so many output quads, are Winograd's: all or none. */
-export const areWinograd = ({ software }: Traits, outQuads: number): boolean =>
-  (software?.isWinograd ?? false) && outQuads > 1;
 
 /** What was measured to be best, else what the model puts first. */
 export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVariants): Variant {
@@ -159,14 +165,7 @@ export function variantKey(kernel: KernelName, variant: Variant): string {
     Object.entries(values)
       .map(([k, v]) => `${k}=${v}`)
       .join();
-  return [
-    kernel,
-    list(variant.tile),
-    list(variant.overrides),
-    variant.inPlace ? 'inPlace' : '',
-    variant.texels ?? '',
-    variant.textured ? 'textured' : '',
-  ].join('|');
+  return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
 }
 
 /** Kernels without a tile: one invocation per output. */
@@ -181,16 +180,25 @@ export function plainVariant(): Variant {
  */
 const GPU_WAIT = 64;
 
-function machineOf({ subgroup, halves, software, textured = false }: Traits): Machine {
+function machineOf({ subgroup, halves, isSoftware }: Traits): Machine {
   const words = halves ? 0.5 : 1;
-  const machine = software?.machine ?? gpu(subgroup);
-  return { ...machine, load: machine.load * words, words, textured };
+  const machine = isSoftware ? software(subgroup) : gpu(subgroup);
+  return { ...machine, load: machine.load * words, words };
 }
 
-function gpu(subgroup: Traits['subgroup']): Software['machine'] {
+function gpu(subgroup: Traits['subgroup']): Omit<Machine, 'words'> {
   const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
   return {
-    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4, weight: 1 },
+    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 },
     ...{ wait: GPU_WAIT, tiles: WIDE_TILES },
   };
+}
+
+/** Lanes that share nothing, in workgroups of a CPU's usual vector. */
+const ALONE = { min: 1, max: 8 };
+
+function software(subgroup: Traits['subgroup']): Omit<Machine, 'words'> {
+  const { min: lanes, max: workgroup } = subgroup && subgroup.max <= 8 ? subgroup : ALONE;
+  const tiles = NARROW_TILES[lanes === 1 ? 1 : workgroup <= 4 ? 4 : 8];
+  return { workgroup, lanes, parallel: 2 * workgroup, load: 12, wait: 0, tiles };
 }

@@ -3,20 +3,16 @@
  *
  * WebGPU lets no dispatch read one range of a buffer read-only and write another, so the arena is two banks (one buffer
  * each): every step reads one and writes the other. Inside a bank, regions whose lifetimes meet get disjoint ranges;
- * the others share. For software there are two more, textures: the maps lie there then, and banks 0 and 1 have the rest.
+ * the others share.
  */
 
-import { present } from '../core/assert.js';
+import { alignUp } from '../core/align.js';
+import { assertDefined } from '../core/assert.js';
 
-export type Bank = 0 | 1 | 2 | 3;
+export type Bank = 0 | 1;
 
 /** A WebGPU storage binding must start at a multiple of this (the default `minStorageBufferOffsetAlignment`). */
 export const BINDING_ALIGNMENT = 256;
-
-/** Of a texture: 1024 texels of f32, two rows of f16. */
-const ROW_BYTES = 16384;
-
-export const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** Something that must be stored from step `first` to step `last`, both inclusive. */
 export interface Demand {
@@ -37,8 +33,8 @@ export interface Region extends Demand {
 
 export interface Arena {
   readonly regions: readonly Region[];
-  readonly bankBytes: readonly [number, number, number, number];
-  /** All banks. */
+  readonly bankBytes: readonly [number, number];
+  /** Both banks. */
   readonly bytes: number;
   /** The largest sum of useful bytes alive at one step: no planner can do with less. */
   readonly lowerBoundBytes: number;
@@ -49,14 +45,11 @@ export function planArena(demands: readonly Demand[]): Arena {
   const placed: Region[] = [];
   const order = [...demands].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const demand of order) placed.push({ ...demand, offset: lowestFree(demand, placed) });
-  const bankBytes: Arena['bankBytes'] = [
-    ...([extent(placed, 0), extent(placed, 1)] as const),
-    ...([extent(placed, 2, ROW_BYTES), extent(placed, 3, ROW_BYTES)] as const),
-  ];
+  const bankBytes = [extent(placed, 0), extent(placed, 1)] as const;
   return {
     regions: demands.map(({ name }) => regionNamed(placed, name)),
     bankBytes,
-    bytes: bankBytes.reduce((sum, bytes) => sum + bytes),
+    bytes: bankBytes[0] + bankBytes[1],
     lowerBoundBytes: lowerBound(demands),
   };
 }
@@ -73,9 +66,9 @@ function lowestFree(demand: Demand, placed: readonly Region[]): number {
   return offset;
 }
 
-function extent(regions: readonly Region[], bank: Bank, alignment = BINDING_ALIGNMENT): number {
+function extent(regions: readonly Region[], bank: Bank): number {
   const ends = regions.filter((region) => region.bank === bank).map((region) => region.offset + region.bytes);
-  return alignUp(Math.max(0, ...ends), alignment);
+  return alignUp(Math.max(0, ...ends), BINDING_ALIGNMENT);
 }
 
 function lowerBound(demands: readonly Demand[]): number {
@@ -85,7 +78,7 @@ function lowerBound(demands: readonly Demand[]): number {
 }
 
 export const regionNamed = (regions: readonly Region[], name: string): Region =>
-  present(
+  assertDefined(
     regions.find((region) => region.name === name),
     name,
   );

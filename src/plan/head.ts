@@ -6,7 +6,7 @@ import { plainVariant } from '../kernels/variants.js';
 import { quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { Bank } from './arena.js';
-import { area, bufferOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { region, type Step, weights } from './step.js';
 
 /** Best classes that the scores stage finds, if there are as many. */
@@ -34,7 +34,7 @@ export function planHead(
   const { quads, channels } = last.layout;
   const classQuads = quadsFor(config.classes);
   const top = topOf(config);
-  const [own, opposite] = [bufferOf(last.bank), bufferOf(other(last.bank))];
+  const [own, opposite] = [last.bank, other(last.bank)];
   const vectors = [
     vector('pooled', opposite, batch * quads * 4),
     vector('logits', own, batch * classQuads * 4),

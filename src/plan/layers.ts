@@ -164,7 +164,7 @@ export function convStep(
   const shape: ConvShape = { kernel: 'conv3x3', ...maps, normed: scratch === null };
   const variant = variantFor(shape, traits, tuned);
   const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
-  const tilesY = Math.ceil(height / (variant.tile.STRIP ? 2 : tileOf(variant, 'TILE_Y')));
+  const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
   const tiles = batch * tilesX * tilesY;
   const readBytes = read.quads * block.quadBytes;
   return {
@@ -191,7 +191,7 @@ export function convStep(
       inQuads: src.layout.quads,
       outQuads,
     },
-    workgroups: workgroups(Math.ceil(tiles / tileOf(variant, 'STRIP')), outQuads, variant),
+    workgroups: workgroups(tiles, outQuads, variant),
     macs: pixels * 9 * src.layout.channels * config.growthRate,
   };
 }

@@ -5,16 +5,17 @@
  * behind them. A block and its scratch lie in different banks, and blocks alternate, so that every transition crosses
  * from one bank to the other (see `arena.ts`).
  */
-import { present } from '../core/assert.js';
+import { alignUp } from '../core/align.js';
+import { assertDefined } from '../core/assert.js';
 import { LimitError } from '../core/errors.js';
-import { areWinograd, plainVariant, type Traits, type TunedVariants } from '../kernels/variants.js';
+import { plainVariant, type Traits, type TunedVariants } from '../kernels/variants.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts } from '../weights/pack.js';
-import { type Arena, alignUp, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
-import { area, bankOf, bufferOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { type Arena, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
+import { area, bankOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
 import { planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
@@ -62,30 +63,14 @@ export interface NetworkPlan {
 /** WebGPU's default `maxComputeWorkgroupsPerDimension`. */
 const MAX_WORKGROUPS = 65535;
 const FLOAT_BYTES = 4;
-/** Of rows of 1024: WebGPU's default `maxTextureDimension2D`. */
-const MAX_TEXELS = 1024 * 8192;
 
 /**
  * @throws TensorShapeError when the input is too small for the network; LimitError when a dispatch would exceed WebGPU's
  * workgroup count, naming the batch as the repair
  */
 export function planNetwork(config: DenseNetConfig, options: PlanOptions): NetworkPlan {
-  const { traits, activations } = options;
-  // Without bottlenecks a layer reads and writes one map, which no texture allows; taps are read back from buffers.
-  if (!options.taps && config.bottleneck !== null && areWinograd(traits, quadsFor(config.growthRate))) {
-    const plan = new Planner(config, { ...options, traits: { ...traits, textured: true } }).plan();
-    const [, , ...textures] = plan.arena.bankBytes;
-    if (Math.max(...textures) <= MAX_TEXELS * quadBytes(activations)) return plan;
-  }
   return new Planner(config, options).plan();
 }
-
-/** Kernels without a tile that read or write maps, too, have them where the plan has. */
-function texturedIf<S extends Step>({ software, textured }: Traits, step: S): S {
-  if (!textured || !MAPS.has(step.kernel)) return step;
-  return { ...step, variant: { ...step.variant, texels: software?.texels, textured } };
-}
-const MAPS: ReadonlySet<string> = new Set(['maxpool', 'pool', 'cam']);
 
 /** Bytes of one pixel of a quad. */
 const quadBytes = (activations: 'f32' | 'f16'): number => (activations === 'f16' ? 8 : 16);
@@ -107,11 +92,9 @@ class Planner {
     const { config, options } = this;
     const sizes = mapSizes(config, options.inputSize);
     const layouts = featureLayouts(config);
-    const blocks = layouts.map((layout, b) =>
-      this.map(`block${b + 1}`, bankOf(b, options.traits), layout, sizes.blocks[b] ?? [0, 0]),
-    );
-    const first = present(blocks[0], 'block');
-    const last = present(blocks.at(-1), 'block');
+    const blocks = layouts.map((layout, b) => this.map(`block${b + 1}`, bankOf(b), layout, sizes.blocks[b] ?? [0, 0]));
+    const first = assertDefined(blocks[0], 'block');
+    const last = assertDefined(blocks.at(-1), 'block');
 
     const input = this.stem(first, sizes.stem);
     for (const [b, block] of blocks.entries()) {
@@ -124,7 +107,7 @@ class Planner {
     return {
       config,
       options,
-      steps: this.steps.map((step) => texturedIf(options.traits, step)),
+      steps: this.steps,
       arena: planArena(this.demands.map((demand) => this.withLifetime(demand))),
       taps: this.taps,
       input: { region: input.name, plane: input.plane },
@@ -161,12 +144,7 @@ class Planner {
     const isImagenet = config.stem === 'imagenet';
     const picture = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
-    const input = this.map(
-      'input',
-      bufferOf(isImagenet ? first.bank : other(first.bank)),
-      picture,
-      this.options.inputSize,
-    );
+    const input = this.map('input', isImagenet ? first.bank : other(first.bank), picture, this.options.inputSize);
     const conv = isImagenet ? this.map('stem', other(first.bank), entering, stemSize) : first;
     this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
     if (isImagenet) this.steps.push(maxPoolStep(conv, first, context));

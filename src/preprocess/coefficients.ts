@@ -5,11 +5,10 @@
  * Facts from Pillow's src/libImaging/Resample.c (precompute_coeffs, normalize_coeffs_8bpc) and, for `nearest`,
  * Geometry.c (ImagingScaleAffine).
  */
-import { present } from '../core/assert.js';
 import type { ResizeFilter } from './spec.js';
 
 /** Bits behind the point of a weight: 32 less 8 for the pixel and 2 for overshoot (Pillow's PRECISION_BITS). */
-export const WEIGHT_BITS = 22;
+const WEIGHT_BITS = 22;
 
 /** Source pixels `start`, `start + 1`, … and their weights × 2²²; no weights at all make the pixel zero. */
 export interface Taps {
@@ -24,9 +23,6 @@ interface Curve {
   readonly support: number;
   readonly at: (distance: number) => number;
 }
-
-/** The taps of an output pixel of `gaussian`. */
-export type Blur = (antialias: boolean, source: number, resized: number, output: number) => Taps;
 
 const CURVES: Readonly<Record<Exclude<ResizeFilter, 'nearest' | 'gaussian'>, Curve>> = {
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
@@ -44,21 +40,18 @@ function cubic(x: number): number {
  * The taps of output pixels [first, first + count) of an axis resized from `source` to `resized` pixels. Pixels outside
  * the resized axis have no taps: a crop that is larger than the picture pads it with zeros. An axis that keeps its size
  * has one tap of weight one, which returns the pixel exactly, as Pillow's skipped pass does.
- *
- * @param blur of `gaussian.ts`, for the filter of that name
  */
 export function tapsOf(
   axis: { readonly source: number; readonly resized: number; readonly first: number; readonly count: number },
   filter: ResizeFilter,
   antialias: boolean,
-  blur?: Blur,
 ): Taps[] {
   const { source, resized, first, count } = axis;
   const tapsAt =
     filter === 'nearest' || source === resized
       ? nearestTaps(source, resized)
       : filter === 'gaussian'
-        ? (output: number) => present(blur, 'blur')(antialias, source, resized, output)
+        ? (output: number) => gaussianTaps(antialias, source, resized, output)
         : (output: number) => curveTaps(CURVES[filter], antialias, source, resized, output);
   return Array.from({ length: count }, (_, i) =>
     first + i >= 0 && first + i < resized ? tapsAt(first + i) : { start: 0, weights: [] },
@@ -78,8 +71,36 @@ function curveTaps(curve: Curve, antialias: boolean, source: number, resized: nu
   return { start, weights: raw.map((weight) => fixedPoint(sum === 0 ? weight : weight / sum)) };
 }
 
+/** Standard deviations at which scipy's gaussian_filter cuts off. */
+const TRUNCATE = 4;
+const MID_GREY = 127.5;
+
+/**
+ * scikit-image's `resize(mode='constant')`, from its transform/_warps.py: a blur before linear interpolation between two pixels of the blurred picture; of what lies beyond it, mid-grey
+ * comes in.
+ */
+function gaussianTaps(antialias: boolean, source: number, resized: number, output: number): Taps {
+  const scale = source / resized;
+  const sigma = antialias ? Math.max(0, (scale - 1) / 2) : 0;
+  const reach = Math.trunc(TRUNCATE * sigma + 0.5);
+  const bell = (x: number) => (Math.abs(x) > reach ? 0 : x === 0 ? 1 : Math.exp(-((x / sigma) ** 2) / 2));
+  let total = 0;
+  for (let x = -reach; x <= reach; x++) total += bell(x);
+  const at = (output + 0.5) * scale - 0.5;
+  const left = Math.floor(at);
+  const shares = [left < 0 ? 0 : left + 1 - at, left + 1 >= source ? 0 : at - left] as const;
+  const start = Math.max(0, left - reach);
+  const end = Math.min(source, left + reach + 2);
+  const weights = Array.from({ length: end - start }, (_, i) => {
+    const x = i + start - left;
+    return fixedPoint((shares[0] * bell(x) + shares[1] * bell(x - 1)) / total);
+  });
+  const missing = weights.reduce((rest, weight) => rest - weight, 2 ** WEIGHT_BITS);
+  return { start, weights, beyond: Math.trunc(missing * MID_GREY) };
+}
+
 /** Rounds half away from zero. */
-export function fixedPoint(weight: number): number {
+function fixedPoint(weight: number): number {
   return Math.trunc(weight * 2 ** WEIGHT_BITS + (weight < 0 ? -0.5 : 0.5));
 }
 

@@ -5,7 +5,7 @@
  * covers only the source rows that the second reads.
  */
 import { ImageError } from '../core/errors.js';
-import { type Blur, packTaps, type Taps, tapsOf } from './coefficients.js';
+import { packTaps, type Taps, tapsOf } from './coefficients.js';
 import type { CropRounding, PreprocessSpec } from './spec.js';
 
 /** One axis of a picture: source pixels [from, from + span) become `resized` ones, of which [first, first + count) stay. */
@@ -43,7 +43,6 @@ export interface PreprocessPlan {
 /**
  * @param sourceWidth, sourceHeight of the picture as it is seen (orientation applied), in pixels
  * @param networkInput the [height, width] that the network was planned for
- * @param blur for the filter `gaussian`
  * @throws ImageError when the picture has no pixels or does not come out at the network's size
  */
 export function planPreprocess(
@@ -51,7 +50,6 @@ export function planPreprocess(
   sourceWidth: number,
   sourceHeight: number,
   networkInput: readonly [height: number, width: number],
-  blur?: Blur,
 ): PreprocessPlan {
   if (!(sourceWidth > 0 && sourceHeight > 0)) throw new ImageError('the picture has no pixels');
   const [height, width] = spec.crop ?? resizedSize(spec, sourceWidth, sourceHeight);
@@ -64,7 +62,7 @@ export function planPreprocess(
   const [vertical, horizontal] = axesOf(spec, sourceWidth, sourceHeight);
   const transposed = rowsFirst(horizontal, vertical);
   const [across, along] = transposed ? [vertical, horizontal] : [horizontal, vertical];
-  const lines = tapsAlong(along, spec, blur);
+  const lines = tapsAlong(along, spec);
   const [firstRow, rows] = extent(lines);
   return {
     sourceWidth,
@@ -76,7 +74,7 @@ export function planPreprocess(
     height: along.count,
     firstRow,
     rows,
-    columnTaps: packTaps(tapsAlong(across, spec, blur), 0),
+    columnTaps: packTaps(tapsAlong(across, spec), 0),
     rowTaps: packTaps(lines, firstRow),
   };
 }
@@ -120,9 +118,9 @@ function rowsFirst(horizontal: Axis, vertical: Axis): boolean {
   return rows > 0 && rows > 2 * columns;
 }
 
-function tapsAlong({ from, span, resized, first, count }: Axis, { resize }: PreprocessSpec, blur?: Blur): Taps[] {
+function tapsAlong({ from, span, resized, first, count }: Axis, { resize }: PreprocessSpec): Taps[] {
   const { filter, antialias } = resize.kind === 'none' ? { filter: 'nearest' as const, antialias: false } : resize;
-  const taps = tapsOf({ source: span, resized, first, count }, filter, antialias, blur);
+  const taps = tapsOf({ source: span, resized, first, count }, filter, antialias);
   return taps.map((tap) => ({ ...tap, start: tap.start + from }));
 }
 

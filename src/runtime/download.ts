@@ -23,7 +23,7 @@ export interface Download {
  */
 export async function readSource(source: ModelSource, onBytes: OnBytes, signal?: AbortSignal): Promise<Uint8Array> {
   const opened = await openSource(source, onBytes, signal);
-  return opened instanceof Uint8Array ? opened : joined(opened.chunks);
+  return opened instanceof Uint8Array ? opened : joinChunks(opened.chunks);
 }
 
 /** The bytes, where they are at hand, or their download. Throws as {@link readSource}. */
@@ -87,7 +87,8 @@ function failed(url: string, cause: unknown, signal?: AbortSignal): unknown {
   return new DownloadError(url, null, `${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
 }
 
-export async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** All chunks as one array. */
+export async function joinChunks(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const list: BlobPart[] = [];
   for await (const chunk of chunks) list.push(chunk.slice());
   return new Uint8Array(await new Blob(list).arrayBuffer());

@@ -1,8 +1,7 @@
 /**
- * The calls of one network, in turn; and its return on a new device when the old one is lost, or in f32 when f16 cannot
- * hold its values.
+ * Serialises the calls of one network. Reopens it on a new device after device loss, and in f32 after an f16 overflow
+ * where the caller left the precision open.
  */
-
 import {
   AbortedError,
   DeviceLostError,
@@ -11,7 +10,7 @@ import {
   QueueFullError,
   TimeoutError,
 } from '../core/errors.js';
-import { unlessAborted, within } from '../core/timeout.js';
+import { withAbort, withTimeout } from '../core/timeout.js';
 import { type AdapterReport, adapterReport } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
 import { isLoss, lostError } from '../gpu/loss.js';
@@ -26,17 +25,17 @@ export interface EngineOptions extends OpeningOptions {
   readonly sigmoid: boolean;
   /** Measured kernel variants. */
   readonly tuned?: TunedVariants;
-  /** Whether f32 may take the place of f16. */
+  /** Whether f32 may replace f16. */
   readonly isAuto: boolean;
-  /** Told of what went wrong and was mended. */
+  /** Called for what went wrong and was repaired. */
   readonly onWarning: (warning: DeviceLostError | PrecisionOverflowError) => void;
 }
 
 type Shape = Pick<PlanOptions, 'batch' | 'inputSize' | 'taps'>;
 
-/** A call's work when its turn is over; boxed, since a promise of a promise would be awaited in the turn. */
-interface Flight<T> {
-  readonly landing: T | Promise<T>;
+/** A submitted call. Wrapped in an object so that the queue's `await` does not await the result too. */
+interface InFlightCall<T> {
+  readonly result: T | Promise<T>;
 }
 
 /** Calls that may be waiting; one more is refused. */
@@ -51,18 +50,18 @@ const RECOVERY_PAUSES_MS = [0, 200, 1000];
 export class Engine {
   private disposed = false;
   private calls = 0;
-  private turn: Promise<unknown> = Promise.resolve();
-  /** Oldest first; none of them rejects. */
-  private readonly flights: Promise<unknown>[] = [];
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Submitted calls, oldest first; none of these promises rejects. */
+  private readonly inFlight: Promise<unknown>[] = [];
   private current: Session;
-  /** While the network is on its way to a new session: all calls wait for the same. */
+  /** Set while a new session opens: all calls wait for the same one. */
   private opening: Promise<Session> | null = null;
 
   private constructor(
     private options: EngineOptions,
     session: Session,
   ) {
-    this.current = this.adopt(session);
+    this.current = this.attach(session);
   }
 
   /**
@@ -74,7 +73,7 @@ export class Engine {
     const session = await openSession(options);
     const engine = new Engine(options, session);
     try {
-      await engine.answered(session, session.reserve(engine.planOptions(session, options)));
+      await engine.withGpuTimeout(session, session.reserve(engine.planOptions(session, options)));
       return engine;
     } catch (error) {
       engine.dispose();
@@ -95,26 +94,22 @@ export class Engine {
   }
 
   /**
-   * Submits a job and waits for its answer. Jobs run in the order in which they are asked for, also when what makes one is
-   * still on its way.
+   * Submits a job and waits for its answer. Jobs run in the order in which they are asked for.
    *
    * @throws DisposedError, QueueFullError, AbortedError as soon as the signal fires, TimeoutError, RefusedError,
-   * DeviceLostError after the allowed recoveries, and what the feed, the job's making and the answer throw
+   * DeviceLostError after the allowed recoveries, and what the job's feed and answer throw
    */
-  run<T>(call: Call, asked: Job<T> | Promise<Job<T>>): Promise<T> {
-    const made = Promise.resolve(asked);
-    made.catch(() => {}); // a call may end before it is waited for
-    return this.call(call, async (session) => {
-      const job = await within(this.options.timeout, 'a file of the library', made);
+  run<T>(job: Job<T>): Promise<T> {
+    return this.call(job, async (session) => {
       const executable = await this.executable(session, job);
-      if (this.flights.length === MAX_IN_FLIGHT) await this.flights.shift();
+      if (this.inFlight.length === MAX_IN_FLIGHT) await this.inFlight.shift();
       const feeding = job.feed(session, executable);
-      const input = await within(this.options.timeout, 'a picture', feeding, (late) => late.release?.());
+      const input = await withTimeout(this.options.timeout, 'a picture', feeding, (late) => late.release?.());
       try {
         this.check(job);
-        const reading = this.answered(session, submit(session, executable, job, input));
-        this.flights.push(reading.catch(() => {}));
-        return { landing: reading.then((outputs) => job.answer(executable, outputs)) };
+        const reading = this.withGpuTimeout(session, submit(session, executable, job, input));
+        this.inFlight.push(reading.catch(() => {}));
+        return { result: reading.then((outputs) => job.answer(executable, outputs)) };
       } finally {
         input.release?.();
       }
@@ -124,7 +119,7 @@ export class Engine {
   /** Work with the executable of a batch and input size, while no job is submitted. @throws as `run` */
   prepare<T>(call: Call & Shape, work: (session: Session, executable: Promise<Executable>) => Promise<T>): Promise<T> {
     return this.call(call, async (session) => ({
-      landing: await this.answered(session, work(session, this.executable(session, call))),
+      result: await this.withGpuTimeout(session, work(session, this.executable(session, call))),
     }));
   }
 
@@ -139,33 +134,38 @@ export class Engine {
     closeSession(this.current, this.options);
   }
 
-  private async call<T>(call: Call, start: (session: Session) => Promise<Flight<T>>): Promise<T> {
+  private async call<T>(call: Call, start: (session: Session) => Promise<InFlightCall<T>>): Promise<T> {
     this.check(call);
     if (this.calls === MAX_CALLS) throw new QueueFullError(call.what, MAX_CALLS);
     this.calls++;
     const work = this.attempt(call, start, MAX_RECOVERIES).finally(() => {
       this.calls--;
     });
-    return unlessAborted(call.signal, `${call.what}()`, work);
+    return withAbort(call.signal, `${call.what}()`, work);
   }
 
-  private async attempt<T>(call: Call, start: (session: Session) => Promise<Flight<T>>, retries: number): Promise<T> {
+  private async attempt<T>(
+    call: Call,
+    start: (session: Session) => Promise<InFlightCall<T>>,
+    retries: number,
+  ): Promise<T> {
     let session = this.current;
     try {
-      session = await this.usable();
-      const { landing } = await this.inTurn(async () => {
+      session = await this.ensureSession();
+      const submitted = await this.inTurn(async () => {
         this.check(call);
         if (session.lost) throw session.lost;
         return start(session);
       });
-      const result = await landing;
+      const result = await submitted.result;
       this.check(call);
       return result;
     } catch (cause) {
       this.check(call);
       const isLost = await isLoss(session, cause);
-      const isMended = isLost ? !this.options.device : session.disposed || this.widens(session, cause);
-      if (isMended && retries > 0 && !(cause instanceof DeviceLostError)) return this.attempt(call, start, retries - 1);
+      const isRepaired = isLost ? !this.options.device : session.disposed || this.fallBackToF32(session, cause);
+      if (isRepaired && retries > 0 && !(cause instanceof DeviceLostError))
+        return this.attempt(call, start, retries - 1);
       throw isLost ? lostError(session, ` during ${call.what}`, cause) : cause;
     }
   }
@@ -175,15 +175,15 @@ export class Engine {
     if (signal?.aborted) throw new AbortedError(`${what}()`, { cause: signal.reason });
   }
 
-  /** Jobs share the arena, so they are fed and submitted one after the other; their readbacks overlap. */
+  /** Jobs share the arena, so they are fed and submitted one after another; their readbacks overlap. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => {});
+    const result = this.queue.then(work);
+    this.queue = result.catch(() => {});
     return result;
   }
 
   private executable(session: Session, call: Shape): Promise<Executable> {
-    return this.answered(session, session.executable(this.planOptions(session, call)));
+    return this.withGpuTimeout(session, session.executable(this.planOptions(session, call)));
   }
 
   private planOptions({ traits: adapter, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
@@ -193,18 +193,18 @@ export class Engine {
     return { batch, inputSize, activations, traits, tuned, sigmoid, taps };
   }
 
-  /** A wait for the GPU. A device of our own that does not answer is given up, so that the next call gets another. */
-  private async answered<T>(session: Session, work: Promise<T>): Promise<T> {
+  /** Waits for the GPU. Destroys a device of our own that does not answer, so that the next call opens another. */
+  private async withGpuTimeout<T>(session: Session, work: Promise<T>): Promise<T> {
     try {
-      return await within(this.options.timeout, 'the GPU', work);
+      return await withTimeout(this.options.timeout, 'the GPU', work);
     } catch (error) {
       if (error instanceof TimeoutError && !this.options.device) session.device.destroy();
       throw error;
     }
   }
 
-  /** Whether f32 may hold what f16 could not; the next session is in f32 then. */
-  private widens(session: Session, cause: unknown): boolean {
+  /** Switches to f32 after an overflow of f16, where the precision is `auto`. Returns whether a retry makes sense. */
+  private fallBackToF32(session: Session, cause: unknown): boolean {
     const { precision, isAuto, onWarning } = this.options;
     if (!isAuto || session.precision.activations === 'f32' || !(cause instanceof PrecisionOverflowError)) return false;
     if (session.precision === precision) {
@@ -214,8 +214,8 @@ export class Engine {
     return true;
   }
 
-  /** The session; a new one when its device is lost, or when it is not in the wanted precision. */
-  private async usable(): Promise<Session> {
+  /** The session; a new one when the device is lost or the wanted precision has changed. */
+  private async ensureSession(): Promise<Session> {
     const { current, options } = this;
     if (current.precision === options.precision && (!current.lost || options.device)) return current;
     this.opening ??= this.reopen(options).finally(() => {
@@ -232,7 +232,7 @@ export class Engine {
       await new Promise((resolve) => setTimeout(resolve, pause));
       if (this.disposed) break;
       try {
-        this.current = this.adopt(await openSession(options));
+        this.current = this.attach(await openSession(options));
         this.current.upload();
         return this.current;
       } catch (error) {
@@ -242,7 +242,7 @@ export class Engine {
     throw old.lost ? lostError(old, ' during recovering', failure) : failure;
   }
 
-  private adopt(session: Session): Session {
+  private attach(session: Session): Session {
     if (this.disposed) closeSession(session, this.options);
     session.onLoss = () => this.options.onWarning(lostError(session, ''));
     return session;

@@ -1,10 +1,7 @@
 /**
  * What the Hugging Face Hub says of a model: the address of its weights, and the settings in its JSON files.
- *
- * A bundle of its own, fetched for the first `hf:` id. It throws nothing of this package, since its classes would not be
- * those of the main bundle: what is wrong is an answer, too.
  */
-
+import { AbortedError, DownloadError, ModelFormatError } from '../core/errors.js';
 import { Fields, listOf, oneOf, text } from '../core/json.js';
 import type { ModelMetadata } from '../model/model.js';
 import { fromPreprocessorConfig, fromTimmConfig } from '../preprocess/hub-config.js';
@@ -21,13 +18,6 @@ export interface HubModel {
   readonly config: unknown;
 }
 
-export type HubAnswer =
-  | HubModel
-  /** No weights; the status is null where there was no answer at all. */
-  | { readonly refused: string; readonly status: number | null }
-  /** Weights that cannot be run, or not as the repository's settings ask for. */
-  | { readonly unfit: string };
-
 export interface HubOptions {
   /** The endpoint, without a slash at the end. */
   readonly hub?: string;
@@ -36,35 +26,42 @@ export interface HubOptions {
   readonly signal?: AbortSignal;
 }
 
+export const isHubId = (source: unknown): source is string => typeof source === 'string' && source.startsWith('hf:');
+
 /**
  * Asks for the weights (their head only), config.json and preprocessor_config.json at once; the two may be missing.
  *
  * @param id `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`
- * @throws the signal's reason
+ * @throws DownloadError when there is no such repository, it is gated, or it has no model.safetensors; ModelFormatError
+ * for an id of another form, for another architecture, and for a setting that cannot be had, named; AbortedError
  */
-export async function askHub(id: string, options: HubOptions): Promise<HubAnswer> {
+export async function openHub(id: string, options: HubOptions): Promise<HubModel> {
   const [, name, revision = 'main'] = /^hf:([\w.-]+\/[\w.-]+)(?:@(.+))?$/.exec(id) ?? [];
-  if (!name) return { unfit: `${id} is no id of the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION` };
+  if (!name) throw formatError(`${id} is no id of the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION`);
   const base = `${options.hub ?? ENDPOINT}/${name}/resolve/${encodeURIComponent(revision)}/`;
   const signal = options.signal ?? null;
   try {
     const [weights, config, processor] = await Promise.all([
-      // Where the file is stored apart, the Hub redirects to an address that is signed for GET only.
+      // For a large file the Hub redirects to an address that is signed for GET only.
       fetch(base + WEIGHTS, { method: 'HEAD', redirect: 'manual', signal }),
       readJson(`${base}config.json`, signal),
       readJson(`${base}preprocessor_config.json`, signal),
     ]);
-    if (!isThere(weights)) return { refused: `${id}: ${reasonOf(weights, revision)}`, status: weights.status };
+    if (!isThere(weights)) throw new DownloadError(id, weights.status, `${id}: ${reasonOf(weights, revision)}`);
     const metadata = { name, ...metadataOf(config, processor, options.preprocess) };
     return { url: base + WEIGHTS, metadata, config };
   } catch (cause) {
-    if (signal?.aborted) throw cause;
+    if (signal?.aborted) throw new AbortedError('load()', { cause });
+    if (cause instanceof DownloadError) throw cause;
     // fetch() fails with a TypeError; anything else is about what came.
     const why = cause instanceof Error ? cause.message : String(cause);
-    if (!(cause instanceof TypeError)) return { unfit: `${id}: ${why}` };
-    return { refused: `${id}: ${base} could not be reached (offline, blocked, or no CORS headers)`, status: null };
+    if (!(cause instanceof TypeError)) throw formatError(`${id}: ${why}`, cause);
+    const message = `${id}: ${base} could not be reached (offline, blocked, or no CORS headers)`;
+    throw new DownloadError(id, null, message, { cause });
   }
 }
+
+const formatError = (message: string, cause?: unknown) => new ModelFormatError(message, { format: 'hub' }, { cause });
 
 /** Browsers do not show the status of a redirection that they do not follow. */
 const isThere = ({ ok, type, status }: Response) => ok || type === 'opaqueredirect' || (status >= 300 && status < 400);

@@ -1,13 +1,13 @@
-/** Weights that are what they should be, by their hash, as `integrity` on a script: https://www.w3.org/TR/sri/. */
-
+/** Checks a model file against its hash, as `integrity` on a script: https://www.w3.org/TR/sri/. */
 import { IntegrityError, OptionError } from '../core/errors.js';
-import { apart } from './apart.js';
-import { type ModelSource, type OnBytes, openSource } from './download.js';
+import { joinChunks, type ModelSource, type OnBytes, openSource } from './download.js';
 
 /**
- * All of a source's bytes, none of which is used before the last has come and the hash is right.
+ * All bytes of a source, returned only after the last has come and the hash is right. The result is a copy, since the
+ * caller could change the bytes after they were hashed.
  *
- * @throws IntegrityError for another hash; OptionError for one of no known form; else as `openSource`
+ * @param integrity `sha256-…`, `sha384-…` or `sha512-…` in base64
+ * @throws IntegrityError for another hash; OptionError for an unknown form; else as `openSource`
  */
 export async function readVerified(
   source: ModelSource,
@@ -15,9 +15,12 @@ export async function readVerified(
   onBytes: OnBytes,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const file = await apart('densenet-webgpu-hashed.js', 'integrity', import('./hashed.js'), signal);
-  const read = await file.readHashed(() => openSource(source, onBytes, signal), integrity);
-  if (!read) throw new OptionError('integrity', `integrity is ${integrity}: make it sha256-…, as for scripts`);
-  if (read.hash !== integrity) throw new IntegrityError(integrity, read.hash);
-  return read.bytes;
+  const [algorithm, bits] = /^sha(256|384|512)-/.exec(integrity) ?? [];
+  if (!algorithm) throw new OptionError('integrity', `integrity is ${integrity}: make it sha256-…, as for scripts`);
+  const opened = await openSource(source, onBytes, signal);
+  const bytes = new Uint8Array(opened instanceof Uint8Array ? opened : await joinChunks(opened.chunks));
+  const digest = await crypto.subtle.digest(`SHA-${bits}`, bytes);
+  const found = algorithm + btoa(String.fromCharCode(...new Uint8Array(digest)));
+  if (found !== integrity) throw new IntegrityError(integrity, found);
+  return bytes;
 }

@@ -3,10 +3,9 @@
  * uploaded as they arrive; and the kernels, compiled and run once.
  */
 
-import type { LoadOptions, LoadProgress, TuneOptions } from '../api.js';
+import type { LoadOptions, LoadProgress, Tuning } from '../api.js';
 import { AbortedError } from '../core/errors.js';
-import { unlessAborted, within } from '../core/timeout.js';
-import type { DenseNetParts } from '../densenet.js';
+import { withAbort, withTimeout } from '../core/timeout.js';
 import { requestAdapter } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
 import type { Precision } from '../kernels/source.js';
@@ -14,22 +13,34 @@ import type { DenseNetConfig } from '../model/config.js';
 import type { Size } from '../model/layers.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
+import type { NetworkPlan } from '../plan/network.js';
 import { inputSizeOf } from '../preprocess/spec.js';
-import { readNetwork } from '../weights/network.js';
+import { interpretTensors } from '../weights/interpret.js';
 import { layoutWeights } from '../weights/pack.js';
-import { apart } from './apart.js';
 import type { ModelSource } from './download.js';
 import { Engine } from './engine.js';
-import { isHubId, openHub } from './hub-id.js';
+import { isHubId, openHub } from './hub.js';
 import { Pictures } from './image-input.js';
 import { readVerified } from './integrity.js';
 import type { Recorder } from './job.js';
 import { Arrival } from './model-stream.js';
 import { checkOptions } from './options.js';
 import { packArriving } from './stream-weights.js';
-import type { Tuner } from './tune/tuner.js';
+import { openTuner } from './tune/tuner.js';
 
 const DEFAULT_TIMEOUT_MS = 180_000;
+
+/** Everything that `load()` puts together. */
+export interface DenseNetParts {
+  readonly engine: Engine;
+  /** Null where the model file says nothing of preprocessing. */
+  readonly pictures: Pictures | null;
+  readonly config: DenseNetConfig;
+  readonly metadata: ModelMetadata;
+  readonly inputSize: Size;
+  readonly plan: NetworkPlan;
+  readonly tuning: Tuning | null;
+}
 
 /** What the stages of one `load()` share. */
 interface Loading {
@@ -52,7 +63,7 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   check();
   checkOptions(options);
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
-  const precision = await within(timeout, 'the GPU', choosePrecision(options, gpu));
+  const precision = await withTimeout(timeout, 'the GPU', choosePrecision(options, gpu));
   const onBytes = (loaded: number, total: number) => onProgress?.({ phase: 'download', loaded, total });
   const hub = isHubId(source) ? await openHub(source, options) : null;
   const from = hub?.url ?? source;
@@ -76,7 +87,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
   const { options, gpu, timeout, precision, check, at } = loading;
   const { signal, device, batch = 1 } = options;
   const metadata = { ...known, ...decodeMetadata(arrival.header.metadata) };
-  const { canonical, config } = await readNetwork(arrival.tensors, metadata);
+  const { canonical, config } = interpretTensors(arrival.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
   const sigmoid = metadata.activation === 'sigmoid';
@@ -89,7 +100,7 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
     isAuto: options.precision === 'auto',
     onWarning: options.onWarning ?? (({ message }) => console.warn(message)),
   });
-  const engine = await unlessAborted(signal, 'load()', opening, (late) => late.dispose());
+  const engine = await withAbort(signal, 'load()', opening, (late) => late.dispose());
   let isOver = false;
   try {
     const first = engine.session;
@@ -114,13 +125,13 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
       return made.plan;
     });
     const [untuned] = await Promise.all([compile, fill()]);
-    // Texels are uploaded at once; and if the device was lost meanwhile, what had been uploaded went to the old one.
-    if (engine.session !== first || first.weights.areTexels) engine.session.upload();
-    await engine.run(call, { ...call, ...NOTHING });
+    // If the device was lost meanwhile, what had been uploaded went to the old one.
+    if (engine.session !== first) engine.session.upload();
+    await engine.run({ ...call, ...NOTHING });
     at('compile', 1, 1);
     const tuning =
       tuner &&
-      (await unlessAborted(
+      (await withAbort(
         signal,
         'load()',
         tuner(untuned, (done, total) => at('tune', done, total)),
@@ -132,11 +143,6 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
     engine.dispose();
     throw error;
   }
-}
-
-async function openTuner(engine: Engine, options: TuneOptions, signal: AbortSignal | undefined): Promise<Tuner> {
-  const file = await apart('densenet-webgpu-tune.js', 'tune', import('./tune/tuner.js'), signal);
-  return file.openTuner(engine, options, signal);
 }
 
 /**

@@ -1,14 +1,16 @@
-/** What comes back from the GPU, in the caller's terms: logits rows and predictions; `readouts.ts` has the rest. */
+/** Bytes that come back from the GPU → logits, predictions, pooled features and feature maps. */
 import type { Prediction, TapResult } from '../api.js';
 import { PrecisionOverflowError } from '../core/errors.js';
+import { type ChannelLayout, channelSlots } from '../model/channels.js';
 import type { ModelMetadata } from '../model/model.js';
-import type { NetworkPlan } from '../plan/network.js';
+import type { NetworkPlan, Tap } from '../plan/network.js';
+import { float16ToFloat32 } from '../tensor/float16.js';
 
 const floatsOf = (bytes: Uint8Array): Float32Array =>
   new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
 /** @throws PrecisionOverflowError when a value is not finite */
-export function finite(plan: NetworkPlan, result: TapResult): TapResult {
+function finite(plan: NetworkPlan, result: TapResult): TapResult {
   if (!result.data.every(Number.isFinite)) throw overflow(plan);
   return result;
 }
@@ -28,7 +30,8 @@ export function logitsOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
  * The best classes of each image.
  *
  * @param best bytes of the `best` region, [image][top]{index u32, score f32}
- * @param ranked by `rankedOf` of `readouts.ts`, where more are asked for than `best` has
+ * @param count of classes to return for each image
+ * @param scores bytes of the `scores` region, where more classes are asked for than `best` holds
  * @throws PrecisionOverflowError when a logit was not finite
  */
 export function predictionsOf(
@@ -36,8 +39,9 @@ export function predictionsOf(
   best: Uint8Array,
   count: number,
   { labels, thresholds }: ModelMetadata,
-  ranked: readonly Ranked[][] = rankedByGpu(plan, best),
+  scores?: Uint8Array,
 ): Prediction[][] {
+  const ranked = scores ? rankAll(plan, scores) : rankedByGpu(plan, best);
   return ranked.map((row) =>
     row.slice(0, count).map(({ index, probability }) => {
       if (index >= plan.config.classes || !Number.isFinite(probability)) throw overflow(plan);
@@ -48,7 +52,7 @@ export function predictionsOf(
   );
 }
 
-export type Ranked = Pick<Prediction, 'index' | 'probability'>;
+type Ranked = Pick<Prediction, 'index' | 'probability'>;
 
 function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
   const view = new DataView(best.buffer, best.byteOffset, best.byteLength);
@@ -60,6 +64,66 @@ function rankedByGpu(plan: NetworkPlan, best: Uint8Array): Ranked[][] {
     })),
   );
 }
+
+/** NC/4HW4 → NCHW: `plane` pixels lie between quads, the images of the batch one behind the other in a plane. */
+function toNchw(
+  values: Float32Array,
+  layout: ChannelLayout,
+  batch: number,
+  pixels: number,
+  plane: number,
+): Float32Array {
+  const data = new Float32Array(batch * layout.channels * pixels);
+  for (const [channel, slot] of channelSlots(layout).entries()) {
+    for (let n = 0; n < batch; n++) {
+      const from = ((slot >> 2) * plane + n * pixels) * 4 + (slot & 3);
+      const to = (n * layout.channels + channel) * pixels;
+      for (let p = 0; p < pixels; p++) data[to + p] = values[from + 4 * p] ?? 0;
+    }
+  }
+  return data;
+}
+
+/** All classes of each image, the best first. @param scores bytes of the `scores` region */
+function rankAll(plan: NetworkPlan, scores: Uint8Array): Ranked[][] {
+  const values = floatsOf(scores);
+  const stride = plan.classQuads * 4;
+  return Array.from({ length: plan.options.batch }, (_, n) => {
+    const row = values.subarray(n * stride, n * stride + plan.config.classes);
+    return Array.from(row, (probability, index) => ({ index, probability })).sort(
+      (a, b) => b.probability - a.probability,
+    );
+  });
+}
+
+/** @param bytes of the tap's whole region */
+export function tapOf(plan: NetworkPlan, tap: Tap, bytes: Uint8Array): TapResult {
+  const { batch, activations } = plan.options;
+  const [height, width] = tap.size;
+  const data = toNchw(
+    activations === 'f16' ? fromFloat16(bytes) : floatsOf(bytes),
+    tap.layout,
+    batch,
+    height * width,
+    tap.plane,
+  );
+  return { shape: [batch, tap.layout.channels, height, width], data };
+}
+
+/** [N, channels] of the `pooled` region, which is [image][quad] in f32. @throws PrecisionOverflowError */
+export function pooledOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
+  const { batch } = plan.options;
+  const layout = plan.finalLayout;
+  const values = floatsOf(bytes);
+  const data = new Float32Array(batch * layout.channels);
+  for (const [channel, slot] of channelSlots(layout).entries()) {
+    for (let n = 0; n < batch; n++) data[n * layout.channels + channel] = values[n * layout.quads * 4 + slot] ?? 0;
+  }
+  return finite(plan, { shape: [batch, layout.channels], data });
+}
+
+const fromFloat16 = (bytes: Uint8Array): Float32Array =>
+  float16ToFloat32(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
 
 function overflow(plan: NetworkPlan): PrecisionOverflowError {
   return new PrecisionOverflowError(

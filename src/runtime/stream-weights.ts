@@ -3,15 +3,7 @@
 import type { DenseNetConfig } from '../model/config.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { foldsOf } from '../weights/fold.js';
-import {
-  type Halve,
-  packPart,
-  type WeightLayout,
-  type WeightPart,
-  type WeightRange,
-  weightParts,
-} from '../weights/pack.js';
-import { apart } from './apart.js';
+import { packPart, type WeightLayout, type WeightPart, type WeightRange, weightParts } from '../weights/pack.js';
 import type { Arrival } from './model-stream.js';
 
 /** How long packing may keep the page from doing anything else. */
@@ -23,7 +15,7 @@ const SLICE_MS = 16;
  * @param canonical the arrival's tensors under canonical names
  * @param packed of the layout's length; filled
  * @returns the ranges, as they are filled
- * @throws ModelFormatError when a value is bad; DownloadError without the file for f16; what keeps the model from arriving
+ * @throws ModelFormatError when a value is bad; what keeps the model from arriving
  */
 export async function* packArriving(
   arrival: Arrival,
@@ -36,7 +28,6 @@ export async function* packArriving(
   const ends = endsByModule(arrival, canonical);
   const endOf = ({ modules }: WeightPart) => Math.max(...modules.map((module) => ends.get(module) ?? 0));
   const parts = weightParts(config).map((part) => ({ part, end: endOf(part) }));
-  const halve = layout.precision === 'f16' ? await openHalve() : undefined;
   let since = Number.NEGATIVE_INFINITY;
   for (const { part, end } of parts.sort((a, b) => a.end - b.end)) {
     await arrival.until(end);
@@ -44,14 +35,9 @@ export async function* packArriving(
       await new Promise((resolve) => setTimeout(resolve));
       since = performance.now();
     }
-    yield* packPart(part, folds, layout, packed, halve);
+    yield* packPart(part, folds, layout, packed);
   }
   await arrival.whole();
-}
-
-async function openHalve(): Promise<Halve> {
-  const file = await apart('densenet-webgpu-halves.js', 'weights in f16', import('../tensor/float16.js'));
-  return file.halvesOf;
 }
 
 /** Canonical module name → where its last tensor ends in the body. */

@@ -1,5 +1,4 @@
 /** Tensors as input: the check, and the way to the GPU. */
-
 import type { TensorInput } from '../api.js';
 import { TensorShapeError } from '../core/errors.js';
 import type { Executable } from '../gpu/executable.js';
@@ -7,23 +6,53 @@ import { tensorBytes } from '../gpu/limits.js';
 import type { Session } from '../gpu/session.js';
 import { USAGE } from '../gpu/usage.js';
 import type { DenseNetConfig } from '../model/config.js';
-import { explained } from './apart.js';
 import type { Recorder } from './job.js';
 
-/** Whether it is a tensor at all, its shape and data fit each other and the network, and all values are finite. */
-export function isInput({ data, shape }: Partial<TensorInput> = {}, config: DenseNetConfig): boolean {
-  if (!Array.isArray(shape) || !(data && typeof data === 'object')) return false;
+/**
+ * Checks that `input` is a tensor, that its shape fits its data and the network, and that all values are finite.
+ *
+ * @throws TensorShapeError naming what was expected and what was found
+ */
+export function checkTensorInput(input: TensorInput, config: DenseNetConfig): void {
+  const { data, shape } = fieldsOf(input);
+  const isBuffer = typeof data === 'object' && data !== null && 'size' in data && 'usage' in data;
+  if (!Array.isArray(shape) || !(data instanceof Float32Array || isBuffer)) {
+    const expected = '{ data: Float32Array or GPUBuffer, shape: [N, C, H, W] }';
+    const found = `data ${kindOf(data)}, shape ${kindOf(shape)}`;
+    throw new TensorShapeError(`a tensor is ${expected}, not ${found}`, expected, found);
+  }
+  if (isBuffer && !(Number(data.usage) & USAGE.COPY_SRC)) {
+    const message = "the tensor's buffer cannot be copied from: create it with GPUBufferUsage.COPY_SRC";
+    throw new TensorShapeError(message, 'COPY_SRC', `usage ${data.usage}`);
+  }
+  const found = `[${shape.join(', ')}]`;
   const isWhole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
-  if (!isWhole || shape[1] !== config.inChannels) return false;
+  if (!isWhole || shape[1] !== config.inChannels) {
+    const expected = `[N, ${config.inChannels}, H, W]`;
+    throw new TensorShapeError(`the network takes ${expected}, not ${found}`, expected, found);
+  }
   const count = shape.reduce((product, side) => product * side, 1);
-  if (data instanceof Float32Array) return data.length === count && data.every(Number.isFinite);
-  return (data.usage & USAGE.COPY_SRC) > 0 && data.size >= 4 * count;
+  const values = data instanceof Float32Array ? data.length : Math.floor(Number(data.size) / 4);
+  if (isBuffer ? values < count : values !== count) {
+    const message = `a tensor of shape ${found} has ${count} values, but the data has ${values}`;
+    throw new TensorShapeError(message, String(count), String(values));
+  }
+  if (!(data instanceof Float32Array) || data.every(Number.isFinite)) return;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  const value = String(data[bad]);
+  throw new TensorShapeError(
+    `the tensor holds ${value} at index ${bad}: inputs must be finite`,
+    'finite values',
+    value,
+  );
 }
 
-/** What is wrong with what {@link isInput} refuses. */
-export async function inputError(input: TensorInput, config: DenseNetConfig): Promise<TensorShapeError> {
-  const [message, expected = '', found = ''] = await explained(({ whyNoTensor }) => whyNoTensor(input, config));
-  return new TensorShapeError(message, expected, found);
+/** What the types promise, for callers without types. */
+const fieldsOf = (input: unknown): { readonly data?: unknown; readonly shape?: unknown } =>
+  typeof input === 'object' && input !== null ? input : {};
+
+function kindOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? (value.constructor?.name ?? 'object') : String(value);
 }
 
 /** Writes the data where the pack kernel reads it, or records the copy of a GPU buffer to there. */

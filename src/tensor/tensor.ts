@@ -4,7 +4,7 @@
  * Knows no file format and no model. Assumes a little-endian host, as WebGPU itself does.
  */
 import { ModelFormatError } from '../core/errors.js';
-import { halvesOf } from './float16.js';
+import { float16ToFloat32 } from './float16.js';
 
 /** Bytes per element of each element type that a weight file may hold (safetensors' names). */
 export const DTYPE_BYTES = {
@@ -70,9 +70,9 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
     case 'F64':
       return new Float64Array(bytes.buffer, bytes.byteOffset, count);
     case 'F16':
-      return fromHalves(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
+      return float16ToFloat32(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
     case 'BF16':
-      return fromBfloats(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
+      return bfloat16ToFloat32(new Uint16Array(bytes.buffer, bytes.byteOffset, count));
     default:
       throw new ModelFormatError(`tensor "${tensor.name}" holds ${tensor.dtype}, but weights must be floating point`, {
         format: 'tensor',
@@ -81,36 +81,5 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
   }
 }
 
-const fromBfloats = (words: Uint16Array): Float32Array =>
+const bfloat16ToFloat32 = (words: Uint16Array): Float32Array =>
   new Float32Array(Uint32Array.from(words, (bits) => bits << 16).buffer);
-
-/** IEEE 754 binary16 to binary32: exponent and mantissa in place are the value, but for the exponent's bias. */
-export function fromHalves(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
-  const values = new Float32Array(bits.buffer);
-  for (const [i, half] of halves.entries()) {
-    bits[i] = (half & 0x7fff) << 13;
-    values[i] = (values[i] ?? 0) * 2 ** 112;
-    bits[i] = (bits[i] ?? 0) | ((half & 0x7c00) === 0x7c00 ? 0x7f800000 : 0) | ((half & 0x8000) << 16);
-  }
-  return values;
-}
-
-/** The least magnitude that rounds beyond 65504, the largest finite value of f16. */
-const BEYOND_HALF = 65520;
-
-/** @throws ModelFormatError naming the tensor when a finite value would not be finite in f16 */
-export function checkHalves(name: string, values: Float32Array): void {
-  const bad = values.find((value) => Math.abs(value) >= BEYOND_HALF && Number.isFinite(value));
-  if (bad === undefined) return;
-  throw new ModelFormatError(`tensor "${name}" holds ${bad}, beyond the range of f16: store it as f32`, {
-    format: 'tensor',
-    tensor: name,
-  });
-}
-
-/** Float32 values as binary16 bits. @throws as {@link checkHalves} */
-export function toHalves(name: string, values: Float32Array): Uint16Array {
-  checkHalves(name, values);
-  return halvesOf(values);
-}

@@ -1,8 +1,4 @@
-/**
- * Tensors under any known naming scheme → canonical names and the network that they make, from names and shapes alone.
- *
- * For pages a file of its own beside the library, which `network.ts` fetches when it is needed.
- */
+/** Tensors under any known naming scheme → canonical names and the network that they make, from names and shapes alone. */
 import { ModelFormatError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { deriveConfig } from '../model/derive.js';

@@ -5,8 +5,9 @@
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
 import { expectedTensors } from '../model/tensors.js';
+import { float32ToFloat16 } from '../tensor/float16.js';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
-import { type Tensor, type TensorMap, toFloat32, toHalves } from '../tensor/tensor.js';
+import { type Tensor, type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { foldModel } from './fold.js';
 import { interpretTensors } from './interpret.js';
 
@@ -64,7 +65,7 @@ function store(tensor: Tensor, storage: StorageType): Tensor {
   const values = toFloat32(tensor);
   const { name, shape } = tensor;
   if (storage === 'f16' && shape.length > 1) {
-    const halves = toHalves(name, values);
+    const halves = float32ToFloat16(name, values);
     return { name, shape, dtype: 'F16', bytes: new Uint8Array(halves.buffer) };
   }
   return { name, shape, dtype: 'F32', bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };

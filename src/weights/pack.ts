@@ -4,7 +4,8 @@
  * Channels are placed by `src/model/channels.ts`; slots that no channel fills weigh zero. Norms and biases are always
  * f32; convolution and classifier weights are f32, or f16 packed two to a u32, which every adapter can read.
  */
-import { present } from '../core/assert.js';
+import { alignUp } from '../core/align.js';
+import { assertDefined } from '../core/assert.js';
 import {
   blockLayouts,
   type ChannelLayout,
@@ -16,8 +17,7 @@ import {
 import type { DenseNetConfig } from '../model/config.js';
 import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
-import { alignUp } from '../plan/arena.js';
-import { checkHalves } from '../tensor/tensor.js';
+import { float32ToFloat16 } from '../tensor/float16.js';
 import type { Folds } from './fold.js';
 
 export type WeightPrecision = 'f32' | 'f16';
@@ -32,22 +32,19 @@ export interface WeightLayout {
   readonly precision: WeightPrecision;
   readonly ranges: ReadonlyMap<string, WeightRange>;
   readonly bytes: number;
-  /** The weights of the convolutions come first: up to here. */
-  readonly kernelBytes: number;
 }
 
 /** Every range is bound on its own: the default `minStorageBufferOffsetAlignment`. */
 const RANGE_ALIGNMENT = 256;
 
 /**
- * One tensor of the packed buffer: `floats` values, made by `pack` of the folded part; `half` when it is stored so,
- * `kernel` when it is a convolution's.
+ * One tensor of the packed buffer: `floats` values, made by `pack` of the folded part; `half` when f16
+ * may store it.
  */
 interface Item<Fold> {
   readonly name: string;
   readonly floats: number;
   readonly half: boolean;
-  readonly kernel?: true;
   readonly pack: (fold: Fold) => Float32Array;
 }
 
@@ -72,43 +69,27 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
   const ranges = new Map<string, WeightRange>();
   const items = weightParts(config).flatMap((part) => part.items);
   let bytes = 0;
-  let kernelBytes = 0;
-  for (const isKernel of [true, false]) {
-    for (const { name, floats, half, kernel = false } of items) {
-      if (kernel !== isKernel) continue;
-      const range = { offset: bytes, bytes: floats * (half && precision === 'f16' ? 2 : 4) };
-      ranges.set(name, range);
-      bytes = alignUp(bytes + range.bytes, RANGE_ALIGNMENT);
-    }
-    if (isKernel) kernelBytes = bytes;
+  for (const { name, floats, half } of items) {
+    const range = { offset: bytes, bytes: floats * (half && precision === 'f16' ? 2 : 4) };
+    ranges.set(name, range);
+    bytes = alignUp(bytes + range.bytes, RANGE_ALIGNMENT);
   }
-  return { precision, ranges, kernelBytes, bytes };
+  return { precision, ranges, bytes };
 }
-
-/** `halvesOf` of `halves.ts`. */
-export type Halve = (values: Float32Array) => Uint16Array;
 
 /**
  * Folds and packs one part into the bytes of the weights buffer, which are `layout.bytes` long.
  *
- * @param halve for a layout in f16
  * @returns the ranges that it filled
  * @throws ModelFormatError when a value is bad, or beyond the range of f16 where that is asked for
  */
-export function packPart(
-  part: WeightPart,
-  folds: Folds,
-  layout: WeightLayout,
-  packed: ArrayBuffer,
-  halve?: Halve,
-): WeightRange[] {
+export function packPart(part: WeightPart, folds: Folds, layout: WeightLayout, packed: ArrayBuffer): WeightRange[] {
   const values = part.pack(folds);
   return part.items.map(({ name, half }, i) => {
-    const floats = present(values[i], name);
-    const range = present(layout.ranges.get(name), name);
+    const floats = assertDefined(values[i], name);
+    const range = assertDefined(layout.ranges.get(name), name);
     if (half && layout.precision === 'f16') {
-      checkHalves(name, floats);
-      new Uint16Array(packed, range.offset, floats.length).set(present(halve, 'f16')(floats));
+      new Uint16Array(packed, range.offset, floats.length).set(float32ToFloat16(name, floats));
     } else new Float32Array(packed, range.offset, floats.length).set(floats);
     return range;
   });
@@ -132,7 +113,7 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
     const out = config.transitions[index];
     if (out !== undefined) parts.push(transitionPart(out, layout, b));
   }
-  return [...parts, headPart(config, present(layouts.at(-1), 'block'))];
+  return [...parts, headPart(config, assertDefined(layouts.at(-1), 'block'))];
 }
 
 function stemPart(config: DenseNetConfig): WeightPart {
@@ -150,7 +131,7 @@ function layerPart(config: DenseNetConfig, layout: ChannelLayout, b: number, i: 
   const spatial = conv(`${name}.conv`, config.growthRate, width === null ? read : layoutChannels([width]), 9, 4);
   const items = [
     on(norm(`${name}.norm`, read), (fold: LayerFold) => fold.norm),
-    ...reduce.map((item) => on(item, (fold: LayerFold) => present(fold.reduce, 'bottleneck'))),
+    ...reduce.map((item) => on(item, (fold: LayerFold) => assertDefined(fold.reduce, 'bottleneck'))),
     ...spatial.map((item) => on(item, (fold: LayerFold) => fold.conv)),
   ];
   const modules = (['norm1', 'conv1', 'norm2', 'conv2'] as const).map((module) => names.layer(b, i, module));
@@ -205,7 +186,7 @@ function conv(name: string, out: number, read: ChannelLayout, taps: number, lane
   const outFloats = quadsFor(out) * 4;
   const floats = outFloats * read.quads * taps * lanes;
   return [
-    { name: `${name}.weight`, floats, half: true, kernel: true, pack: (fold) => packConv(fold, read, lanes) },
+    { name: `${name}.weight`, floats, half: true, pack: (fold) => packConv(fold, read, lanes) },
     { name: `${name}.bias`, floats: outFloats, half: false, pack: (fold) => padded(fold.bias, outFloats) },
   ];
 }

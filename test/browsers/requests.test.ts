@@ -84,11 +84,11 @@ describe.skipIf(!findBrowser('chrome'))("a bare page under script-src 'self'", (
     return { answer, requests, complaints };
   }
 
-  it('loads, classifies and explains, and asks for its five files alone', async () => {
+  it('loads, classifies and explains, and asks for its four files alone', async () => {
     const { answer, requests, complaints } = await open('page');
     expect(answer).toEqual(['number', true]);
-    const library = ['/dist/densenet-webgpu-readouts.js', '/dist/densenet-webgpu.js'];
-    expect([...requests].sort()).toEqual([...library, '/model.safetensors', '/page.html', '/page.js']);
+    const files = ['/dist/densenet-webgpu.js', '/model.safetensors', '/page.html', '/page.js'];
+    expect([...requests].sort()).toEqual(files);
     expect(complaints).toEqual([]);
   });
 

@@ -14,7 +14,7 @@ import { readModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';
 
-const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+const CLI = new URL('../../dist/bench/main.js', import.meta.url).pathname;
 
 function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   // Cold times are not looked at here, so compiled shaders may come from Mesa's cache.
@@ -133,6 +133,7 @@ describe('a case', () => {
       run: [milliseconds],
       last: { logits, dispatches: 7, submits: 1, buffersCreated: 0, liveGpuBytes: 8, peakGpuBytes: 9 },
       profile: null,
+      record: [],
       resources: [],
     };
     return {

@@ -2,7 +2,7 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { MAX_HEADER_BYTES, readSafetensors } from '../../src/tensor/safetensors.js';
 import { loadInPieces } from './stream.js';
 

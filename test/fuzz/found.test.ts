@@ -2,7 +2,7 @@
 import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { readNumber, writeNumber } from './bytes.js';
 

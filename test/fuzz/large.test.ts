@@ -2,7 +2,7 @@
 import { unzipSync, zipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import { randomModel } from '../../src/bench/random-model.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { familyConfig } from '../../src/model/family.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 import { concatenate } from './bytes.js';

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { randomModel } from '../../src/bench/random-model.js';
 import { ModelFormatError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { decodeMetadata } from '../../src/model/metadata.js';
 import { fromPreprocessorConfig, fromTimmConfig } from '../../src/preprocess/hub-config.js';

@@ -3,7 +3,7 @@
 import { decodeMetadata } from '../../src/model/metadata.js';
 import { Arrival } from '../../src/runtime/model-stream.js';
 import { packArriving } from '../../src/runtime/stream-weights.js';
-import { readNetwork } from '../../src/weights/network.js';
+import { interpretTensors } from '../../src/weights/interpret.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 
 const URL_OF_IT = 'https://example.com/model.safetensors';
@@ -30,7 +30,7 @@ export async function loadInPieces(bytes: Uint8Array, size: number, isLengthSaid
   const arrival = await opening;
   try {
     const metadata = decodeMetadata(arrival.header.metadata);
-    const { canonical, config } = await readNetwork(arrival.tensors, metadata);
+    const { canonical, config } = interpretTensors(arrival.tensors, metadata);
     const layout = layoutWeights(config, 'f32');
     const packed = new ArrayBuffer(layout.bytes);
     for await (const _ of packArriving(arrival, canonical, config, layout, packed));

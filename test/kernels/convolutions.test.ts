@@ -2,9 +2,7 @@
 import { describe, it } from 'vitest';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition, type Work } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
-import { DRIVERS, largestSharing, nameOf, PRECISIONS, storesOf, tilesOn } from './tiles.js';
-
-type Kernel = Parameters<typeof storesOf>[0];
+import { DRIVERS, largestSharing, nameOf, PRECISIONS, tilesOn } from './tiles.js';
 
 /** Multiples of nothing, single pixels, growth rates of 5 and 6, batches, many workgroups. */
 const SHAPES: readonly Work[] = [
@@ -33,7 +31,6 @@ for (const each of DRIVERS) {
         return p === 0 && largest > 1 && loads <= 8 ? [1, largest] : [largest];
       };
       const every = (
-        name: Kernel,
         works: readonly Work[],
         tile: readonly number[],
         shares: readonly number[],
@@ -42,14 +39,10 @@ for (const each of DRIVERS) {
         withDevice(
           driver,
           async ({ device }) => {
-            const isWinograd = name === 'winograd';
-            for (const store of storesOf(name, tile)) {
-              for (const share of shares) {
-                for (const [s, work] of works.entries()) {
-                  const workgroup = isWinograd ? subgroup : 2 * subgroup;
-                  const dispatch = { work, precision, tile, share, ...store, isWinograd, workgroup, seed: s + 1 };
-                  expectRight(await kernel(device, dispatch, s), dispatch);
-                }
+            for (const share of shares) {
+              for (const [s, work] of works.entries()) {
+                const dispatch = { work, precision, tile, share, workgroup: 2 * subgroup, seed: s + 1 };
+                expectRight(await kernel(device, dispatch, s), dispatch);
               }
             }
           },
@@ -57,34 +50,25 @@ for (const each of DRIVERS) {
         );
 
       it.each(tiles.conv1x1)(`conv1x1 %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
-        every('conv1x1', SHAPES, tile, sharings(4 * tile[1]), conv1x1),
+        every(SHAPES, tile, sharings(4 * tile[1]), conv1x1),
       );
 
       it.each(tiles.transition)(`transition %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
-        every('transition', POOLED_SHAPES, tile, sharings(4 * tile[1]), transition),
+        every(POOLED_SHAPES, tile, sharings(4 * tile[1]), transition),
       );
 
       it.each(tiles.conv3x3)(`conv3x3 %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
-        every('conv3x3', SHAPES, tile, sharings(4 * tile[2]), (device, dispatch) => conv3x3(device, dispatch)),
+        every(SHAPES, tile, sharings(4 * tile[2]), (device, dispatch) => conv3x3(device, dispatch)),
       );
 
       it.each(tiles.conv3x3)(`conv3x3 in place %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
-        every('conv3x3', SHAPES, tile, [largestSharing(4 * tile[2], subgroup)], (device, dispatch) =>
+        every(SHAPES, tile, [largestSharing(4 * tile[2], subgroup)], (device, dispatch) =>
           conv3x3(device, dispatch, true),
         ),
       );
 
-      for (const inPlace of [false, true])
-        it.each(tiles.winograd)(
-          `Winograd’s conv3x3${inPlace ? ' in place' : ''} %i pairs × %i quads, ${nameOf(precision)}`,
-          (...tile) =>
-            every('winograd', SHAPES, tile, [subgroup], (device, dispatch) =>
-              conv3x3(device, inPlace ? { ...dispatch, textured: false } : dispatch, inPlace),
-            ),
-        );
-
       it.each(tiles.stem)(`stem %i pixels × %i quads, ${nameOf(precision)}`, (...tile) =>
-        every('stem', [...PICTURES, ...PICTURES], tile, sharings(tile[1]), (device, dispatch, index) =>
+        every([...PICTURES, ...PICTURES], tile, sharings(tile[1]), (device, dispatch, index) =>
           stem(device, dispatch, index < PICTURES.length ? 7 : 3),
         ),
       );

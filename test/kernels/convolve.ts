@@ -6,7 +6,6 @@
  */
 import { expect } from 'vitest';
 import type { Precision } from '../../src/kernels/source.js';
-import type { Texels } from '../../src/kernels/variants.js';
 import { asStored, type KernelRun, random, randoms, runKernel } from './harness.js';
 import * as ref from './reference.js';
 
@@ -28,12 +27,6 @@ export interface Dispatch {
   /** The tile's STAGED and SLICES, where it has them. */
   readonly way?: Readonly<Record<string, number>>;
   readonly workgroup: number;
-  /** Weights are in a texture, read so. */
-  readonly texels?: Texels | undefined;
-  /** So is the map between 1×1 and 3×3. */
-  readonly textured?: boolean;
-  /** 3×3 is Winograd's: the tile is pairs of pixels × quads. */
-  readonly isWinograd?: boolean;
   readonly seed: number;
 }
 
@@ -106,7 +99,6 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
   const { work, tile, workgroup } = dispatch;
   const data = operands(dispatch, 9);
   const input = inPlace ? ref.normRelu(data.x, data.shape, data.scale, data.shift) : data.x;
-  if (dispatch.isWinograd) return winograd(device, dispatch, data, input, inPlace);
   const expected = ref.convolve(input, data.shape, convolution(work, 3, data));
   const [columns = 1, rows = 1, quads = 1, tapRows = 3] = tile;
   const [tilesX, tilesY] = [Math.ceil(work.width / columns), Math.ceil(work.height / rows)];
@@ -123,34 +115,6 @@ export async function conv3x3(device: GPUDevice, dispatch: Dispatch, inPlace = f
     },
     params: { width: work.width, height: work.height, tilesX, tilesY, tiles },
     workgroups: [Math.ceil(tiles / workgroup), Math.ceil(ref.quads(work.out) / quads), 1],
-    inPlace,
-  });
-}
-
-function winograd(
-  device: GPUDevice,
-  dispatch: Dispatch,
-  data: Operands,
-  input: ArrayLike<number>,
-  inPlace: boolean,
-): Promise<Outcome> {
-  const { work, workgroup, precision } = dispatch;
-  const rounded = (value: number) =>
-    precision.weights === 'f16' ? (asStored(Float32Array.of(value), 'f16')[0] ?? Number.NaN) : value;
-  const expected = ref.winograd(input, data.shape, convolution(work, 3, data), rounded);
-  const [pixels = 1, quads = 1] = dispatch.tile;
-  const { width, height } = work;
-  const tilesY = Math.ceil(height / 2);
-  const tiles = work.batch * width * tilesY;
-  return run(device, dispatch, data, expected, {
-    kernel: 'conv3x3',
-    variant: {
-      tile: { STRIP: pixels, TILE_QUADS: quads, SUBGROUP: dispatch.share },
-      overrides: { NORM: inPlace ? 1 : 0 },
-      inPlace,
-    },
-    params: { width, height, tilesX: width, tilesY, tiles },
-    workgroups: [Math.ceil(tiles / (workgroup * pixels)), Math.ceil(ref.quads(work.out) / quads), 1],
     inPlace,
   });
 }
@@ -218,7 +182,7 @@ type Plan = Pick<KernelRun, 'kernel' | 'variant' | 'params' | 'workgroups' | 'in
 
 async function run(
   device: GPUDevice,
-  { work, precision, workgroup, texels, textured = false }: Dispatch,
+  { work, precision, workgroup }: Dispatch,
   data: Operands,
   expected: ref.Result,
   { lanes = 4, ...plan }: Plan,
@@ -228,7 +192,7 @@ async function run(
   const kernelSide = Math.sqrt(data.weight.length / (work.out * work.channels));
   const found = await runKernel(device, {
     ...plan,
-    variant: { ...plan.variant, texels, textured, overrides: { ...plan.variant.overrides, WORKGROUP: workgroup } },
+    variant: { ...plan.variant, overrides: { ...plan.variant.overrides, WORKGROUP: workgroup } },
     precision,
     buffers: {
       src: ref.toQuads(data.x, data.shape, srcPlane, GARBAGE),

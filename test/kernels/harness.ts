@@ -2,16 +2,16 @@
  * Runs one kernel variant on a real GPU through the production path: the same source assembly, layouts and parameter
  * packing as a plan's steps.
  */
+
+import { alignUp } from '../../src/core/align.js';
 import { packParams } from '../../src/gpu/params.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
-import * as software from '../../src/gpu/software.js';
-import { TEXTURE_USAGE, USAGE } from '../../src/gpu/usage.js';
-import type { GpuWeights } from '../../src/gpu/weights.js';
+import { USAGE } from '../../src/gpu/usage.js';
 import { KERNELS } from '../../src/kernels/manifest.generated.js';
 import type { Precision } from '../../src/kernels/source.js';
 import type { KernelName, Variant } from '../../src/kernels/variants.js';
-import { alignUp, BINDING_ALIGNMENT } from '../../src/plan/arena.js';
-import { toHalves } from '../../src/tensor/tensor.js';
+import { BINDING_ALIGNMENT } from '../../src/plan/arena.js';
+import { float32ToFloat16 } from '../../src/tensor/float16.js';
 
 export const F32: Precision = { activations: 'f32', weights: 'f32' };
 export const F16: Precision = { activations: 'f16', weights: 'f16' };
@@ -38,7 +38,7 @@ function cacheOf(device: GPUDevice, precision: Precision): PipelineCache {
   const key = `${precision.activations} ${precision.weights}`;
   const ofDevice = caches.get(device) ?? new Map<string, PipelineCache>();
   caches.set(device, ofDevice);
-  const cache = ofDevice.get(key) ?? new PipelineCache(device, precision, software);
+  const cache = ofDevice.get(key) ?? new PipelineCache(device, precision);
   ofDevice.set(key, cache);
   return cache;
 }
@@ -57,19 +57,9 @@ export function changeSource(device: GPUDevice, change: (source: string) => stri
 export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Float32Array> {
   const { pipeline, layout } = await cacheOf(device, run.precision).get(run.kernel, run.variant);
   const halves = new Set(run.halves ?? []);
-  const { textured } = run.variant;
-  const texels = run.variant.texels ? await texelsOf(device, stored('weights', run, halves), run) : null;
-  const maps = new Map<string, GPUTexture>();
-  if (textured)
-    for (const name of ['src', 'dst'])
-      if (halves.has(name) && !(run.kernel === 'stem' && name === 'src'))
-        maps.set(name, mapOf(device, stored(name, run, halves), run.precision));
   const bound = new Map<string, GPUBufferBinding & { readonly size: number }>();
   const entries = Object.entries(KERNELS[run.kernel].bindings).map(([name, kind], binding): GPUBindGroupEntry => {
-    const content = kind === 'uniform' ? paramsOf(run) : stored(name, run, halves);
-    if (name === 'weights' && texels) return { binding, resource: texels.resource(OWN) };
-    const map = maps.get(name);
-    if (map) return { binding, resource: map.createView() };
+    const content = kind === 'uniform' ? packParams(run.kernel, run.params) : stored(name, run, halves);
     const size = Math.ceil(content.byteLength / 16) * 16;
     const usage = (kind === 'uniform' ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST | USAGE.COPY_SRC;
     const behind = name === 'dst' && run.inPlace ? bound.get('src') : undefined;
@@ -81,10 +71,8 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
     return { binding, resource: { buffer, offset, size } };
   });
   const output = bound.get(run.output);
-  const written = maps.get(run.output);
-  if (!output && !written) throw new Error(`${run.kernel} has no binding ${run.output}`);
-  const rowBytes = software.ROW_TEXELS * texelBytes(run.precision.activations);
-  const size = written ? written.height * rowBytes : (output?.size ?? 0);
+  if (!output) throw new Error(`${run.kernel} has no binding ${run.output}`);
+  const { size } = output;
   const staging = device.createBuffer({ size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
@@ -92,84 +80,15 @@ export async function runKernel(device: GPUDevice, run: KernelRun): Promise<Floa
   pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
   pass.dispatchWorkgroups(...run.workgroups);
   pass.end();
-  if (written)
-    encoder.copyTextureToBuffer({ texture: written }, { buffer: staging, bytesPerRow: rowBytes }, [
-      written.width,
-      written.height,
-    ]);
-  else if (output) encoder.copyBufferToBuffer(output.buffer, output.offset ?? 0, staging, 0, size);
+  encoder.copyBufferToBuffer(output.buffer, output.offset ?? 0, staging, 0, size);
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(1);
-  const bytes = staging.getMappedRange().slice(written ? AHEAD * texelBytes(run.precision.activations) : 0);
+  const bytes = staging.getMappedRange().slice(0);
   for (const { buffer } of [...bound.values(), { buffer: staging }]) buffer.destroy();
-  texels?.destroy();
-  for (const map of maps.values()) map.destroy();
   const length = run.buffers[run.output]?.length ?? 0;
   return halves.has(run.output) && run.precision.activations === 'f16'
     ? Float32Array.from(new Uint16Array(bytes).subarray(0, length), fromHalf)
     : new Float32Array(bytes).subarray(0, length);
-}
-
-/**
- * The weights as a session keeps them for software: behind others, so that they go over the end of a row.
- */
-async function texelsOf(
-  device: GPUDevice,
-  content: ArrayBufferView<ArrayBuffer>,
-  { variant, params, precision: { weights: precision } }: KernelRun,
-): Promise<GpuWeights> {
-  const others = { offset: 0, bytes: OTHERS * 16 };
-  const own = { offset: others.bytes, bytes: content.byteLength };
-  const bytes = own.offset + own.bytes;
-  const ranges = new Map([
-    ['others', others],
-    [OWN, own],
-    ['rest', { offset: bytes, bytes: 256 }],
-  ]);
-  const layout = { precision, ranges, kernelBytes: bytes, bytes: bytes + 256 };
-  const weights = await software.TexelWeights.create(device, layout, variant.tile.STRIP ? (params.outQuads ?? 0) : 0);
-  if (!weights) throw new Error('the weights are more than a texture holds');
-  const packed = new Uint8Array(layout.bytes).fill(0x7e);
-  packed.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), own.offset);
-  weights.upload(device.queue, packed.buffer);
-  return weights;
-}
-
-/** Called as the weights of a 3×3 convolution are, which may be Winograd's. */
-const OWN = 'layer.conv.weight';
-
-const texelBytes = (storage: 'f32' | 'f16'): number => (storage === 'f16' ? 8 : 16);
-
-/** Texels ahead of a map, so that it goes over the end of a row, too. */
-const AHEAD = 1019;
-/** Bytes of weights ahead of those of a test, whatever their precision. */
-const OTHERS = 1008;
-
-/** As a session has them, where weights or maps are textures behind what is ahead of them. */
-function paramsOf({ kernel, params, variant, precision }: KernelRun): Uint8Array<ArrayBuffer> {
-  const packed = packParams(kernel, params);
-  if (!variant.texels) return packed;
-  const ahead = variant.textured ? AHEAD : 0;
-  const lead = software.leadOf(ahead, ahead, (OTHERS * 16) / texelBytes(precision.weights));
-  return Uint8Array.from([...lead, ...packed.subarray(0, packed.length - lead.length)]);
-}
-
-/** A map as a session keeps it for software, with its content. */
-function mapOf(device: GPUDevice, content: ArrayBufferView<ArrayBuffer>, { activations }: Precision): GPUTexture {
-  const bytesPerRow = software.ROW_TEXELS * texelBytes(activations);
-  const at = AHEAD * texelBytes(activations);
-  const rows = Math.ceil((at + content.byteLength) / bytesPerRow);
-  const { STORAGE_BINDING, TEXTURE_BINDING, COPY_SRC, COPY_DST } = TEXTURE_USAGE;
-  const size = [software.ROW_TEXELS, rows];
-  const texture = device.createTexture({
-    size,
-    format: activations === 'f16' ? 'rgba16float' : 'rgba32float',
-    usage: STORAGE_BINDING | TEXTURE_BINDING | COPY_SRC | COPY_DST,
-  });
-  const padded = new Uint8Array(rows * bytesPerRow).fill(0x7e);
-  padded.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength), at);
-  device.queue.writeTexture({ texture }, padded, { bytesPerRow }, size);
-  return texture;
 }
 
 function stored(
@@ -181,7 +100,7 @@ function stored(
   if (!values) throw new Error(`no content for the binding ${name}`);
   const precision = name === 'weights' ? run.precision.weights : run.precision.activations;
   if (values instanceof Float32Array && halves.has(name) && precision === 'f16')
-    return Uint16Array.from(toHalves(name, values));
+    return Uint16Array.from(float32ToFloat16(name, values));
   return values instanceof Float32Array ? Float32Array.from(values) : Uint32Array.from(values);
 }
 
@@ -208,4 +127,4 @@ export const randoms = (count: number, next: () => number): Float32Array => Floa
 
 /** Rounds to what f16 storage keeps, so that the reference sees the same operands. */
 export const asStored = (values: Float32Array, precision: 'f32' | 'f16'): Float32Array =>
-  precision === 'f32' ? values : Float32Array.from(toHalves('values', values), fromHalf);
+  precision === 'f32' ? values : Float32Array.from(float32ToFloat16('values', values), fromHalf);

@@ -1,7 +1,6 @@
 /** Every variant of a kernel that plans of three kinds of network use or may be tuned to, on eight kinds of adapter. */
 
 import { KERNELS } from '../../src/kernels/manifest.generated.js';
-import { softwareTraits } from '../../src/kernels/software.js';
 import { candidates, type KernelName, type Variant, variantKey } from '../../src/kernels/variants.js';
 import { familyConfig } from '../../src/model/family.js';
 import { planNetwork } from '../../src/plan/network.js';
@@ -11,9 +10,6 @@ const NETWORKS = [
   ['densenet-bc-100-12', 32],
   ['densenet-40-12', 32],
 ] as const;
-
-/** How software reads textures: one way here, the ways differ in a word. */
-const TEXELS = 'read';
 
 /** Lanes of a subgroup, and whether it is software. */
 const ADAPTERS = [0, 4, 8, 32].flatMap(
@@ -29,8 +25,7 @@ export const kernelNames = Object.keys(KERNELS).filter((name): name is KernelNam
 const planned = new Map<string, { readonly kernel: KernelName; readonly variant: Variant }>();
 for (const [name, side] of NETWORKS) {
   for (const [lanes, isFallback] of ADAPTERS) {
-    const adapter = { subgroup: lanes ? { min: lanes, max: lanes } : null };
-    const traits = isFallback ? softwareTraits(adapter, TEXELS) : adapter;
+    const traits = { subgroup: lanes ? { min: lanes, max: lanes } : null, isSoftware: isFallback };
     const options = { batch: 1, inputSize: [side, side], activations: 'f32', taps: true, traits } as const;
     for (const { kernel, variant, shape } of planNetwork(familyConfig(name), options).steps)
       for (const each of shape ? candidates(shape, traits) : [variant])

@@ -1,9 +1,8 @@
 /** What the kernel tests run on, and every tile they run: those that `src/plan/variants.ts` can choose, and odd ones. */
 
 import type { Tiles } from '../../src/kernels/cost.js';
-import { NARROW_TILES } from '../../src/kernels/software.js';
 import type { Precision } from '../../src/kernels/source.js';
-import { type Texels, WIDE_TILES } from '../../src/kernels/variants.js';
+import { NARROW_TILES, WIDE_TILES } from '../../src/kernels/variants.js';
 
 /** `subgroup`: the driver's only subgroup size. */
 export const DRIVERS = [
@@ -28,7 +27,6 @@ const ODD: Lists = {
   conv1x1: [[3, 3]],
   transition: [[3, 3]],
   conv3x3: [[3, 2, 1, 1]],
-  winograd: [[3, 2]],
   stem: [[3, 3]],
 };
 
@@ -44,7 +42,6 @@ export function tilesOn({ driver, subgroup }: Driver, few = false): Lists {
     conv1x1: distinct(lists.flatMap(({ conv1x1 }) => conv1x1)),
     transition: distinct(lists.flatMap(({ transition }) => transition)),
     conv3x3: distinct(lists.flatMap(({ conv3x3 }) => conv3x3)),
-    winograd: subgroup === 8 ? distinct(lists.flatMap(({ winograd = [] }) => winograd)) : [],
     stem: distinct(lists.flatMap(({ stem }) => stem)),
   };
 }
@@ -58,30 +55,6 @@ export const nameOf = ({ activations, weights }: Precision): string => `${activa
 /** Lanes that share `loads`: the most that divide them and that a subgroup has. */
 export const largestSharing = (loads: number, subgroup: number): number =>
   [8, 4, 2].find((lanes) => loads % lanes === 0 && lanes <= subgroup) ?? 1;
-
-/** Where the weights of a tile are, and the maps. */
-export interface Store {
-  readonly texels?: Texels;
-  readonly textured?: boolean;
-}
-
-/** In a buffer for the tiles of GPUs and subgroups of four, as texels for those of other software, in either for odd ones. */
-export function storesOf(kernel: keyof Lists, tile: readonly number[]): readonly Store[] {
-  const isIn = (tiles: Tiles) => (tiles[kernel] ?? []).some((each) => each.join() === tile.join());
-  if (isIn(ODD)) {
-    const texels: Store[] = [{ texels: 'sampled' }, { texels: 'read' }];
-    const textured = texels.map((store) => ({ ...store, textured: true }));
-    return [...(kernel === 'winograd' ? [] : [{}]), ...texels, ...(kernel === 'conv3x3' ? [] : textured)];
-  }
-  // What subgroups of eight are given has its maps there as well.
-  const textured = kernel !== 'conv3x3' && isIn(NARROW_TILES[8]);
-  const isBuffered = isIn(WIDE_TILES) || isIn(NARROW_TILES[4]);
-  return [
-    ...(isBuffered ? [{}] : []),
-    ...(isIn(NARROW_TILES[1]) ? [{ texels: 'sampled' } as const] : []),
-    ...(isIn(NARROW_TILES[8]) ? [{ texels: 'read', textured } as const] : []),
-  ];
-}
 
 /** A wide tile in one of the ways that go through workgroup memory. */
 export interface WayCase {

@@ -1,8 +1,8 @@
 /** The committed fixtures: checkpoints, the taps that their frameworks computed, and how to compare with them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { ImportOptions } from '../../src/import/checkpoint.js';
 import { tapsOldFirst } from '../../src/import/concat-order.js';
-import type { ImportOptions } from '../../src/import/index.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import type { ModelMetadata } from '../../src/model/model.js';
 import { readSafetensors } from '../../src/tensor/safetensors.js';

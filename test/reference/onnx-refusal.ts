@@ -1,7 +1,7 @@
 /** What every refusal of an ONNX graph must be: a typed error, within a second, that names the node at fault and why. */
 import { expect, it } from 'vitest';
 import { ModelShapeError } from '../../src/core/errors.js';
-import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
+import { type ImportOptions, importCheckpoint } from '../../src/import/checkpoint.js';
 import { edited, encode, type GraphSpec, type NodeSpec, type TensorSpec } from './onnx-writer.js';
 
 /** The name and operator of the node at fault, and what the message says of it. */

@@ -1,7 +1,7 @@
 /** Model files for the runtime's tests: imported from the frameworks' fixtures, and small random ones. */
 import { randomModel } from '../../src/bench/random-model.js';
 import { isDenseNetError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import type { PreprocessSpec } from '../../src/preprocess/spec.js';

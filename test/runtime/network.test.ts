@@ -39,13 +39,7 @@ describe.each(CASES)(
       expect(net.precision).toEqual({ activations: precision, weights });
       const reference = readReferenceFor(name, net);
       const taps = await net.taps(inputOf(name));
-      // Taps are of maps in buffers; without them, eight lanes of software have maps in textures.
       const { logits } = await net.run(inputOf(name));
-      const areTextures = net.plan.arena.bankBytes[2] > 0;
-      expect(areTextures).toBe(driver === 'lavapipe' && net.config.bottleneck !== null);
-      const ways = new Set(net.plan.steps.flatMap(({ variant }) => variant.texels ?? []));
-      const isAlone = features.length === 0 && !('isFallback' in adapter);
-      expect([...ways], 'how textures are read').toEqual(driver === 'lavapipe' ? ['read'] : isAlone ? ['sampled'] : []);
       net.dispose();
       expect([...taps.keys()].sort()).toEqual([...reference.keys()].filter((tap) => tap !== 'input').sort());
       const tolerance = TOLERANCE[weights === 'f16' ? 'f16' : precision];

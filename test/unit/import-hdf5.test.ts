@@ -1,8 +1,8 @@
 /** HDF5 files from strangers: nothing outside the file is read, and whatever is wrong is one typed error, quickly. */
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { openHdf5 } from '../../src/import/hdf5/file.js';
-import { importCheckpoint } from '../../src/import/index.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const whole = readBytes(`${FIXTURES}keras/keras2.h5`);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
-import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
+import { type ImportOptions, importCheckpoint } from '../../src/import/checkpoint.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const FOLDER = `${FIXTURES}keras/`;

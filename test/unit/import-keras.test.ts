@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type ImportOptions, importCheckpoint } from '../../src/import/index.js';
+import { type ImportOptions, importCheckpoint } from '../../src/import/checkpoint.js';
 import { toFloat32 } from '../../src/tensor/tensor.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
 import { forward } from '../reference/cpu-densenet.js';

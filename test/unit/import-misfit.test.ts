@@ -1,7 +1,7 @@
 /** A checkpoint that is no DenseNet, or not quite: one message says all that is wrong, in the file's own words. */
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError, ModelShapeError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { nearestName } from '../../src/import/nearest-name.js';
 import { ORIGINS } from '../../src/import/origins.js';
 import type { DenseNetConfig } from '../../src/model/config.js';

@@ -1,6 +1,6 @@
 /** One network, written in the many ways that exporters know. */
 import { describe, expect, it } from 'vitest';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { between, CIFAR, fc, SAME } from '../reference/onnx-spellings.js';
 import { edited, encode, type GraphSpec, INIT, ints, node, type TensorSpec } from '../reference/onnx-writer.js';

@@ -1,6 +1,6 @@
 /** Batch norms of any epsilon, in one node or in several, become the scale and shift that the graph computes. */
 import { describe, expect, it } from 'vitest';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
 import {
   edited,

@@ -1,7 +1,7 @@
 /** Graphs that pool, join or end otherwise than a DenseNet: refused with the first node that does not fit. */
 import { describe, expect, it } from 'vitest';
 import { ModelShapeError } from '../../src/core/errors.js';
-import type { ImportOptions } from '../../src/import/index.js';
+import type { ImportOptions } from '../../src/import/checkpoint.js';
 import { failure, inFront, type Refusal, refuses, zeros } from '../reference/onnx-refusal.js';
 import { CLASSES, edited, encode, GROWTH, HALVE, INIT, ints, node, tinyDenseNet } from '../reference/onnx-writer.js';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { operations } from '../../src/bench/graph.js';
 import { onnxModel } from '../../src/bench/onnx.js';
 import { randomModel } from '../../src/bench/random-model.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { familyConfig } from '../../src/model/family.js';
 import type { FoldedModel } from '../../src/model/model.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';

@@ -2,7 +2,7 @@
 import { gzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { ModelFormatError } from '../../src/core/errors.js';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { FIXTURES, readBytes } from '../reference/fixtures.js';
 
 const text = (value: string) => Uint8Array.from(value, (letter) => letter.charCodeAt(0));

@@ -1,15 +1,14 @@
 /** Random members of the family and plans of them, for the planner's property tests. */
 import fc from 'fast-check';
-import { softwareTraits } from '../../src/kernels/software.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
 
 /** No subgroups, a CPU's, a GPU's, and sizes that vary. */
 const traits = fc.constantFrom(
   { subgroup: null },
-  softwareTraits({ subgroup: null }),
-  softwareTraits({ subgroup: { min: 4, max: 4 } }, 'sampled'),
-  softwareTraits({ subgroup: { min: 8, max: 8 } }, 'read'),
+  { subgroup: null, isSoftware: true },
+  { subgroup: { min: 4, max: 4 }, isSoftware: true },
+  { subgroup: { min: 8, max: 8 }, isSoftware: true },
   { subgroup: { min: 8, max: 32 } },
   { subgroup: { min: 32, max: 32 } },
 );

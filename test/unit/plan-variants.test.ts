@@ -2,36 +2,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ConvShape, shapeKey } from '../../src/kernels/shape.js';
-import { softwareTraits } from '../../src/kernels/software.js';
-import {
-  candidates,
-  type Texels,
-  type Traits,
-  type Variant,
-  variantFor,
-  variantKey,
-} from '../../src/kernels/variants.js';
+import { candidates, type Traits, type Variant, variantFor, variantKey } from '../../src/kernels/variants.js';
 import { familyConfig } from '../../src/model/family.js';
 import { planNetwork } from '../../src/plan/network.js';
-import { layoutWeights } from '../../src/weights/pack.js';
 import { DRIVERS, tilesOn, wayCases } from '../kernels/tiles.js';
 
 const powers = (from: number, to: number) => fc.integer({ min: from, max: to }).map((exponent) => 2 ** exponent);
 
 /** No subgroups, or any of 4…128 lanes, which WebGPU's `subgroupMinSize` and `subgroupMaxSize` span. */
 const traits: fc.Arbitrary<Traits> = fc
-  .tuple(
-    fc.option(fc.tuple(powers(2, 7), powers(2, 7))),
-    fc.boolean(),
-    fc.boolean(),
-    fc.constantFrom(undefined, 'sampled' as const, 'read' as const),
-  )
-  .map(([sizes, isSoftware, halves, texels]) => {
-    const adapter = { subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) }, halves };
-    if (!isSoftware) return adapter;
-    const own = softwareTraits(adapter, texels);
-    return { ...own, textured: own.software?.isWinograd ?? false };
-  });
+  .tuple(fc.option(fc.tuple(powers(2, 7), powers(2, 7))), fc.boolean(), fc.boolean())
+  .map(([sizes, isSoftware, halves]) => ({
+    subgroup: sizes && { min: Math.min(...sizes), max: Math.max(...sizes) },
+    ...{ isSoftware, halves },
+  }));
 
 const side = fc.integer({ min: 1, max: 224 });
 const output = {
@@ -60,7 +44,6 @@ const ORDER = {
   conv1x1: ['TILE_PIXELS', 'TILE_QUADS'],
   transition: ['TILE_PIXELS', 'TILE_QUADS'],
   conv3x3: ['TILE_X', 'TILE_Y', 'TILE_QUADS', 'TAP_ROWS'],
-  winograd: ['STRIP', 'TILE_QUADS'],
   stem: ['TILE_X', 'TILE_QUADS'],
 } as const;
 
@@ -76,12 +59,7 @@ function checkTested(kernel: ConvShape['kernel'], numbers: readonly unknown[], t
   expect(cases.map(({ way }) => way.SLICES)).toContain(tile.SLICES);
 }
 
-function checkVariant(
-  { tile, overrides, inPlace, texels, textured }: Variant,
-  shape: ConvShape,
-  { subgroup, software, textured: areTextured }: Traits,
-): void {
-  expect([texels, textured]).toEqual([software?.texels, areTextured]);
+function checkVariant({ tile, overrides, inPlace }: Variant, shape: ConvShape, { subgroup, isSoftware }: Traits): void {
   const { SUBGROUP: lanes = 1, TILE_QUADS: quads = 1, SLICES: slices = 1, STAGED: staged = 0 } = tile;
   const { WORKGROUP: workgroup = 0 } = overrides;
   expect(workgroup).toBeGreaterThan(0);
@@ -91,13 +69,10 @@ function checkVariant(
   expect((shape.kernel === 'stem' ? quads : 4 * quads) % lanes, 'lanes divide the loads').toBe(0);
   expect(lanes, 'every subgroup covers the lanes').toBeLessThanOrEqual(subgroup?.min ?? 1);
   if (lanes > 1) expect(workgroup % (subgroup?.max ?? 0), 'no subgroup is part filled').toBe(0);
-  const list = tile.STRIP ? 'winograd' : shape.kernel;
-  const numbers = ORDER[list].map((name) => tile[name]);
-  expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[list])).toContainEqual(numbers);
-  if (tile.STRIP)
-    expect([lanes, workgroup, subgroup?.max], 'one subgroup, all of it').toEqual(Array(3).fill(subgroup?.min));
+  const numbers = ORDER[shape.kernel].map((name) => tile[name]);
+  expect(TESTED.flatMap((tiles): readonly (readonly number[])[] => tiles[shape.kernel])).toContainEqual(numbers);
   if (slices > 1 || staged > 0) {
-    expect([lanes, software, slices > 1 && staged > 0]).toEqual([1, undefined, false]);
+    expect([lanes, isSoftware ?? false, slices > 1 && staged > 0]).toEqual([1, false, false]);
     expect(staged * quads, 'what is staged fits').toBeLessThanOrEqual(MAX_VECTORS);
     checkTested(shape.kernel, numbers, tile);
   }
@@ -156,7 +131,7 @@ describe('a picture at batch 1 on DenseNet-121', () => {
 
   it('compiles one tile of the bottleneck for all maps on a CPU, and smaller tiles for smaller maps on a GPU', () => {
     const onCpu = [56, 28, 14, 7].map((s) =>
-      tilesFor(softwareTraits({ subgroup: { min: 4, max: 4 } }), { ...map(s), kernel: 'conv1x1', outQuads: 32 }),
+      tilesFor({ subgroup: { min: 4, max: 4 }, isSoftware: true }, { ...map(s), kernel: 'conv1x1', outQuads: 32 }),
     );
     expect(new Set(onCpu.map((tile) => JSON.stringify(tile))).size).toBe(1);
     const pixels = [56, 28, 14, 7].map(
@@ -166,57 +141,11 @@ describe('a picture at batch 1 on DenseNet-121', () => {
     expect(pixels).toEqual([...pixels].sort((a, b) => b - a));
     expect(pixels[0]).toBeGreaterThan(pixels[3] ?? 0);
   });
-
-  it('convolves as Winograd where weights are texels and all subgroups have eight lanes, and only there', () => {
-    const shape = { kernel: 'conv3x3', ...map(56), outQuads: 8, normed: false } as const;
-    const waysOf = (min: number, max: number, texels?: Texels, outQuads = 8) => [
-      ...new Set(
-        candidates({ ...shape, outQuads }, softwareTraits({ subgroup: { min, max } }, texels)).map(
-          ({ tile }) => 'STRIP' in tile,
-        ),
-      ),
-    ];
-    expect([waysOf(8, 8, 'read'), waysOf(8, 8, 'sampled'), waysOf(8, 8, 'read', 2)]).toEqual([[true], [true], [true]]);
-    expect([waysOf(4, 8, 'read'), waysOf(4, 4, 'read'), waysOf(8, 8, undefined), waysOf(8, 8, 'read', 1)]).toEqual(
-      Array(4).fill([false]),
-    );
-  });
-
-  it('has its maps in textures where 3×3 is Winograd’s, unless they are too large or read back', () => {
-    const areTextured = (traits: Traits, batch = 1, taps = false) => {
-      const options = { batch, inputSize: [224, 224], activations: 'f32', traits, taps } as const;
-      const { arena, steps } = planNetwork(familyConfig('densenet121'), options);
-      const textured = steps.filter(({ variant }) => variant.textured).map(({ kernel }) => kernel);
-      // The stem, its pool, 58 layers of two, three transitions, the last pool and the map of a class.
-      expect(textured.length).toBe(arena.bankBytes[2] > 0 ? 1 + 1 + 2 * 58 + 3 + 1 + 1 : 0);
-      expect(arena.bankBytes[3] > 0).toBe(arena.bankBytes[2] > 0);
-      return arena.bankBytes[2] > 0;
-    };
-    const lanes = (count: number) => ({ subgroup: { min: count, max: count } });
-    expect(areTextured(softwareTraits(lanes(8), 'read'))).toBe(true);
-    expect(areTextured(softwareTraits(lanes(8), 'read'), 1, true)).toBe(false);
-    expect(areTextured(softwareTraits(lanes(8), 'read'), 64)).toBe(false);
-    expect(areTextured(softwareTraits(lanes(8)))).toBe(false);
-    expect(areTextured(softwareTraits(lanes(4), 'read'))).toBe(false);
-    expect(areTextured(lanes(32))).toBe(false);
-  });
-
-  it('needs no more than 45 MB with its maps and weights in textures', () => {
-    const traits = softwareTraits({ subgroup: { min: 8, max: 8 } }, 'read');
-    const plan = planNetwork(familyConfig('densenet121'), {
-      ...{ batch: 1, inputSize: [224, 224], activations: 'f32', traits },
-    });
-    const weights = layoutWeights(plan.config, 'f32');
-    const winograds = [...weights.ranges].filter(([name]) => name.endsWith('.conv.weight'));
-    const more = winograds.reduce((sum, [, { bytes }]) => sum + bytes / 3, 0);
-    expect(plan.arena.bytes + weights.bytes + more).toBeLessThanOrEqual(45e6);
-  });
 });
 
 /** What DenseNet-121's convolutions are given on a GPU: their shape and tile, and the invocations of their dispatch. */
 function onGpu(batch: number, lanes: number | null, isSoftware = false) {
-  const adapter = { subgroup: lanes === null ? null : { min: lanes, max: lanes } };
-  const traits = isSoftware ? softwareTraits(adapter) : adapter;
+  const traits = { subgroup: lanes === null ? null : { min: lanes, max: lanes }, isSoftware };
   const options = { batch, inputSize: [224, 224], activations: 'f32', traits } as const;
   return planNetwork(familyConfig('densenet121'), options).steps.flatMap(({ name, shape, variant, workgroups }) => {
     if (!shape) return [];

@@ -1,6 +1,5 @@
 /** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { softwareTraits } from '../../src/kernels/software.js';
 import { candidates, type Traits } from '../../src/kernels/variants.js';
 import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
 import { contenders } from '../../src/runtime/tune/shortlist.js';
@@ -121,7 +120,7 @@ describe('the contenders of a shape', () => {
 
   it('are what the model puts first on a CPU, whose compilers are slow', () => {
     for (const lanes of [4, 8]) {
-      const traits = softwareTraits({ subgroup: { min: lanes, max: lanes } });
+      const traits = { subgroup: { min: lanes, max: lanes }, isSoftware: true };
       const { chosen, unlikely } = tried(traits);
       expect(chosen).toHaveLength(4);
       expect(unlikely.length).toBeGreaterThan(0);

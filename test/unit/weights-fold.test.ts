@@ -1,6 +1,6 @@
 /** Names, metadata and folding: what stands between the tensors of a file and the numbers that the kernels get. */
 import { describe, expect, it } from 'vitest';
-import { importCheckpoint } from '../../src/import/index.js';
+import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { decodeMetadata, encodeMetadata } from '../../src/model/metadata.js';
 import type { ModelMetadata } from '../../src/model/model.js';
 import { floatTensor, type Tensor, type TensorMap } from '../../src/tensor/tensor.js';

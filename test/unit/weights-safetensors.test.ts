@@ -2,16 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError, ModelFormatError } from '../../src/core/errors.js';
+import { float32ToFloat16 } from '../../src/tensor/float16.js';
 import { MAX_HEADER_BYTES, readHeader, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
-import {
-  DTYPE_BYTES,
-  type Dtype,
-  elementCount,
-  isDtype,
-  type Tensor,
-  toFloat32,
-  toHalves,
-} from '../../src/tensor/tensor.js';
+import { DTYPE_BYTES, type Dtype, elementCount, isDtype, type Tensor, toFloat32 } from '../../src/tensor/tensor.js';
 
 /** A file with this header text, whatever it says, and a body of so many zeros. */
 function file(header: string, bodyLength = 0, declared = new TextEncoder().encode(header).length): Uint8Array {
@@ -204,7 +197,7 @@ describe('element types', () => {
         Object.is(value, i & 0x8000 ? -magnitude : magnitude) || (Number.isNaN(value) && Number.isNaN(magnitude)),
       ).toBe(true);
     }
-    const back = toHalves('t', values);
+    const back = float32ToFloat16('t', values);
     expect(back.every((half, i) => half === i || (i & 0x7fff) > 0x7c00)).toBe(true);
   });
 
@@ -212,7 +205,7 @@ describe('element types', () => {
     const fc16 = fc.float({ noNaN: true, min: -65504, max: 65504 });
     fc.assert(
       fc.property(fc16, (value) => {
-        const [half = 0] = toHalves('t', Float32Array.of(value));
+        const [half = 0] = float32ToFloat16('t', Float32Array.of(value));
         const near = (bits: number) =>
           toFloat32(tensor('F16', new Uint8Array(Uint16Array.of(bits).buffer)))[0] ?? Number.NaN;
         const error = Math.abs(near(half) - value);
@@ -225,7 +218,7 @@ describe('element types', () => {
       }),
       { numRuns: 2000, seed: 4 },
     );
-    expect(() => toHalves('big', Float32Array.of(65520))).toThrow(/"big" holds 65520, beyond the range of f16/);
+    expect(() => float32ToFloat16('big', Float32Array.of(65520))).toThrow(/"big" holds 65520, beyond the range of f16/);
   });
 
   it('BF16, F64, and bytes at any alignment', () => {

@@ -2,7 +2,8 @@
  * Nodes whose result does not depend on the picture: weights behind an `Identity`, `Cast` or `Unsqueeze`,
  * `ConstantOfShape` weights, and the arithmetic on shapes that exporters put before a `Reshape` or a `Pad`.
  */
-import { elementCount, floatTensor, toFloat32, toHalves } from '../../tensor/tensor.js';
+import { float32ToFloat16 } from '../../tensor/float16.js';
+import { elementCount, floatTensor, toFloat32 } from '../../tensor/tensor.js';
 import type { Constant, Floats } from './constant.js';
 import { axesOf, calculate, concatenate, dimensions, gather, reshapeTarget, slice } from './lists.js';
 import { misfit, type Node } from './node.js';
@@ -108,6 +109,6 @@ function cast(node: Node, x: Constant): Constant {
   const { name, shape } = x.tensor;
   if (to === FLOAT) return { kind: 'floats', tensor: floatTensor(name, shape, toFloat32(x.tensor)) };
   if (to !== FLOAT16) return x;
-  const halves = toHalves(name, toFloat32(x.tensor));
+  const halves = float32ToFloat16(name, toFloat32(x.tensor));
   return { kind: 'floats', tensor: { name, shape, dtype: 'F16', bytes: new Uint8Array(halves.buffer) } };
 }

@@ -1,7 +1,7 @@
 /**
  * Where the time of an inference goes: GPU time, work and traffic of every step, beside what the adapter can do.
  *
- * Loaded by `DenseNet.profile` alone, as a file of its own beside the library. Knows plans and dispatches; compiles only
+ * Knows plans and dispatches; compiles only
  * the probes that measure the adapter.
  */
 import type { NetworkProfile, StepProfile } from '../../api.js';
@@ -19,7 +19,7 @@ const STAGES: ReadonlySet<Stage> = new Set(['network', 'scores']);
 const ROUNDS = 5;
 
 /** @param classify a call of which the steps are measured */
-export async function profile(
+export async function profileNetwork(
   engine: Engine,
   config: DenseNetConfig,
   inputSize: Size,

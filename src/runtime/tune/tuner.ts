@@ -1,8 +1,4 @@
-/**
- * `load({ tune })`: what is known of the adapter is used, the rest is measured and kept.
- *
- * A file of its own beside the library, with what it needs of the library in it.
- */
+/** `load({ tune })`: what is known of the adapter is used, the rest is measured and kept. */
 import type { TuneOptions, Tuning } from '../../api.js';
 import { adapterReport } from '../../gpu/device.js';
 import type { Session } from '../../gpu/session.js';

@@ -1,6 +1,6 @@
 /** Where the bench's pages and the peers' libraries are, and what these must be allowed to do. */
 import { join } from 'node:path';
-import { PACKAGE } from '../cli/files.js';
+import { PACKAGE } from './files.js';
 
 /** What the peers need and the demo's policy forbids: WebAssembly, workers from blobs, generated code. */
 export const BENCH_CSP = [
