@@ -6,17 +6,22 @@ import { PACKAGE } from '../cli/files.js';
 import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
+import { layersOf, readDump } from './kernels/dump.js';
 import { DRIVERS_VARIABLE, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
 import type { Network } from './kernels/planned.js';
 import { recordPeer } from './kernels/record.js';
 import { familyLines, LEGEND } from './kernels/table.js';
 import { isPeerName, PEERS } from './peer.js';
 
-const USAGE = `--gpu FAMILY,… [--arch NAME] [--batch N] [--precision f32|f16] [--drivers DIR] [--save DIR] [--json]
+const USAGE = `--gpu FAMILY,… [--arch NAME] [--batch N] [--precision f32|f16] [--dump FILE] [--drivers DIR] [--save DIR] [--json]
+kernels --record PEER --as ${DISGUISES.join('|')} -o FILE [--arch NAME] [--batch N]
 
 Compiles every kernel that the plan of a network chooses, on the compilers of real GPUs, and counts what they issue.
 Families: ${FAMILY_NAMES.join(', ')}.
 --drivers DIR: the folder of the drivers, else the environment variable ${DRIVERS_VARIABLE} (docs/kernel-lab.md).
+--record PEER: writes the kernels that a peer of the benchmark dispatches, in Chrome whose adapter is presented as --as.
+--dump FILE: counts recorded kernels instead of ours. Their loops' turns are not recorded: convolutions are given the
+  turns that their layers' multiply-adds need, which flatters; of other kernels loops of unknown length count once.
 --save DIR: keeps the text of each kernel and what the driver printed for it.`;
 
 const TEXT = { type: 'string' } as const;
@@ -53,12 +58,13 @@ export const kernels: Command = {
       note(missing);
       return 1;
     }
-    const order: Order = { network };
+    const order: Order = values.dump === undefined ? { network } : { work: readDump(values.dump) };
+    const layers = values.dump === undefined ? undefined : layersOf(network);
     const reports: FamilyReport[] = [];
     for (const family of families) {
       const compiled = await compile(family, drivers ?? '', order);
       if (values.save) save(values.save, family.name, compiled);
-      const report = account(family, compiled);
+      const report = account(family, compiled, layers);
       reports.push(report);
       if (!values.json) for (const line of [...familyLines(report), '']) print(line);
     }

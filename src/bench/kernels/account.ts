@@ -1,6 +1,7 @@
 /** What a GPU family's compiler makes of a network's kernels, counted over all dispatches with the turns of all loops. */
 import { type DeviceRow, DISPATCH_MICROSECONDS, deviceOf } from '../devices.js';
 import type { Compiled } from './compiler-process.js';
+import { assignLayers } from './dump.js';
 import { type Family, readProgram } from './families.js';
 import type { Dispatch, Kernel } from './planned.js';
 import { allMultiplyAdds, type Mix, type Program } from './program.js';
@@ -61,15 +62,19 @@ export interface FamilyReport {
   readonly dispatchMs: number;
 }
 
-/** @throws Error when a kernel was not compiled, or its multiply-adds are not found in what the driver printed */
-export function account(family: Family, compiled: Compiled): FamilyReport {
-  const { work, adapter, subgroup } = compiled;
+/**
+ * @param layers multiply-adds of the network's layers, where the dispatches do not say theirs (a peer's dump)
+ * @throws Error when a kernel was not compiled, or the layers are not found among the dispatches
+ */
+export function account(family: Family, compiled: Compiled, layers?: readonly number[]): FamilyReport {
+  const { adapter, subgroup } = compiled;
   const device = deviceOf(family.name);
-  const kernels = work.kernels.map((kernel, i) => {
-    const failure = compiled.failures[i];
-    if (failure) throw new Error(`${family.name} does not compile ${kernel.label}: ${failure}`);
+  const programs = compiled.work.kernels.map((kernel, i) => programOf(family, kernel, i, compiled));
+  const work = layers ? assignLayers(compiled.work, programs, layers) : compiled.work;
+  const kernels = work.kernels.flatMap((kernel, i) => {
+    const program = programs[i];
     const dispatches = work.dispatches.filter((dispatch) => dispatch.kernel === i);
-    return kernelReport(family, kernel, dispatches, compiled.outputs[i] ?? '');
+    return program ? [kernelReport(family, kernel, program, dispatches)] : [];
   });
   return {
     family: family.name,
@@ -83,10 +88,17 @@ export function account(family: Family, compiled: Compiled): FamilyReport {
   };
 }
 
-function kernelReport(family: Family, kernel: Kernel, dispatches: readonly Dispatch[], output: string): KernelReport {
-  const textOf = (params: Dispatch['params']): KernelLoops => kernelLoops({ ...kernel, params: params ?? {} });
-  const program = readProgram(family, output, textOf(null).invocations);
+function programOf(family: Family, kernel: Kernel, index: number, { failures, outputs }: Compiled): Program {
+  const failure = failures[index];
+  if (failure) throw new Error(`${family.name} does not compile ${kernel.label}: ${failure}`);
+  const output = outputs[index] ?? '';
+  const program = readProgram(family, output, kernelLoops({ ...kernel, params: {} }).invocations);
   if (!program) throw new Error(`${family.name} printed no code of ${kernel.label}: ${output.slice(0, 200)}`);
+  return program;
+}
+
+function kernelReport(family: Family, kernel: Kernel, program: Program, dispatches: readonly Dispatch[]): KernelReport {
+  const textOf = (params: Dispatch['params']): KernelLoops => kernelLoops({ ...kernel, params: params ?? {} });
   const counted = dispatches.map((dispatch) => countDispatch(program, dispatch, textOf(dispatch.params)));
   const hottest = counted.flatMap(({ counts }) => (counts.hottest ? [counts.hottest] : []));
   const turns = hottest.map((loop) => loop.turns);

@@ -27,7 +27,7 @@ export function familyLines(report: FamilyReport): string[] {
   return [
     `${family}: ${adapter}, subgroups of ${subgroup.join(' to ')}; times for ${where}`,
     ...table([HEADINGS, ...rows]),
-    `${family}: useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes), ${spilling} of ${kernels.length} pipelines spill, ${total.dispatches} dispatches, ${(total.needed / 1e9).toFixed(3)} G multiply-adds` +
+    `${family}: useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes), ${spilling} of ${kernels.length} pipelines spill, ${total.dispatches} dispatches, ${(total.needed / 1e9).toFixed(3)} G multiply-adds of ${(total.capacity / 1e9).toFixed(2)} G issued` +
       (device
         ? `; at least ${ms(total.issueMs)} ms by issue slots, ${ms(total.bytesMs)} by bytes, ${ms(dispatchMs)} by dispatches; together ${ms(total.estimateMs + dispatchMs)} ms`
         : ''),

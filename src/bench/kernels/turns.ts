@@ -49,13 +49,13 @@ export function fromText(body: Region, loops: readonly Loop[], needed: number): 
  * does most, a part of a turn where they do not divide. Edges cost nothing in this way: it flatters.
  */
 export function fromNeed(body: Region, loops: readonly Loop[], needed: number): Counted {
-  const [found = body.loops.map(unknown)] = matches(loops, body.loops);
-  const root: Turned = { region: body, turns: 1, loops: found };
-  const hot = openLoops(root).reduce<OpenLoop | null>(
-    (most, loop) => (most && most.own >= loop.own ? most : loop),
-    null,
-  );
-  if (!hot || hot.own === 0) return counted(root, found.some(isOpen));
+  const ways = matches(loops, body.loops);
+  const candidates = (ways.length > 0 ? ways : [body.loops.map(unknown)]).map((found) => {
+    const root: Turned = { region: body, turns: 1, loops: found };
+    return { root, hot: openLoops(root).reduce((most, loop) => (most.own >= loop.own ? most : loop), NONE) };
+  });
+  const { root, hot } = candidates.reduce((most, way) => (most.hot.own >= way.hot.own ? most : way));
+  if (!hot.loop || hot.own === 0) return counted(root, root.loops.some(isOpen));
   const once = allMultiplyAdds(counted(root, true).total);
   const turns = Math.max(1, 1 + (needed - once) / (hot.times * hot.own));
   return counted(withTurns(root, hot.loop, turns), true);
@@ -89,12 +89,14 @@ function writtenOut({ turns = 1, loops }: Loop): Loop[] {
 const hasUnknown = ({ fixed, loops }: Loop): boolean => !fixed || loops.some(hasUnknown);
 
 interface OpenLoop {
-  readonly loop: Turned;
+  readonly loop: Turned | null;
   /** Multiply-adds of one turn, inner loops included. */
   readonly own: number;
   /** Turns of the loops around it. */
   readonly times: number;
 }
+
+const NONE: OpenLoop = { loop: null, own: 0, times: 1 };
 
 /** Loops of unknown turns that hold no other such. */
 function openLoops({ loops }: Turned, times = 1): OpenLoop[] {

@@ -105,6 +105,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ['*', '/', '%'],
 ];
 
+/** The level of sums, where `>` closes a type's arguments and is no comparison. */
+export const ADDITIVE = 8;
+
 /** Reads one expression from the cursor. */
 export function evaluate(cursor: Cursor, scope: Scope, level = 0): Value {
   const operators = LEVELS[level];

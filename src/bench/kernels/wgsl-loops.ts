@@ -4,7 +4,17 @@
  * Every branch counts as taken, every function as put in where it is called. Of loops that lanes or workgroups share out
  * the first has the most turns, and those are counted: a wave turns as often as its busiest lane.
  */
-import { BUILTIN, Cursor, combine, evaluate, type Scope, tokens, UNKNOWN, type Value } from './wgsl-expression.js';
+import {
+  ADDITIVE,
+  BUILTIN,
+  Cursor,
+  combine,
+  evaluate,
+  type Scope,
+  tokens,
+  UNKNOWN,
+  type Value,
+} from './wgsl-expression.js';
 
 export interface Loop {
   /** Turns each time that it is reached; `undefined` where text and parameters do not say. */
@@ -49,6 +59,8 @@ class Module {
   private readonly list;
   private readonly globals = new Map<string, Value>();
   private readonly uniforms = new Set<string>();
+  /** Numbers of elements of what lies in workgroup memory. */
+  private readonly shared: number[] = [];
   private readonly functions = new Map<string, Func>();
   private readonly entries = new Map<string, number>();
 
@@ -63,7 +75,14 @@ class Module {
     const size = this.entries.get(name ?? only ?? '');
     if (!entry || size === undefined) throw new SyntaxError(`the kernel has no entry point ${name ?? ''}`);
     const scope = new Map(entry.params.map((param) => [param, BUILTIN]));
-    return { invocations: this.workgroupSize(size), loops: this.bodyAt(entry.body, scope, []) };
+    const invocations = this.workgroupSize(size);
+    return { invocations, loops: [...this.zeroing(invocations), ...this.bodyAt(entry.body, scope, [])] };
+  }
+
+  /** Workgroup memory starts as zeros: in front of the text Dawn puts a loop over what is larger than the workgroup. */
+  private zeroing(invocations: number): Loop[] {
+    const sizes = [...new Set(this.shared)].filter((size) => size > invocations).sort((a, b) => a - b);
+    return sizes.map((size) => ({ turns: Math.ceil(size / invocations), fixed: true, loops: [] }));
   }
 
   /** Everything outside functions. */
@@ -102,19 +121,36 @@ class Module {
   private other(cursor: Cursor): void {
     if (cursor.text === 'var') {
       let at = 1;
-      let isUniform = false;
+      let space = '';
       if (cursor.peek(at) === '<') {
-        isUniform = cursor.peek(at + 1) === 'uniform';
+        space = cursor.peek(at + 1);
         while (cursor.peek(at) !== '>' && cursor.peek(at) !== '') at++;
         at++;
       }
-      if (isUniform) this.uniforms.add(cursor.peek(at));
+      if (space === 'uniform') this.uniforms.add(cursor.peek(at));
+      if (space === 'workgroup') this.shared.push(this.elements(new Cursor(this.list, cursor.at + at + 2)));
     }
     if (cursor.text === 'struct') {
       cursor.at += 2;
       cursor.at = cursor.behindBracket();
       cursor.take(';');
     } else skipStatement(cursor);
+  }
+
+  /** Elements of a type, arrays in arrays multiplied. */
+  private elements(cursor: Cursor): number {
+    if (!cursor.take('array') || !cursor.take('<')) return 1;
+    const inner = this.elements(cursor);
+    while (cursor.text !== ',' && cursor.text !== '' && cursor.text !== ';') cursor.at++;
+    cursor.take(',');
+    return (
+      inner *
+      (evaluate(
+        cursor,
+        this.scope(new Map(), () => undefined),
+        ADDITIVE,
+      ).number ?? 1)
+    );
   }
 
   private func(cursor: Cursor, attributes: number): void {
