@@ -166,6 +166,11 @@ export class DenseNet {
     return this.engine.run(tapsJob(this.tensorInput('taps', input, options)));
   }
 
+  /** The same as {@link taps}, by its usual name. */
+  intermediates(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+    return this.taps(input, options);
+  }
+
   /**
    * Time, work and traffic of every step for a picture, beside what the adapter can do.
    *

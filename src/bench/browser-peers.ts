@@ -18,7 +18,8 @@ const NOT_COUNTED = /^(case\/|reply\/|bench\/peer\.|bench\/chunk)/;
 export interface BrowserPeers {
   readonly files: ModelFiles;
   readonly version: string;
-  open(name: PeerName): Promise<PeerClient>;
+  /** @param query of the page's address, for `demo/bench/peer.ts` */
+  open(name: PeerName, query?: string): Promise<PeerClient>;
   close(): Promise<void>;
 }
 
@@ -51,10 +52,10 @@ export async function openBrowserPeers(
       input: urlOf('input'),
     },
     version: await browser.version(),
-    async open(name) {
+    async open(name, query = '') {
       const calls = new PendingCalls();
       callsByPeer.set(name, calls);
-      const page = await openPage(browser, `${server.base}bench/peer.html?name=${name}`, calls);
+      const page = await openPage(browser, `${server.base}bench/peer.html?name=${name}${query}`, calls);
       return clientOf(page, name, calls, server.base, timeoutMs);
     },
     async close() {

@@ -76,7 +76,7 @@ export const importCommand: Command = {
       ...(values.preprocess === undefined ? {} : { preprocess: preprocessFrom(values.preprocess) }),
       ...(values.name === undefined ? {} : { name: values.name }),
       ...(values.provenance === undefined ? {} : { provenance: values.provenance }),
-      ...(license === undefined ? {} : { licence: license }),
+      ...(license === undefined ? {} : { license }),
     };
     const file = writeModel(imported.tensors, metadata, dtype);
     writeFileSync(output, file);

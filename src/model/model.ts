@@ -62,8 +62,8 @@ export interface ModelMetadata {
    */
   readonly concat?: 'new-first';
   readonly bnEpsilon?: number;
-  /** Free text: where the weights come from, how they were trained, under which licence. */
+  /** Free text: where the weights come from, how they were trained, under which license. */
   readonly provenance?: string;
-  readonly licence?: string;
+  readonly license?: string;
   readonly name?: string;
 }

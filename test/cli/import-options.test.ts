@@ -58,7 +58,7 @@ describe('--concat new-first', () => {
 describe('--license', () => {
   it.each(['--license', '--licence'])('is written to the metadata, spelled %s', (option) => {
     expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, option, 'MIT').status).toBe(0);
-    expect(readModel(readBytes(model)).metadata).toMatchObject({ licence: 'MIT' });
+    expect(readModel(readBytes(model)).metadata).toMatchObject({ license: 'MIT' });
   });
 });
 

@@ -68,7 +68,7 @@ describe('the default weights', () => {
     expect(read('weights/train/README.md')).toContain(createHash('sha256').update(bytes).digest('hex'));
     const document = readHeader(bytes, bytes.length)?.metadata.get('densenet-webgpu');
     expect(JSON.parse(document ?? '{}')).toMatchObject({
-      licence: 'MIT',
+      license: 'MIT',
       provenance: expect.stringContaining('weights/train/README.md'),
     });
   });

@@ -166,7 +166,7 @@ describe.skipIf(!hasDriver('swiftshader'))('the preprocessor', () => {
         size: [224, 224],
       });
       await expect(grey).rejects.toThrow(
-        "the model's preprocessing makes 1 channels (grey-mean), but the network takes 3: correct its channelOrder, or pass tensors to run()",
+        "the model's preprocessing makes 1 channels (gray-mean), but the network takes 3: correct its channelOrder, or pass tensors to run()",
       );
       const asTheyAre: PreprocessSpec = { ...presetOf('cifar10'), resize: { kind: 'none' }, crop: null };
       const preprocessor = await Preprocessor.create(resources, cache, asTheyAre, { channels: 3, size: [32, 32] });
