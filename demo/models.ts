@@ -1,7 +1,9 @@
 /** Loads models: the default one from its URL, the user's own from a file. */
-import { DenseNet, ModelFormatError, type ModelSource } from 'densenet-webgpu';
+import { DenseNet, type LoadProgress, ModelFormatError, type ModelSource } from 'densenet-webgpu';
+import { bytes } from './format.js';
 import type { Converted, ConvertRequest } from './import-worker.js';
-import { hideProgress, showProgress, showStatus } from './status.js';
+import { page } from './page.js';
+import { setBusy } from './status.js';
 
 export interface Model {
   readonly net: DenseNet;
@@ -23,7 +25,7 @@ export const loadDefault = (): Promise<Model> =>
  */
 export function loadFile(file: File, all: readonly File[]): Promise<Model> {
   return start(async (signal) => {
-    showStatus(`${file.name}: reading …`, 'busy');
+    setBusy('model', `${file.name}: reading …`);
     const { bytes, defaulted } = await convert({ file, all }, signal);
     const note = defaulted ? `The file names no preprocessing; pictures are prepared as for ${defaulted}.` : '';
     return load(bytes, file.name, note, signal);
@@ -38,12 +40,30 @@ async function start(work: (signal: AbortSignal) => Promise<Model>): Promise<Mod
   try {
     return await work(signal);
   } finally {
-    if (!signal.aborted) hideProgress();
+    if (!signal.aborted) page.progress.hidden = true;
   }
 }
 
+const PHASES: Readonly<Record<LoadProgress['phase'], string>> = {
+  download: 'downloading',
+  read: 'reading the tensors',
+  upload: 'uploading the weights',
+  compile: 'compiling the kernels',
+  tune: 'measuring kernel variants',
+};
+
+/** Shows the phase; the download also fills the progress bar. */
+function showProgress(name: string, { phase, loaded, total }: LoadProgress): void {
+  const isMeasured = phase === 'download' && total > 0;
+  page.progress.hidden = false;
+  if (isMeasured) page.progress.value = loaded / total;
+  else page.progress.removeAttribute('value');
+  page.progress.title = phase === 'download' ? `${bytes(loaded)}${isMeasured ? ` of ${bytes(total)}` : ''}` : '';
+  setBusy('model', `${name}: ${PHASES[phase]} …`);
+}
+
 async function load(source: ModelSource, name: string, note: string, signal: AbortSignal): Promise<Model> {
-  const onProgress = (progress: Parameters<typeof showProgress>[1]) => showProgress(name, progress);
+  const onProgress = (progress: LoadProgress) => showProgress(name, progress);
   return { net: await DenseNet.load(source, { onProgress, signal }), name, note };
 }
 
