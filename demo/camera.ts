@@ -1,8 +1,8 @@
-/** The camera: a stream of frames, for as long as it is wanted. */
+/** The camera: shows its frames until it is stopped. */
 import { page } from './page.js';
-import { say } from './status.js';
+import { showStatus } from './status.js';
 
-/** Why there is no camera, by the name of the browser's error. */
+/** Error messages by the name of the browser's error. */
 const REASONS: Readonly<Record<string, string>> = {
   NotAllowedError: 'the camera was refused: allow it for this page in the browser’s settings',
   NotFoundError: 'no camera was found: connect one, or choose a picture',
@@ -17,7 +17,7 @@ export function stopCamera(): void {
   stop?.();
 }
 
-/** Shows one frame after another, the next when `show` is done with the last, until stopped. */
+/** Calls `show` with one frame after another until stopped. The next frame waits until `show` has finished. */
 export async function startCamera(show: (frame: ImageBitmap) => Promise<void>): Promise<void> {
   page.camera.disabled = true;
   const stream = await open();
@@ -52,11 +52,11 @@ export async function startCamera(show: (frame: ImageBitmap) => Promise<void>): 
 
 async function open(): Promise<MediaStream | null> {
   try {
-    // Absent on insecure origins.
+    // `mediaDevices` is missing on insecure origins.
     return await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
   } catch (error) {
     const name = error instanceof Error ? error.name : '';
-    say(REASONS[name] ?? 'there is no camera here: it needs https or localhost', 'error');
+    showStatus(REASONS[name] ?? 'there is no camera here: it needs https or localhost', 'error');
     return null;
   }
 }

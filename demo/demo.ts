@@ -1,155 +1,178 @@
-/** The demo: pictures and models in, answers, evidence, memory and times out. */
+/** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
 
-import { advise } from './advice.js';
+import type { DenseNet } from 'densenet-webgpu';
+import { showWebGpuAdvice } from './advice.js';
 import { announce, showAnswer, showTime } from './answer.js';
 import { isLive, startCamera, stopCamera } from './camera.js';
 import { listenToCharts, showArena, showTimes } from './charts/show.js';
+import { describeEvidence, type Evidence, listenToEvidence, showEvidence } from './evidence.js';
 import { showFacts } from './facts.js';
-import { isPicture, listenForFiles } from './intake.js';
-import { inTurn } from './lane.js';
+import { isImage, listenForFiles } from './file-input.js';
 import { loadDefault, loadFile, type Model } from './models.js';
 import { page } from './page.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
-import { seenBy } from './seen.js';
-import { attempt, say } from './status.js';
-import { caption, draw } from './viewer.js';
+import { attempt, showStatus } from './status.js';
+import { draw, showCaption, type View } from './viewer.js';
+import { visibleCrop } from './visible-crop.js';
 
-interface Exhibit {
-  readonly picture: ImageBitmap;
-  readonly text: string;
+interface CurrentImage {
+  readonly bitmap: ImageBitmap;
+  readonly caption: string;
 }
 
 let model: Model | null = null;
-let exhibit: Exhibit | null = null;
-/** The class whose evidence is wanted; null: the best one. */
-let chosen: number | null = null;
-/** The class whose evidence is on the picture. */
-let explained: number | null = null;
+let current: CurrentImage | null = null;
+/** The class whose map the user asked for; null: the best one. */
+let chosenClass: number | null = null;
+/** What is drawn: it is drawn again when the colours of the map change. */
+let view: View | null = null;
 
-async function exchange(load: () => Promise<Model>): Promise<void> {
+let lastJob: Promise<unknown> = Promise.resolve();
+
+/** A mutex: runs one job at a time, so that no image is classified while its model is swapped. */
+function runExclusive<T>(job: () => Promise<T>): Promise<T> {
+  const run = lastJob.then(job, job);
+  lastJob = run.catch(() => undefined);
+  return run;
+}
+
+async function swapModel(load: () => Promise<Model>): Promise<void> {
   const next = await load().catch((error: unknown) => {
-    advise(error);
+    showWebGpuAdvice(error);
     throw error;
   });
-  await inTurn(async () => {
+  await runExclusive(async () => {
     model?.net.dispose();
     model = next;
-    chosen = null;
+    chosenClass = null;
     showArena(next.net.plan);
     showFacts(next.net, next.name, next.note);
-    say(`${next.name} is ready`, 'ready');
-    if (exhibit) await look(exhibit);
+    showStatus(`${next.name} is ready`, 'ready');
+    if (current) await classifyAndDraw(current);
   });
 }
 
-/** Classifies and explains; only called in turn. */
-async function look({ picture, text }: Exhibit): Promise<void> {
-  const seen = seenBy(model?.net.metadata.preprocess, picture.width, picture.height);
+/** Call it inside `runExclusive`. */
+async function classifyAndDraw({ bitmap, caption }: CurrentImage): Promise<void> {
+  const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
   if (!model) {
-    draw({ picture, seen });
-    caption(text, text);
+    view = { bitmap, crop, evidence: null };
+    redraw();
+    showCaption(caption);
     return;
   }
   const { net } = model;
   const start = performance.now();
-  const predictions = await net.classify(picture);
+  const predictions = await net.classify(bitmap);
   showTime(performance.now() - start);
-  const heat = page.heat.checked ? await net.explain(picture, chosen === null ? {} : { classIndex: chosen }) : null;
-  explained = heat?.classIndex ?? null;
-  draw({ picture, seen, heat });
-  if (heat) caption(`${text} Evidence for ${heat.label}.`, `${text} With the evidence for ${heat.label}.`);
-  else caption(text, text);
-  showAnswer(predictions, explained, choose);
+  const evidence = page.heat.checked ? await explain(net, bitmap) : null;
+  view = { bitmap, crop, evidence };
+  redraw();
+  showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
+  showAnswer(predictions, evidence?.shown.classIndex ?? null, toggleClass);
   announce(predictions, isLive());
 }
 
-/** A row was pressed: shows its evidence, or takes it away. */
-function choose(classIndex: number): void {
-  const isShown = classIndex === explained;
-  page.heat.checked = !isShown;
-  chosen = isShown ? null : classIndex;
-  again();
+function redraw(): void {
+  if (!view) return;
+  draw(view);
+  showEvidence(view.evidence);
 }
 
-async function again(): Promise<void> {
+async function explain(net: DenseNet, bitmap: ImageBitmap): Promise<Evidence> {
+  const best = await net.explain(bitmap);
+  if (chosenClass === null || chosenClass === best.classIndex) return { shown: best, best };
+  return { shown: await net.explain(bitmap, { classIndex: chosenClass }), best };
+}
+
+/** Shows the map of a class, or hides it when it is shown. */
+function toggleClass(classIndex: number): void {
+  const isShown = classIndex === view?.evidence?.shown.classIndex;
+  page.heat.checked = !isShown;
+  chosenClass = isShown ? null : classIndex;
+  refresh();
+}
+
+async function refresh(): Promise<void> {
   await attempt(() =>
-    inTurn(async () => {
-      if (exhibit) await look(exhibit);
+    runExclusive(async () => {
+      if (current) await classifyAndDraw(current);
     }),
   );
 }
 
-/** Pictures asked for so far. Of several that come at once only the one asked for last is looked at. */
-let asked = 0;
+/** Counts the images asked for. Fetching and decoding take time: only the image asked for last is classified. */
+let requests = 0;
 
-/** @param turn what {@link asked} was when the picture was asked for: to fetch and decode it takes as long as it takes */
-async function show(picture: ImageBitmap, text: string, turn: number): Promise<void> {
-  await inTurn(async () => {
-    if (turn !== asked) return picture.close();
-    exhibit?.picture.close();
-    exhibit = { picture, text };
-    await look(exhibit);
+/** @param request the value of {@link requests} when the image was asked for */
+async function showImage(bitmap: ImageBitmap, caption: string, request: number): Promise<void> {
+  await runExclusive(async () => {
+    if (request !== requests) return bitmap.close();
+    current?.bitmap.close();
+    current = { bitmap, caption };
+    await classifyAndDraw(current);
   });
 }
 
-async function usePicture(blob: Blob | Promise<Blob>, name: string, text = `${name}.`): Promise<void> {
-  const turn = ++asked;
-  let picture: ImageBitmap;
+async function useImage(blob: Blob | Promise<Blob>, name: string, caption = `${name}.`): Promise<void> {
+  const request = ++requests;
+  let bitmap: ImageBitmap;
   try {
-    picture = await createImageBitmap(await blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    bitmap = await createImageBitmap(await blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   } catch {
-    say(`${name} is no picture that this browser can decode: try a JPEG, PNG or WebP`, 'error');
+    showStatus(`${name} is no picture that this browser can decode: try a JPEG, PNG or WebP`, 'error');
     return;
   }
-  chosen = null;
-  const isFine = await attempt(() => show(picture, text, turn));
-  if (isFine && model) say(`${model.name} is ready`, 'ready');
+  chosenClass = null;
+  const succeeded = await attempt(() => showImage(bitmap, caption, request));
+  if (succeeded && model) showStatus(`${model.name} is ready`, 'ready');
 }
 
-async function useFile(file: File, others: readonly File[]): Promise<void> {
+async function useFile(file: File, all: readonly File[]): Promise<void> {
   stopCamera();
-  if (!isPicture(file)) {
-    await attempt(() => exchange(() => loadFile(file, others)));
+  if (!isImage(file)) {
+    await attempt(() => swapModel(() => loadFile(file, all)));
     return;
   }
   markSample(null);
-  await usePicture(file, file.name);
+  await useImage(file, file.name);
 }
 
 async function useSample(sample: Sample): Promise<void> {
   stopCamera();
   markSample(sample);
-  await usePicture(fetchSample(sample), sample.file, sample.credit);
+  await useImage(fetchSample(sample), sample.file, sample.credit);
 }
 
 async function toggleCamera(): Promise<void> {
   if (isLive()) return stopCamera();
-  chosen = null;
+  chosenClass = null;
   markSample(null);
-  await attempt(() => startCamera((frame) => show(frame, 'Camera.', ++asked)));
+  await attempt(() => startCamera((frame) => showImage(frame, 'Camera.', ++requests)));
 }
 
 async function measure(): Promise<void> {
-  const [current, subject] = [model, exhibit];
-  if (!current || !subject) {
-    say('choose a picture first', 'error');
+  const [measured, image] = [model, current];
+  if (!measured || !image) {
+    showStatus('choose a picture first', 'error');
     return;
   }
   page.measure.disabled = true;
   page.measureNote.textContent = 'Measuring …';
-  await attempt(() => inTurn(async () => showTimes(await current.net.profile(subject.picture))));
+  await attempt(() => runExclusive(async () => showTimes(await measured.net.profile(image.bitmap))));
   page.measure.disabled = false;
 }
 
 async function begin(): Promise<void> {
   const samples = await showSamples(useSample);
   const [first] = samples;
-  await Promise.all([first && useSample(first), attempt(() => exchange(loadDefault))]);
+  await Promise.all([first && useSample(first), attempt(() => swapModel(loadDefault))]);
 }
 
 listenForFiles(useFile);
 listenToCharts();
+listenToEvidence(redraw);
 page.camera.addEventListener('click', toggleCamera);
-page.heat.addEventListener('change', again);
+page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);
 await begin();

@@ -1,12 +1,12 @@
-/** Models: the default one by URL, anybody's own by file. */
+/** Loads models: the default one from its URL, the user's own from a file. */
 import { DenseNet, ModelFormatError, type ModelSource } from 'densenet-webgpu';
-import type { Chosen, Converted } from './import-worker.js';
-import { hideProgress, say, showProgress } from './status.js';
+import type { Converted, ConvertRequest } from './import-worker.js';
+import { hideProgress, showProgress, showStatus } from './status.js';
 
 export interface Model {
   readonly net: DenseNet;
   readonly name: string;
-  /** What a person should know of how the file was understood; empty for nothing. */
+  /** How the file was read where it does not say so itself; empty for nothing. */
   readonly note: string;
 }
 
@@ -17,20 +17,20 @@ export const loadDefault = (): Promise<Model> =>
   start((signal) => load(DEFAULT_MODEL, 'The default model', '', signal));
 
 /**
- * Any checkpoint that the importer reads, converted by a worker that is started when first needed.
+ * Loads any checkpoint that the importer reads. A worker converts it.
  *
- * @param others files that came with it, where a model may have its weights
+ * @param all the files that came together; a TensorFlow.js model has its weights among them
  */
-export function loadFile(file: File, others: readonly File[]): Promise<Model> {
+export function loadFile(file: File, all: readonly File[]): Promise<Model> {
   return start(async (signal) => {
-    say(`${file.name}: reading …`, 'busy');
-    const { bytes, assumed } = await convert({ file, others }, signal);
-    const note = assumed ? `The file names no preprocessing; pictures are prepared as for ${assumed}.` : '';
+    showStatus(`${file.name}: reading …`, 'busy');
+    const { bytes, defaulted } = await convert({ file, all }, signal);
+    const note = defaulted ? `The file names no preprocessing; pictures are prepared as for ${defaulted}.` : '';
     return load(bytes, file.name, note, signal);
   });
 }
 
-/** A newer model calls off one that is still loading. */
+/** Aborts the model that is still loading, and starts `work`. */
 async function start(work: (signal: AbortSignal) => Promise<Model>): Promise<Model> {
   loading.abort();
   loading = new AbortController();
@@ -48,14 +48,14 @@ async function load(source: ModelSource, name: string, note: string, signal: Abo
 }
 
 /** @throws ModelFormatError with the importer's message */
-async function convert(chosen: Chosen, signal: AbortSignal): Promise<Exclude<Converted, { error: string }>> {
+async function convert(request: ConvertRequest, signal: AbortSignal): Promise<Exclude<Converted, { error: string }>> {
   const worker = new Worker('/import-worker.js', { type: 'module' });
   try {
     const answer = await new Promise<Converted>((resolve) => {
       worker.addEventListener('message', ({ data }: MessageEvent<Converted>) => resolve(data));
       worker.addEventListener('error', ({ message }) => resolve({ error: message || 'the importer did not start' }));
       signal.addEventListener('abort', () => resolve({ error: 'another model was chosen' }));
-      worker.postMessage(chosen);
+      worker.postMessage(request);
     });
     if ('error' in answer) throw new ModelFormatError(answer.error, { format: 'file' });
     return answer;

@@ -1,4 +1,4 @@
-/** The page's elements, found once and typed; and how new ones are made. Knows no network. */
+/** The page's elements, found once and typed, and functions that create elements. Knows no network. */
 
 function find<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -18,6 +18,15 @@ export const page = {
   file: find('file', HTMLInputElement),
   camera: find('camera', HTMLButtonElement),
   heat: find('heat', HTMLInputElement),
+  evidence: find('evidence', HTMLElement),
+  rawMap: find('raw-map', HTMLCanvasElement),
+  rawMapSize: find('raw-map-size', HTMLElement),
+  legend: find('legend', HTMLCanvasElement),
+  legendLow: find('legend-low', HTMLElement),
+  legendZero: find('legend-zero', HTMLElement),
+  legendHigh: find('legend-high', HTMLElement),
+  heatScale: find('heat-scale', HTMLSelectElement),
+  opacity: find('opacity', HTMLInputElement),
   samples: find('samples', HTMLUListElement),
   answerNote: find('answer-note', HTMLElement),
   answer: find('answer', HTMLOListElement),
@@ -39,7 +48,7 @@ export const page = {
   drop: find('drop', HTMLElement),
 } as const;
 
-/** An element with its properties and children. */
+/** Creates an element with its properties and children. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> = {},
@@ -51,8 +60,18 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Terms and what is said of them, for a `<dl>`. */
+/** Fills a `<dl>`: term → description. */
 export function showTerms(list: HTMLElement, terms: Readonly<Record<string, string>>): void {
   const rows = Object.entries(terms).flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]);
   list.replaceChildren(...rows);
+}
+
+/** Creates a table from its header and its rows. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLTableElement {
+  return make(
+    'table',
+    {},
+    make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
+    make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))),
+  );
 }

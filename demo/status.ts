@@ -1,24 +1,24 @@
-/** The line at the top: what the page is doing, or what went wrong and what to do about it. */
+/** The status line: what the page is doing, or what went wrong and what to do about it. */
 import { isDenseNetError, type LoadProgress } from 'densenet-webgpu';
 import { bytes } from './format.js';
 import { page } from './page.js';
 
-export type Mood = 'busy' | 'ready' | 'error';
+export type StatusKind = 'busy' | 'ready' | 'error';
 
-export function say(text: string, mood: Mood): void {
+export function showStatus(text: string, kind: StatusKind): void {
   page.status.textContent = text;
-  page.status.classList.toggle('ready', mood === 'ready');
-  page.status.classList.toggle('error', mood === 'error');
+  page.status.classList.toggle('ready', kind === 'ready');
+  page.status.classList.toggle('error', kind === 'error');
 }
 
-/** What a person reads of an error: the package's own errors name culprit and repair. */
+/** The text of an error for a person. The package's own errors say what to do. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
- * Does the work and says what went wrong, if anything; what was there before stays.
+ * Runs `work` and shows its error in the status line.
  *
- * @returns whether it went well
- * @throws what is no error of the package: a defect of the page, which belongs in the console
+ * @returns whether it succeeded
+ * @throws every error that is not the package's: such an error is a defect of the page and belongs in the console
  */
 export async function attempt(work: () => Promise<void>): Promise<boolean> {
   try {
@@ -26,7 +26,7 @@ export async function attempt(work: () => Promise<void>): Promise<boolean> {
     return true;
   } catch (error) {
     if (isDenseNetError(error) && error.name === 'AbortedError') return false;
-    say(messageOf(error), 'error');
+    showStatus(messageOf(error), 'error');
     if (!isDenseNetError(error)) throw error;
     return false;
   }
@@ -40,15 +40,15 @@ const PHASES: Readonly<Record<LoadProgress['phase'], string>> = {
   tune: 'measuring kernel variants',
 };
 
-/** Steps of loading a model. The phases after the download have no length worth a number. */
+/** Shows the phase of loading a model; the download also fills the progress bar. */
 export function showProgress(name: string, { phase, loaded, total }: LoadProgress): void {
   const isMeasured = phase === 'download' && total > 0;
   page.progress.hidden = false;
   if (isMeasured) page.progress.value = loaded / total;
   else page.progress.removeAttribute('value');
   const amount = phase === 'download' ? ` ${bytes(loaded)}${isMeasured ? ` of ${bytes(total)}` : ''}` : '';
-  // Percentages would make a screen reader talk without end: the text changes with the phase alone.
-  say(`${name}: ${PHASES[phase]} …`, 'busy');
+  // No percentage in the text: a screen reader would read out each change.
+  showStatus(`${name}: ${PHASES[phase]} …`, 'busy');
   page.progress.title = amount.trim();
 }
 

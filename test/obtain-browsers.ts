@@ -1,6 +1,6 @@
 /** Before all tests: gets the browsers that they run in, as the command line would; without one, says what is skipped. */
-import { note } from '../src/cli/command.js';
-import { obtainBrowser } from '../src/cli/obtain-browser.js';
+import { obtainBrowser } from '../src/cli/browser.js';
+import { note } from '../src/cli/terminal.js';
 
 export default async function obtainBrowsers(): Promise<void> {
   for (const kind of ['chrome', 'firefox'] as const) {

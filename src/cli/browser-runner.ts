@@ -1,10 +1,9 @@
-/** A network in a headless browser: the built bundle on a page of its own, fed over a local server. */
+/** Runs a network in a headless browser: the built bundle on a page, which gets its data from a local server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TapResult } from '../api.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../core/errors.js';
-import { launchBrowser } from './browser.js';
-import { within } from './deadline.js';
+import { launchBrowser, withTimeout } from './browser.js';
 import { PACKAGE } from './files.js';
 import type { BrowserKind } from './installed-browsers.js';
 import type { Classified, Runner, RunnerOptions } from './runner.js';
@@ -12,10 +11,10 @@ import { startServer } from './server.js';
 
 const PAGE =
   '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="/page.js"></script>';
-/** The longest that a step on the page may take; software GPUs are slow. */
-const STEP_MS = 180_000;
+/** The longest that one call on the page may take; software GPUs are slow. */
+const CALL_MS = 180_000;
 
-/** An error that was thrown on the page, with its own name and message. */
+/** An error thrown on the page, with its name and message. */
 class PageError extends DenseNetError {
   constructor(
     override readonly name: DenseNetErrorName,
@@ -25,13 +24,13 @@ class PageError extends DenseNetError {
   }
 }
 
-type Answer<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
+type Reply<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
 
-/** The page's global, made by {@link PAGE_SCRIPT}; arguments and answers are plain data. */
+/** The page's global, defined by {@link PAGE_SCRIPT}; arguments and replies are plain data. */
 declare const runner: {
-  load(options: RunnerOptions): Promise<Answer<Pick<Runner, 'adapter' | 'tuning'>>>;
-  classify(picture: { name: string; topK: number }): Promise<Answer<Classified>>;
-  taps(shape: readonly number[]): Promise<Answer<Record<string, readonly number[]>>>;
+  load(options: RunnerOptions): Promise<Reply<Pick<Runner, 'adapter' | 'tuning'>>>;
+  classify(image: { name: string; topK: number }): Promise<Reply<Classified>>;
+  taps(shape: readonly number[]): Promise<Reply<Record<string, readonly number[]>>>;
 };
 
 export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
@@ -50,10 +49,10 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   };
   try {
     const page = await browser.newPage();
-    page.setDefaultTimeout(STEP_MS);
+    page.setDefaultTimeout(CALL_MS);
     await page.goto(`${server.origin}/`);
     await page.waitForFunction('globalThis.runner !== undefined');
-    const { adapter, tuning } = await ask(
+    const { adapter, tuning } = await callPage(
       'load',
       page.evaluate((o) => runner.load(o), options),
     );
@@ -62,15 +61,15 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
       adapter,
       tuning,
       async classify(path, topK) {
-        files.set('/picture', readPicture(path));
-        return ask(
+        files.set('/image', readImage(path));
+        return callPage(
           'classify',
-          page.evaluate((picture) => runner.classify(picture), { name: path, topK }),
+          page.evaluate((image) => runner.classify(image), { name: path, topK }),
         );
       },
       async taps(data, shape) {
         files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-        const shapes = await ask(
+        const shapes = await callPage(
           'taps',
           page.evaluate((s) => runner.taps(s), shape),
         );
@@ -84,10 +83,10 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   }
 }
 
-async function ask<T>(method: string, asked: Promise<Answer<T>>): Promise<T> {
-  const answer = await within(STEP_MS, `the page did not answer to ${method}`, asked);
-  if ('value' in answer) return answer.value;
-  const { name, message } = answer.error;
+async function callPage<T>(method: string, call: Promise<Reply<T>>): Promise<T> {
+  const reply = await withTimeout(CALL_MS, `the page did not answer to ${method}`, call);
+  if ('value' in reply) return reply.value;
+  const { name, message } = reply.error;
   throw isErrorName(name) ? new PageError(name, message) : new Error(`${name}: ${message}`);
 }
 
@@ -114,7 +113,7 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
 
 const isErrorName = (name: string): name is DenseNetErrorName => Object.hasOwn(ERROR_NAMES, name);
 
-function readPicture(path: string): Uint8Array {
+function readImage(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
@@ -138,17 +137,17 @@ const methods = {
     return { adapter: net.adapter, tuning: net.tuning };
   },
   async classify({ topK, name }) {
-    const blob = await (await fetch('/picture')).blob();
-    let picture;
+    const blob = await (await fetch('/image')).blob();
+    let image;
     try {
-      picture = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+      image = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
     } catch {
-      throw Object.assign(new Error(name + ' is no picture that this browser can decode'), { name: 'ImageError' });
+      throw Object.assign(new Error(name + ' cannot be decoded by this browser: it is not an image, or damaged'), { name: 'ImageError' });
     }
     const start = performance.now();
-    const top = await net.classify(picture, { topK });
+    const top = await net.classify(image, { topK });
     const milliseconds = performance.now() - start;
-    picture.close();
+    image.close();
     return { top, milliseconds };
   },
   async taps(shape) {
@@ -158,13 +157,13 @@ const methods = {
     return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
   },
 };
-/** Errors cross to the command as their name and message. */
-const answering = (method) => async (argument) => {
+/** An error is sent to the command as its name and message. */
+const replying = (method) => async (argument) => {
   try {
     return { value: await method(argument) };
   } catch (error) {
     return { error: { name: error.name, message: error.message } };
   }
 };
-globalThis.runner = Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, answering(method)]));
+globalThis.runner = Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, replying(method)]));
 `;

@@ -1,12 +1,15 @@
-/** `classify`: names what is in pictures. */
+/** `classify`: prints the classes of image files. */
 import { basename } from 'node:path';
-import { type Command, note, oneOf, parse, print, printJson, UsageError } from './command.js';
-import { DEFAULT_MODEL, pictureFiles, readModelBytes } from './files.js';
-import { BACKENDS, type Classified, openRunner, type Runner } from './runner.js';
+import { type Command, oneOf, parse, UsageError } from './command.js';
+import { DEFAULT_MODEL, imageFiles } from './files.js';
+import { readModelBytes } from './model-source.js';
+import { openRunner } from './open-runner.js';
+import { BACKENDS, type Classified, type Runner } from './runner.js';
+import { note, print, printJson } from './terminal.js';
 
-const USAGE = `[PICTURE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
+const USAGE = `[IMAGE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
 
-Classifies pictures (JPEG, PNG, WebP, …) on the GPU; without any, the bundled samples.`;
+Classifies images (JPEG, PNG, WebP, …) on the GPU; without any, the bundled samples.`;
 
 const OPTIONS = {
   model: { type: 'string' },
@@ -26,14 +29,14 @@ export const classify: Command = {
       throw new UsageError(`--top is ${values.top}; it must be a whole number, 1 or more`);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const precision = oneOf('precision', values.precision, ['auto', 'f32', 'f16']) ?? 'f32';
-    const files = pictureFiles(positionals);
+    const files = imageFiles(positionals);
     const model = values.model ?? DEFAULT_MODEL;
     const bytes = await readModelBytes(model);
     note(`Starting WebGPU (${backend}) …`);
     const runner = await openRunner(backend, bytes, { precision });
     try {
       const outcomes: Outcome[] = [];
-      for (const file of files) outcomes.push(await one(runner, file, top));
+      for (const file of files) outcomes.push(await classifyFile(runner, file, top));
       report(outcomes, runner, model, values.json ?? false);
       return outcomes.some((outcome) => 'error' in outcome) ? 1 : 0;
     } finally {
@@ -42,8 +45,8 @@ export const classify: Command = {
   },
 };
 
-/** A bad picture is reported, and the others still go on. */
-async function one(runner: Runner, image: string, top: number): Promise<Outcome> {
+/** Reports an image that cannot be classified; the others go on. */
+async function classifyFile(runner: Runner, image: string, top: number): Promise<Outcome> {
   try {
     return { image, ...(await runner.classify(image, top)) };
   } catch (error) {

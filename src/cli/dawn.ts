@@ -1,18 +1,16 @@
 /**
- * WebGPU inside Node: Dawn (npm `webgpu`), over a chosen software Vulkan driver or over whatever the system has.
- *
- * Knows no model; loads the `webgpu` package only when called.
+ * WebGPU in Node: Dawn (npm `webgpu`) on the system's Vulkan driver or on a chosen software one. Knows no model, and
+ * imports `webgpu` only when called.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WebGPUUnavailableError } from '../core/errors.js';
-import { pauseBetweenPolls } from './dawn-polling.js';
 import { browserFolder } from './installed-browsers.js';
 
 /** SwiftShader comes with Chrome and Chromium; lavapipe with Mesa (shader-f16, subgroups of 8 from Mesa 25). */
 export type VulkanDriver = 'swiftshader' | 'lavapipe';
 
-/** Vulkan driver manifests by software driver, the first that exists is taken. */
+/** Paths of each driver's Vulkan manifest; the first that exists is used. */
 const MANIFESTS: Readonly<Record<VulkanDriver, readonly string[]>> = {
   swiftshader: [
     '/usr/lib/chromium/vk_swiftshader_icd.json',
@@ -27,19 +25,19 @@ const MANIFESTS: Readonly<Record<VulkanDriver, readonly string[]>> = {
   ],
 };
 
-const PACKAGES: Readonly<Record<VulkanDriver, string>> = {
+const REPAIRS: Readonly<Record<VulkanDriver, string>> = {
   swiftshader: 'install Chrome or Chromium',
   lavapipe: 'install mesa-vulkan-drivers',
 };
 
-/** The driver's Vulkan manifest, or `null` when it is not installed. SwiftShader's may lie beside any Chrome found. */
+/** The driver's Vulkan manifest, or `null` when it is not installed. SwiftShader's may be beside any Chrome found. */
 export function findDriver(kind: VulkanDriver): string | null {
   const chrome = kind === 'swiftshader' ? browserFolder('chrome') : null;
-  const beside = chrome === null ? [] : [join(chrome, 'vk_swiftshader_icd.json')];
-  return [...beside, ...MANIFESTS[kind]].find((path) => existsSync(path)) ?? null;
+  const inChrome = chrome === null ? [] : [join(chrome, 'vk_swiftshader_icd.json')];
+  return [...inChrome, ...MANIFESTS[kind]].find((path) => existsSync(path)) ?? null;
 }
 
-/** Kept for the life of the process: an instance that is collected takes its devices along. */
+/** By driver, for the life of the process: an instance that is garbage-collected takes its devices along. */
 const instances = new Map<string, GPU>();
 
 /**
@@ -50,8 +48,8 @@ const instances = new Map<string, GPU>();
  */
 export async function dawnGpu(kind: VulkanDriver | null = null): Promise<GPU> {
   const driver = process.platform === 'linux' ? kind : null;
-  const kept = instances.get(driver ?? 'system');
-  if (kept) return kept;
+  const existing = instances.get(driver ?? 'system');
+  if (existing) return existing;
   if (driver !== null) selectDriver(driver);
   const { create, globals } = await loadDawn();
   // GPUBufferUsage and the like, which every caller of WebGPU expects as globals.
@@ -59,15 +57,33 @@ export async function dawnGpu(kind: VulkanDriver | null = null): Promise<GPU> {
   if (instances.size === 0) pauseBetweenPolls();
   const gpu = create([]);
   instances.set(driver ?? 'system', gpu);
-  // The Vulkan instance is made on first use; it must be made while the environment names this driver.
+  // Dawn makes its Vulkan instance on first use, which must be while the environment names this driver.
   await gpu.requestAdapter();
   return gpu;
+}
+
+/** Tried in order; `null` is the system's own driver. */
+const DRIVERS = [null, 'lavapipe', 'swiftshader'] as const;
+
+/** The first driver with an adapter. @throws WebGPUUnavailableError when there is none */
+export async function anyGpu(): Promise<GPU> {
+  let cause: unknown;
+  for (const driver of DRIVERS) {
+    try {
+      const gpu = await dawnGpu(driver);
+      if (await gpu.requestAdapter()) return gpu;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  const message = 'Node found no WebGPU adapter: install a Vulkan driver, or use --backend chrome';
+  throw new WebGPUUnavailableError('no-adapter', message, { cause });
 }
 
 function selectDriver(driver: VulkanDriver): void {
   const manifest = findDriver(driver);
   if (manifest === null) {
-    throw new WebGPUUnavailableError('no-adapter', `the ${driver} Vulkan driver is missing: ${PACKAGES[driver]}`);
+    throw new WebGPUUnavailableError('no-adapter', `the ${driver} Vulkan driver is missing: ${REPAIRS[driver]}`);
   }
   process.env.VK_ICD_FILENAMES = manifest;
   process.env.XDG_RUNTIME_DIR ??= '/tmp';
@@ -80,4 +96,57 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
     const repair = 'install the npm package `webgpu` (and libvulkan1 on Linux), or use --backend chrome';
     throw new WebGPUUnavailableError('no-webgpu', `WebGPU for Node cannot be loaded: ${repair}`, { cause });
   }
+}
+
+/** A call that is answered within this time gets no pause. */
+const SPIN_MS = 0.2;
+/** A pause is this share of the time waited so far, so that it delays no answer by much. */
+const PAUSE_SHARE = 1 / 20;
+const SHORTEST_PAUSE_MS = 0.1;
+const LONGEST_PAUSE_MS = 1;
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+let pending = 0;
+let since = 0;
+/** Whether a poll is scheduled: there is one at a time, or a thousand calls would make a thousand pauses per turn. */
+let isPolling = false;
+
+function poll(): void {
+  isPolling = pending > 0;
+  if (!isPolling) return;
+  const waited = performance.now() - since;
+  const pause = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waited * PAUSE_SHARE));
+  if (waited > SPIN_MS) Atomics.wait(never, 0, 0, pause);
+  setImmediate(poll);
+}
+
+async function withPauses<T>(work: Promise<T>): Promise<T> {
+  pending++;
+  since = performance.now();
+  if (!isPolling) setImmediate(poll);
+  isPolling = true;
+  try {
+    return await work;
+  } finally {
+    pending--;
+  }
+}
+
+/**
+ * Keeps Node from spinning while a GPU works. Call it once npm `webgpu`'s classes are globals.
+ *
+ * npm `webgpu` (0.6) polls Dawn on every turn of Node's event loop, through `setImmediate`, for as long as a call is
+ * pending (Dawn's `src/dawn/node/binding/AsyncRunner.cpp`, crbug.com/dawn/1127). That takes a whole core, on which a
+ * software GPU would compute: DenseNet-121 on lavapipe with two cores took 319 ms, and takes 182 ms with a pause in every
+ * turn. Remove this when the package waits by itself.
+ */
+function pauseBetweenPolls(): void {
+  const { mapAsync } = GPUBuffer.prototype;
+  const { onSubmittedWorkDone } = GPUQueue.prototype;
+  GPUBuffer.prototype.mapAsync = function (...args) {
+    return withPauses(mapAsync.apply(this, args));
+  };
+  GPUQueue.prototype.onSubmittedWorkDone = function () {
+    return withPauses(onSubmittedWorkDone.apply(this));
+  };
 }

@@ -1,57 +1,35 @@
-/** Files that commands name: models by path or URL, pictures by path or folder, and where the package keeps its own. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+/** The package's own files, and the image files that a command's arguments name. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ImageError, ModelFormatError } from '../core/errors.js';
-import { readSource } from '../runtime/download.js';
-import { isHubId } from '../runtime/hub.js';
+import { ImageError } from '../core/errors.js';
 
 /** The package's root; `src/cli` and the bundles in `dist/cli` are as deep. */
 export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 export const DEFAULT_MODEL = join(PACKAGE, 'weights/default.safetensors');
 export const SAMPLES = join(PACKAGE, 'demo/samples');
 
-const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.avif']);
-
-export const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
-
-/** @throws ModelFormatError when there is no such file; DownloadError for a URL or an `hf:` id */
-export async function readModelBytes(name: string): Promise<Uint8Array> {
-  if (isHubId(name)) {
-    const { readHubModel } = await import('./hub-model.js');
-    return readHubModel(name);
-  }
-  if (isUrl(name)) return readSource(name, () => undefined);
-  if (!existsSync(name) || !statSync(name).isFile()) {
-    throw new ModelFormatError(`there is no file ${name}: check the path`, { format: 'file' });
-  }
-  return new Uint8Array(readFileSync(name));
-}
-
-/** Reads what a model names beside it: files in its folder, or below its URL. */
-export function siblingReader(model: string): (path: string) => Promise<Uint8Array> {
-  return (path) => readModelBytes(isUrl(model) ? new URL(path, model).href : join(dirname(model), path));
-}
+const IMAGE_ENDINGS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.avif']);
 
 /**
- * Folders become the pictures in them, and patterns (`shots/*.png`, for shells that leave them alone) the files that
- * match, in order of name; no names mean the bundled samples.
+ * Image files by the names given. A folder stands for the images in it, and a pattern (`shots/*.png`, where the shell
+ * left it alone) for the files that match, both in order of name. No names stand for the bundled samples.
  *
  * @throws ImageError when a folder or a pattern has none
  */
-export function pictureFiles(names: readonly string[]): string[] {
+export function imageFiles(names: readonly string[]): string[] {
   const list = names.length > 0 ? names : [SAMPLES];
   return list.flatMap((name) => {
-    if (!existsSync(name)) return /[*?]/.test(basename(name)) ? matching(name) : [name];
+    if (!existsSync(name)) return /[*?]/.test(basename(name)) ? matchingFiles(name) : [name];
     if (!statSync(name).isDirectory()) return [name];
-    const found = readdirSync(name).filter((file) => PICTURES.has(extname(file).toLowerCase()));
+    const found = readdirSync(name).filter((file) => IMAGE_ENDINGS.has(extname(file).toLowerCase()));
     if (found.length === 0) throw new ImageError(`there are no pictures in the folder ${name}`);
     return found.sort().map((file) => join(name, file));
   });
 }
 
-/** `*` and `?` in the last part of the path only. */
-function matching(pattern: string): string[] {
+/** `*` and `?` work in the last part of the path only. */
+function matchingFiles(pattern: string): string[] {
   const escaped = basename(pattern).replace(/[\\^$.+()[\]{}|]/g, '\\$&');
   const shape = new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
   const folder = dirname(pattern);

@@ -1,5 +1,4 @@
-/** A small static server on this computer only: the demo, the bundles, and what a command hands to a page. */
-
+/** A static HTTP server on the loopback address: for the demo, the bundles, and the data of a browser run. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize, sep } from 'node:path';
@@ -20,12 +19,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** Nothing but the page's own files may run or be fetched; pictures that a user drops are blobs. */
+/** Allows only the page's own files; images that a user drops are blobs. */
 export const STRICT_CSP =
   "default-src 'self'; script-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'";
 
-/** What SharedArrayBuffer and precise clocks ask of a page. */
-const ISOLATED: Readonly<Record<string, string>> = {
+/** Isolates pages from other origins, which SharedArrayBuffer and precise clocks require. */
+const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -36,13 +35,13 @@ const ISOLATED: Readonly<Record<string, string>> = {
 export interface ServerOptions {
   /** URL prefix → folder; the longest prefix wins. A request for a folder gives its index.html. */
   readonly folders: Readonly<Record<string, string>>;
-  /** URL → bytes, ahead of the folders. */
+  /** URL → bytes; looked up before the folders. */
   readonly files?: ReadonlyMap<string, Uint8Array | string>;
   /** Called with the body of a POST and its URL; without it POST is refused. */
   readonly onPost?: (url: string, body: Buffer) => void;
-  /** Content-Security-Policy, of all paths or by path; {@link STRICT_CSP} without it. */
+  /** Content-Security-Policy, one for all paths or by path; by default {@link STRICT_CSP}. */
   readonly csp?: string | ((path: string) => string);
-  /** Other headers of every answer, in place of those that isolate a page from other origins. */
+  /** Headers of every response; by default those that isolate a page from other origins. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly port?: number;
 }
@@ -52,7 +51,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Listens on 127.0.0.1; port 0 or none takes a free one. @throws when the port is taken */
+/** Listens on 127.0.0.1, on a free port unless one is given. @throws when the port is taken */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const server = createServer((request, response) => {
     answer(request, response, options).catch((error) => {
@@ -78,7 +77,7 @@ function closeServer(server: Server): Promise<void> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-  for (const [name, value] of Object.entries(options.headers ?? ISOLATED)) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(options.headers ?? ISOLATION_HEADERS)) response.setHeader(name, value);
   const { csp = STRICT_CSP } = options;
   const policy = typeof csp === 'string' ? csp : csp(path);
   if (policy) response.setHeader('Content-Security-Policy', policy);

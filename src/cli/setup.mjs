@@ -104,5 +104,5 @@ if (command === 'soak') {
   process.env.SOAK = 'long';
   vitest('test/soak', '--disable-console-intercept', ...args);
 }
-const program = command === 'bench' ? 'dist/bench/main.js' : 'dist/cli/main.js';
+const program = ['bench', 'kernels'].includes(command) ? 'dist/bench/main.js' : 'dist/cli/main.js';
 process.exit(node([program, command, ...args], 'inherit'));

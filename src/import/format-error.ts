@@ -10,7 +10,7 @@ const TITLES = {
   tfjs: 'TensorFlow.js model',
 } as const;
 
-interface Details {
+export interface Details {
   readonly tensor?: string;
   readonly offset?: number;
   readonly cause?: unknown;

@@ -59,7 +59,9 @@ function parseMetadata(value: unknown): ModelMetadata {
   read('thresholds', listOf(nullable(number)), (thresholds) => (metadata.thresholds = thresholds));
   read('concat', oneOf('new-first'), (concat) => (metadata.concat = concat));
   read('bnEpsilon', positive, (epsilon) => (metadata.bnEpsilon = epsilon));
-  for (const name of ['provenance', 'licence', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
+  for (const name of ['provenance', 'license', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
+  // As files before version 0.2 spell it.
+  if (!fields.has('license')) read('licence', text, (value) => (metadata.license = value));
   return metadata;
 }
 

@@ -79,8 +79,8 @@ export interface ModelMetadata extends NetworkFacts {
    * so the channels of our blocks, final map and pooled vector stand in another order than the source's.
    */
   readonly concat?: 'new-first';
-  /** Free text: where the weights come from, how they were trained, under which licence. */
+  /** Free text: where the weights come from, how they were trained, under which license. */
   readonly provenance?: string;
-  readonly licence?: string;
+  readonly license?: string;
   readonly name?: string;
 }

@@ -130,6 +130,38 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await pixels()).toBe(bare);
   });
 
+  it('colours maps from zero on one scale, and says when nothing speaks for a class', async () => {
+    const page = await ready();
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    expect(await textOf(page, '#legend-low')).toBe('0');
+    const scale = await textOf(page, '#legend-high');
+    expect(scale).toMatch(/^\d+\.\d logits$/);
+    expect(await textOf(page, '#raw-map-size')).toMatch(/^8 × 8: /);
+    await page.click('#answer li:nth-child(5) button');
+    await page.waitForFunction("/othing here speaks for frog/.test(document.getElementById('caption').textContent)");
+    expect(await textOf(page, '#legend-high'), 'the scale of the best class').toBe(scale);
+    // The picture as it is: nothing that does not speak for the class is coloured.
+    const difference = () =>
+      page.evaluate(async () => {
+        const view = document.getElementById('view');
+        if (!(view instanceof HTMLCanvasElement)) return Number.NaN;
+        const plain = new OffscreenCanvas(view.width, view.height).getContext('2d');
+        const drawn = view.getContext('2d');
+        if (!plain || !drawn) return Number.NaN;
+        const sample = await createImageBitmap(await (await fetch('/samples/airplane.png')).blob());
+        plain.imageSmoothingQuality = 'high';
+        plain.drawImage(sample, 0, 0, view.width, view.height);
+        const expected = plain.getImageData(0, 0, view.width, view.height).data;
+        const found = drawn.getImageData(0, 0, view.width, view.height).data;
+        return expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (found[i] ?? 0))), 0);
+      });
+    expect(await difference()).toBeLessThan(4);
+    await page.select('#heat-scale', 'signed');
+    expect(await textOf(page, '#legend-low')).toMatch(/^−/);
+    expect(await difference()).toBeGreaterThan(40);
+  });
+
   it('takes a picture that is pasted or dropped', async () => {
     const page = await ready();
     await bring(page, 'paste', '/samples/ship.png', 'pasted.png', 'image/png');
