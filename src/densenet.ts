@@ -35,9 +35,9 @@ const DEFAULT_TOP = 5;
 
 export class DenseNet {
   readonly config: DenseNetConfig;
-  /** What the model file says of itself: labels, preprocessing, provenance. */
+  /** What the model file says: labels, preprocessing, provenance. */
   readonly metadata: ModelMetadata;
-  /** [height, width] that pictures are brought to. */
+  /** [height, width] of the network's input, to which images are resized. */
   readonly inputSize: Size;
   /** The plan that `load()` made: steps and arena, as plain data. */
   readonly plan: NetworkPlan;

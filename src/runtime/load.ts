@@ -8,7 +8,7 @@ import type { Executable } from '../gpu/executable.js';
 import type { Precision } from '../kernels/source.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { Size } from '../model/layers.js';
-import { decodeMetadata } from '../model/metadata.js';
+import { decodeMetadata, scoringOf } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import type { NetworkPlan } from '../plan/network.js';
 import { inputSizeOf } from '../preprocess/spec.js';
@@ -95,7 +95,7 @@ async function assemble(
   const { canonical, config } = interpretTensors(stream.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
-  const sigmoid = metadata.activation === 'sigmoid';
+  const sigmoid = scoringOf(metadata, config.classes).activation === 'sigmoid';
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
   const images = spec && new ImageInput(spec, { channels: config.inChannels, size: inputSize });
