@@ -21,7 +21,6 @@ const GZIP_BUDGET = 64 * 1024;
 /** Packages that the command line loads when a command needs them. */
 const CLI_EXTERNAL = [
   'puppeteer-core',
-  '@puppeteer/browsers',
   'sharp',
   'webgpu',
   'onnxruntime-node',

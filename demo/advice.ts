@@ -1,16 +1,16 @@
-/** What to do where WebGPU is missing: one row per browser, the reader's own first. */
+/** Tells the user how to get WebGPU: one row per browser, the user's own first. */
 import { WebGPUUnavailableError } from 'densenet-webgpu';
 import { make, page } from './page.js';
 
 interface Row {
   readonly browser: string;
-  /** Tells the browser by its user agent; only for the order of the rows. */
+  /** Matches the user agent; decides only the order of the rows. */
   readonly agent: RegExp;
   readonly advice: string;
 }
 
-/** Versions in which WebGPU is on by default. */
-const MISSING: readonly Row[] = [
+/** The browser has no WebGPU: versions in which it is on by default. */
+const NO_WEBGPU: readonly Row[] = [
   {
     browser: 'Safari',
     agent: /iPhone|iPad|Version\/.*Safari/,
@@ -36,6 +36,7 @@ const MISSING: readonly Row[] = [
   { browser: 'Chrome, Edge', agent: /Chrome/, advice: 'Version 113 or newer, on Windows or macOS.' },
 ];
 
+/** The browser has WebGPU, but offers no adapter. */
 const NO_ADAPTER: readonly Row[] = [
   {
     browser: 'Chrome, Edge',
@@ -58,10 +59,10 @@ const INSECURE: Row = {
     'This page came over plain http from another computer, where no browser offers WebGPU: use https or localhost.',
 };
 
-/** Shows the rows that fit the error; for any other error, none. */
-export function advise(error: unknown): void {
+/** Shows the rows that fit the error. Does nothing for errors that are not about WebGPU. */
+export function showWebGpuAdvice(error: unknown): void {
   if (!(error instanceof WebGPUUnavailableError)) return;
-  const rows = error.reason === 'no-webgpu' ? MISSING : NO_ADAPTER;
+  const rows = error.reason === 'no-webgpu' ? NO_WEBGPU : NO_ADAPTER;
   const here = rows.find(({ agent }) => agent.test(navigator.userAgent));
   const sorted = [...(isSecureContext ? [] : [INSECURE]), ...rows.filter((row) => row === here), ...rows];
   page.adviceList.replaceChildren(

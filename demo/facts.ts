@@ -1,4 +1,4 @@
-/** What the network is and what it runs on, as terms and figures. */
+/** Describes the network and the machine in a list of terms. */
 import type { AdapterReport, DenseNet } from 'densenet-webgpu';
 import { amount, bytes } from './format.js';
 import { page, showTerms } from './page.js';
@@ -27,7 +27,7 @@ function widthBefore({ config }: DenseNet, t: number): number {
   return entering + (config.blocks[t] ?? 0) * config.growthRate;
 }
 
-/** Software renderers do not all say so by `isFallback`. */
+/** Some software renderers do not set `isFallback`. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 
 function adapterName({ vendor, architecture, device, description, isFallback }: AdapterReport): string {

@@ -1,34 +1,34 @@
-/** Reads a checkpoint off the page's thread: files in, model bytes or the reason against them out. */
+/** Converts a checkpoint outside the page's thread. Takes files; answers with the model's bytes or an error message. */
 import { importCheckpoint, presetOf, writeModel } from 'densenet-webgpu/import';
-import { assumedPreset } from './assumed.js';
+import { defaultPreprocess } from './default-preprocess.js';
 
-/** A model, and the files that came together with it. */
-export interface Chosen {
+export interface ConvertRequest {
   readonly file: File;
-  readonly others: readonly File[];
+  /** All files that came together, `file` among them. */
+  readonly all: readonly File[];
 }
 
 export type Converted =
   | {
       readonly bytes: Uint8Array<ArrayBuffer>;
-      /** The preset that was taken for preprocessing because the file names none. */
-      readonly assumed: string | null;
+      /** The preset that was chosen because the file says nothing about preprocessing. */
+      readonly defaulted: string | null;
     }
   | { readonly error: string };
 
-async function convert({ file, others }: Chosen): Promise<Converted> {
-  const beside = (path: string) => bytesOf(named(path, others));
+async function convert({ file, all }: ConvertRequest): Promise<Converted> {
+  const beside = (path: string) => bytesOf(findFile(path, all));
   const imported = await importCheckpoint(await bytesOf(file), file.name, { beside });
-  const assumed = imported.metadata.preprocess ? null : assumedPreset(imported.config, imported.source.format);
-  if (assumed === null) return { bytes: writeModel(imported.tensors, imported.metadata), assumed };
-  const metadata = { ...imported.metadata, preprocess: presetOf(assumed) };
-  return { bytes: writeModel(imported.tensors, metadata), assumed };
+  const defaulted = imported.metadata.preprocess ? null : defaultPreprocess(imported.config, imported.source.format);
+  if (defaulted === null) return { bytes: writeModel(imported.tensors, imported.metadata), defaulted };
+  const metadata = { ...imported.metadata, preprocess: presetOf(defaulted) };
+  return { bytes: writeModel(imported.tensors, metadata), defaulted };
 }
 
 const bytesOf = async (file: File): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer());
 
-/** Dropped files have no folders: the last part of a path is what they are known by. */
-function named(path: string, files: readonly File[]): File {
+/** Finds a file by the last part of its path: dropped files have no folders. @throws when it is missing */
+function findFile(path: string, files: readonly File[]): File {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const found = files.find((file) => file.name === name);
   if (found) return found;
@@ -36,7 +36,7 @@ function named(path: string, files: readonly File[]): File {
   throw new Error(message);
 }
 
-addEventListener('message', async ({ data }: MessageEvent<Chosen>) => {
+addEventListener('message', async ({ data }: MessageEvent<ConvertRequest>) => {
   const answer = await convert(data).catch(
     (error: unknown): Converted => ({
       error: error instanceof Error ? error.message : String(error),

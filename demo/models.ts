@@ -1,12 +1,14 @@
-/** Models: the default one by URL, anybody's own by file. */
-import { DenseNet, ModelFormatError, type ModelSource } from 'densenet-webgpu';
-import type { Chosen, Converted } from './import-worker.js';
-import { hideProgress, say, showProgress } from './status.js';
+/** Loads models: the default one from its URL, the user's own from a file. */
+import { DenseNet, type LoadProgress, ModelFormatError, type ModelSource } from 'densenet-webgpu';
+import { bytes } from './format.js';
+import type { Converted, ConvertRequest } from './import-worker.js';
+import { page } from './page.js';
+import { setBusy } from './status.js';
 
 export interface Model {
   readonly net: DenseNet;
   readonly name: string;
-  /** What a person should know of how the file was understood; empty for nothing. */
+  /** How the file was read where it does not say so itself; empty for nothing. */
   readonly note: string;
 }
 
@@ -17,20 +19,20 @@ export const loadDefault = (): Promise<Model> =>
   start((signal) => load(DEFAULT_MODEL, 'The default model', '', signal));
 
 /**
- * Any checkpoint that the importer reads, converted by a worker that is started when first needed.
+ * Loads any checkpoint that the importer reads. A worker converts it.
  *
- * @param others files that came with it, where a model may have its weights
+ * @param all the files that came together; a TensorFlow.js model has its weights among them
  */
-export function loadFile(file: File, others: readonly File[]): Promise<Model> {
+export function loadFile(file: File, all: readonly File[]): Promise<Model> {
   return start(async (signal) => {
-    say(`${file.name}: reading …`, 'busy');
-    const { bytes, assumed } = await convert({ file, others }, signal);
-    const note = assumed ? `The file names no preprocessing; pictures are prepared as for ${assumed}.` : '';
+    setBusy('model', `${file.name}: reading …`);
+    const { bytes, defaulted } = await convert({ file, all }, signal);
+    const note = defaulted ? `The file names no preprocessing; pictures are prepared as for ${defaulted}.` : '';
     return load(bytes, file.name, note, signal);
   });
 }
 
-/** A newer model calls off one that is still loading. */
+/** Aborts the model that is still loading, and starts `work`. */
 async function start(work: (signal: AbortSignal) => Promise<Model>): Promise<Model> {
   loading.abort();
   loading = new AbortController();
@@ -38,24 +40,42 @@ async function start(work: (signal: AbortSignal) => Promise<Model>): Promise<Mod
   try {
     return await work(signal);
   } finally {
-    if (!signal.aborted) hideProgress();
+    if (!signal.aborted) page.progress.hidden = true;
   }
 }
 
+const PHASES: Readonly<Record<LoadProgress['phase'], string>> = {
+  download: 'downloading',
+  read: 'reading the tensors',
+  upload: 'uploading the weights',
+  compile: 'compiling the kernels',
+  tune: 'measuring kernel variants',
+};
+
+/** Shows the phase; the download also fills the progress bar. */
+function showProgress(name: string, { phase, loaded, total }: LoadProgress): void {
+  const isMeasured = phase === 'download' && total > 0;
+  page.progress.hidden = false;
+  if (isMeasured) page.progress.value = loaded / total;
+  else page.progress.removeAttribute('value');
+  page.progress.title = phase === 'download' ? `${bytes(loaded)}${isMeasured ? ` of ${bytes(total)}` : ''}` : '';
+  setBusy('model', `${name}: ${PHASES[phase]} …`);
+}
+
 async function load(source: ModelSource, name: string, note: string, signal: AbortSignal): Promise<Model> {
-  const onProgress = (progress: Parameters<typeof showProgress>[1]) => showProgress(name, progress);
+  const onProgress = (progress: LoadProgress) => showProgress(name, progress);
   return { net: await DenseNet.load(source, { onProgress, signal }), name, note };
 }
 
 /** @throws ModelFormatError with the importer's message */
-async function convert(chosen: Chosen, signal: AbortSignal): Promise<Exclude<Converted, { error: string }>> {
+async function convert(request: ConvertRequest, signal: AbortSignal): Promise<Exclude<Converted, { error: string }>> {
   const worker = new Worker('/import-worker.js', { type: 'module' });
   try {
     const answer = await new Promise<Converted>((resolve) => {
       worker.addEventListener('message', ({ data }: MessageEvent<Converted>) => resolve(data));
       worker.addEventListener('error', ({ message }) => resolve({ error: message || 'the importer did not start' }));
       signal.addEventListener('abort', () => resolve({ error: 'another model was chosen' }));
-      worker.postMessage(chosen);
+      worker.postMessage(request);
     });
     if ('error' in answer) throw new ModelFormatError(answer.error, { format: 'file' });
     return answer;

@@ -1,14 +1,14 @@
-/** The gallery of sample pictures. */
+/** The sample images. */
 import { make, page } from './page.js';
 
 export interface Sample {
   readonly file: string;
   readonly title: string;
-  /** Who made it, when, under which terms. */
+  /** Author, year and license. */
   readonly credit: string;
 }
 
-/** @param onChoose called with the sample that was pressed */
+/** Fetches the list and fills the page with it. Calls `onChoose` with the sample that the user presses. */
 export async function showSamples(onChoose: (sample: Sample) => void): Promise<readonly Sample[]> {
   const samples = parse(await (await fetch('/samples/index.json')).json());
   page.samples.replaceChildren(
@@ -23,7 +23,7 @@ export async function showSamples(onChoose: (sample: Sample) => void): Promise<r
   return samples;
 }
 
-/** Marks the sample that is being looked at; null: none is. */
+/** Marks the sample that is shown; null: none. */
 export function markSample(sample: Sample | null): void {
   for (const button of page.samples.querySelectorAll('button')) {
     button.setAttribute('aria-pressed', String(button.dataset.file === sample?.file));
@@ -31,7 +31,12 @@ export function markSample(sample: Sample | null): void {
 }
 
 export async function fetchSample(sample: Sample): Promise<Blob> {
-  return (await fetch(urlOf(sample))).blob();
+  const failed = new Error(`${sample.file} could not be fetched: check the connection`);
+  const response = await fetch(urlOf(sample)).catch(() => {
+    throw failed;
+  });
+  if (!response.ok) throw failed;
+  return response.blob();
 }
 
 const urlOf = ({ file }: Sample): string => `/samples/${file}`;

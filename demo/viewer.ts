@@ -1,44 +1,48 @@
-/** The picture on the page: only for the eye, the network reads the picture itself. */
-import type { Heatmap } from 'densenet-webgpu';
+/** Draws the image for the user. The network reads the image itself, not this canvas. */
+import { type Evidence, overlayOptions } from './evidence.js';
 import { page } from './page.js';
-import type { Rectangle } from './seen.js';
+import type { Rectangle } from './visible-crop.js';
 
-/** Below this many canvas pixels per picture pixel the eye wants smoothing; above it, to see the pixels. */
-const PIXELATED = 8;
+/** From this many canvas pixels per image pixel on, pixels are drawn as squares; below it they are smoothed. */
+const PIXELATED_FROM = 8;
 
-export interface Shown {
-  readonly picture: ImageBitmap;
-  /** The part that the network sees, in the picture's pixels. */
-  readonly seen: Rectangle;
-  readonly heat?: Heatmap | null;
+export interface View {
+  readonly bitmap: ImageBitmap;
+  /** The part that the network sees, in the image's pixels. */
+  readonly crop: Rectangle;
+  readonly evidence: Evidence | null;
 }
 
-/** The whole picture fitted into the square, the evidence over what the network sees, and a frame around that. */
-export function draw({ picture, seen, heat }: Shown): void {
+/** Draws the whole image into the square, the map over the part that the network sees, and a frame around that part. */
+export function draw({ bitmap, crop, evidence }: View): void {
   const { view } = page;
   const context = view.getContext('2d');
   if (!context) return;
-  const { width, height } = picture;
+  const { width, height } = bitmap;
   const scale = Math.min(view.width / width, view.height / height);
   const left = (view.width - width * scale) / 2;
   const top = (view.height - height * scale) / 2;
   context.clearRect(0, 0, view.width, view.height);
-  context.imageSmoothingEnabled = scale < PIXELATED;
+  context.imageSmoothingEnabled = scale < PIXELATED_FROM;
   context.imageSmoothingQuality = 'high';
-  context.drawImage(picture, left, top, width * scale, height * scale);
-  const frame = [left + seen.x * scale, top + seen.y * scale, seen.width * scale, seen.height * scale] as const;
-  if (heat) context.drawImage(overlayOf(heat, frame[2], frame[3]), ...frame);
-  if (seen.width < width || seen.height < height) outline(context, frame);
+  context.drawImage(bitmap, left, top, width * scale, height * scale);
+  const frame = [left + crop.x * scale, top + crop.y * scale, crop.width * scale, crop.height * scale] as const;
+  if (evidence) {
+    context.globalAlpha = Number(page.opacity.value);
+    context.drawImage(overlayOf(evidence, frame[2], frame[3]), ...frame);
+    context.globalAlpha = 1;
+  }
+  if (crop.width < width || crop.height < height) outline(context, frame);
 }
 
-function overlayOf(heat: Heatmap, width: number, height: number): OffscreenCanvas {
+function overlayOf(evidence: Evidence, width: number, height: number): OffscreenCanvas {
   const overlay = new OffscreenCanvas(Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
-  const { data } = heat.overlay(overlay.width, overlay.height);
-  overlay.getContext('2d')?.putImageData(new ImageData(data, overlay.width, overlay.height), 0, 0);
+  const pixels = evidence.shown.toImageData(overlay.width, overlay.height, overlayOptions(evidence));
+  overlay.getContext('2d')?.putImageData(pixels, 0, 0);
   return overlay;
 }
 
-/** Dark and light beside each other, to be seen on any picture. */
+/** A dark line beside a light one, visible on any image. */
 function outline(context: CanvasRenderingContext2D, frame: readonly [number, number, number, number]): void {
   const [x, y, width, height] = frame;
   context.lineWidth = 2;
@@ -48,8 +52,8 @@ function outline(context: CanvasRenderingContext2D, frame: readonly [number, num
   context.strokeRect(x + 2, y + 2, width - 4, height - 4);
 }
 
-/** What stands below the picture, and what a screen reader hears of it. */
-export function caption(text: string, description: string): void {
+/** Sets the text below the image, which screen readers get as the image's description, too. */
+export function showCaption(text: string): void {
   page.caption.textContent = text;
-  page.view.setAttribute('aria-label', description);
+  page.view.setAttribute('aria-label', text);
 }

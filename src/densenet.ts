@@ -14,10 +14,8 @@ import type {
   Tuning,
 } from './api.js';
 import { ImageError, OptionError } from './core/errors.js';
-import type { AdapterReport } from './gpu/device.js';
-import type { Executable } from './gpu/executable.js';
+import { type AdapterReport, checkSupport, type Support } from './gpu/device.js';
 import type { ImageSource } from './gpu/image-source.js';
-import type { Session } from './gpu/session.js';
 import type { Precision } from './kernels/source.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
@@ -27,30 +25,31 @@ import { classifyJob, embedJob, explainJob, type JobInput, runJob, tapsJob } fro
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
 import type { Heatmap } from './runtime/heatmap.js';
-import type { Pictures } from './runtime/image-input.js';
+import { closeAll, type ImageInput } from './runtime/image-input.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
+import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
-import { checkTensorInput, feedTensor } from './runtime/tensor-input.js';
+import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
 
 export class DenseNet {
   readonly config: DenseNetConfig;
-  /** What the model file says of itself: labels, preprocessing, provenance. */
+  /** What the model file says: labels, preprocessing, provenance. */
   readonly metadata: ModelMetadata;
-  /** [height, width] that pictures are brought to. */
+  /** [height, width] of the network's input, to which images are resized. */
   readonly inputSize: Size;
   /** The plan that `load()` made: steps and arena, as plain data. */
   readonly plan: NetworkPlan;
   /** What `load({ tune })` found; null without it. */
   readonly tuning: Tuning | null;
   private readonly engine: Engine;
-  private readonly pictures: Pictures | null;
+  private readonly images: ImageInput | null;
 
   private constructor(parts: DenseNetParts) {
     ({
       engine: this.engine,
-      pictures: this.pictures,
+      images: this.images,
       config: this.config,
       metadata: this.metadata,
       inputSize: this.inputSize,
@@ -69,6 +68,16 @@ export class DenseNet {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<DenseNet> {
     return new DenseNet(await loadParts(source, options));
+  }
+
+  /**
+   * Whether networks can run here, before anything is downloaded.
+   *
+   * @param options `gpu`: the WebGPU to ask, by default `navigator.gpu`
+   * @example const support = await DenseNet.isSupported(); if (!support.supported) show(support.message);
+   */
+  static isSupported({ gpu }: Pick<LoadOptions, 'gpu'> = {}): Promise<Support> {
+    return checkSupport(gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu));
   }
 
   /** Class names by index, or null when the model file has none. */
@@ -101,7 +110,8 @@ export class DenseNet {
     images: ImageSource | readonly ImageSource[],
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
-    const count = checkTop(options.topK ?? DEFAULT_TOP, this.config.classes);
+    checkOptions('classify', options);
+    const count = Math.min(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
     const input = this.imageInput('classify', list, options);
@@ -114,6 +124,7 @@ export class DenseNet {
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
    */
   async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
+    checkOptions('embed', options);
     return this.engine.run(embedJob(this.imageInput('embed', listOf(images), options)));
   }
 
@@ -123,11 +134,9 @@ export class DenseNet {
    * @throws OptionError when there is no such class; ImageError
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<Heatmap> {
+    checkOptions('explain', options);
     const { classIndex } = options;
-    if (
-      classIndex !== undefined &&
-      !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < this.config.classes)
-    ) {
+    if (classIndex !== undefined && classIndex >= this.config.classes) {
       throw new OptionError(
         'classIndex',
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
@@ -144,8 +153,8 @@ export class DenseNet {
    * not finite; LimitError when the adapter cannot hold the batch
    */
   async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
-    checkTensorInput(input, this.config);
-    return this.engine.run(runJob(tensorInput('run', input, options)));
+    checkOptions('run', options);
+    return this.engine.run(runJob(this.tensorInput('run', input, options)));
   }
 
   /**
@@ -153,8 +162,13 @@ export class DenseNet {
    * `final` (after the last BN and ReLU), `pooled` and `logits`.
    */
   async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
-    checkTensorInput(input, this.config);
-    return this.engine.run(tapsJob(tensorInput('taps', input, options)));
+    checkOptions('taps', options);
+    return this.engine.run(tapsJob(this.tensorInput('taps', input, options)));
+  }
+
+  /** The same as {@link taps}, by its usual name. */
+  intermediates(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+    return this.taps(input, options);
   }
 
   /**
@@ -171,29 +185,41 @@ export class DenseNet {
     this.engine.dispose();
   }
 
-  private imageInput(what: string, images: readonly ImageSource[], options: CallOptions): JobInput {
-    const feed = async (session: Session, executable: Executable) => {
-      if (this.pictures) return this.pictures.feed(session, executable, images);
+  /** @throws ImageError when the model says nothing of preprocessing */
+  private imageInput(what: string, images: readonly ImageSource[], { signal }: CallOptions): JobInput {
+    const { engine, images: input, inputSize } = this;
+    if (!input) {
       throw new ImageError(
         'the model file says nothing of preprocessing: import it with --preprocess, pass `preprocess` to load(), or call run() with a tensor',
       );
+    }
+    const captured = input.capture(engine.session, what, images);
+    return {
+      ...{ what, batch: images.length, inputSize, signal },
+      feed: (session, executable) => input.feed(session, executable, captured),
+      release: () => closeAll(captured),
     };
-    return { what, batch: images.length, inputSize: this.inputSize, feed, signal: options.signal };
   }
-}
 
-function tensorInput(what: string, { data, shape }: TensorInput, { signal }: CallOptions): JobInput {
-  const [batch, , height, width] = shape;
-  const feed = async (session: Session, executable: Executable) => feedTensor(session, executable, data);
-  return { what, batch, inputSize: [height, width], feed, signal };
-}
-
-function checkTop(topK: number, classes: number): number {
-  if (Number.isInteger(topK) && topK > 0) return Math.min(topK, classes);
-  throw new OptionError('topK', `topK is ${topK}: ask for a whole number of classes, 1 or more`);
+  /** @throws TensorShapeError */
+  private tensorInput(what: string, input: TensorInput, { signal }: CallOptions): JobInput {
+    checkTensorInput(input, this.config);
+    const { session } = this.engine;
+    const [batch, , height, width] = input.shape;
+    const captured = captureTensor(session, what, input);
+    return {
+      ...{ what, batch, signal, inputSize: [height, width] },
+      feed: (current, executable) => feedTensor(current, executable, captured),
+      release: () => {
+        if (!(captured instanceof Float32Array))
+          captured.then((copy) => session.resources.release([copy])).catch(() => {});
+      },
+    };
+  }
 }
 
 const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] =>
   Array.isArray(images);
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>
-  isList(images) ? images : [images];
+  // A hole of a sparse array is an image that is missing.
+  isList(images) ? Array.from(images) : [images];

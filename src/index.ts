@@ -2,10 +2,10 @@
 export type * from './api.js';
 export * from './core/errors.js';
 export { DenseNet } from './densenet.js';
-export type { AdapterReport } from './gpu/device.js';
+export type { AdapterReport, Support } from './gpu/device.js';
 export type { DenseNetConfig } from './model/config.js';
 export type { ModelMetadata } from './model/model.js';
 export type { NetworkPlan } from './plan/network.js';
 export type { PreprocessSpec } from './preprocess/spec.js';
 export type { ModelSource } from './runtime/download.js';
-export type { Heatmap, Pixels } from './runtime/heatmap.js';
+export type { Heatmap, OverlayOptions, Pixels } from './runtime/heatmap.js';

@@ -4,7 +4,7 @@ import { measureCase } from '../../src/bench/measure.js';
 import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
 import type { BenchReport } from '../../src/bench/report.js';
 import { showCase, showProfile } from './chart.js';
-import { openFrame } from './frame-contender.js';
+import { openFrame } from './frame.js';
 
 const BUDGET_MS = 60_000;
 
@@ -89,8 +89,8 @@ async function profile(data: FormData): Promise<void> {
   const prepared = prepare(String(data.get('case')).replace(/:.*/, ':1'));
   const ours = await openFrame('ours', frames);
   try {
-    await ours.ask('cold', { ...prepared.task, peer: 'ours' });
-    const found = await ours.ask('profile', null);
+    await ours.call('cold', { ...prepared.task, peer: 'ours' });
+    const found = await ours.call('profile', null);
     if (found) results.prepend(showProfile(found));
     say('Done.');
   } finally {

@@ -1,8 +1,8 @@
 /** The page of one peer: it knows nothing but to answer. Used by the command line's browser and by the bench page. */
-import type { Answer } from '../../src/bench/contender.js';
 import { installCounters } from '../../src/bench/counters.js';
 import { disguiseAdapters, isDisguise } from '../../src/bench/disguise.js';
 import type { Host, OrtBuild, TfLibrary } from '../../src/bench/peer.js';
+import type { Reply } from '../../src/bench/protocol.js';
 import { installRecorder } from '../../src/bench/recorder.js';
 import { peerSession } from '../../src/bench/session.js';
 
@@ -22,7 +22,7 @@ const host: Host = {
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   },
-  ours: () => import(absolute('/dist/densenet-webgpu.js')),
+  ours: () => import(absolute('../dist/densenet-webgpu.js')),
   async ort(build, threads) {
     const ort: typeof import('onnxruntime-web') = await import(absolute(ORT[build]));
     ort.env.wasm.numThreads = threads;
@@ -42,21 +42,21 @@ const vendor = query.get('as') ?? '';
 if (isDisguise(vendor)) disguiseAdapters(vendor);
 const session = peerSession(host, installCounters(), query.has('record') ? installRecorder() : undefined);
 
-async function ask(method: string, argument: unknown): Promise<Answer> {
+async function call(method: string, argument: unknown): Promise<Reply> {
   try {
     const handler: unknown = Object.hasOwn(session, method) ? Reflect.get(session, method) : undefined;
-    if (typeof handler !== 'function') throw new Error(`there is no question "${method}"`);
+    if (typeof handler !== 'function') throw new Error(`there is no method "${method}"`);
     return { value: await handler(argument) };
   } catch (error) {
     return { error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
 }
 
-/** `answer` posts to a URL what `ask` returns: a wait through the browser's debugger would be cut short. */
+/** `postReply` posts the reply to a URL: a wait through the browser's debugger would be cut short. */
 const peer = {
-  ask,
-  async answer(method: string, argument: unknown, url: string): Promise<void> {
-    await fetch(url, { method: 'POST', body: JSON.stringify(await ask(method, argument)) });
+  call,
+  async postReply(method: string, argument: unknown, url: string): Promise<void> {
+    await fetch(url, { method: 'POST', body: JSON.stringify(await call(method, argument)) });
   },
 };
 

@@ -1,23 +1,23 @@
-/** The arena over the steps: steps run to the right, bytes downwards, the banks one below the other. */
+/** Draws the arena over time: steps to the right, bytes downwards, one bank below the other. */
 import type { NetworkPlan } from 'densenet-webgpu';
 import { bytes } from '../format.js';
+import { accessesOf, type Bank } from './step-accesses.js';
 import { type Box, drawing, rectangle, svg } from './svg.js';
-import { type Bank, usesOf } from './uses.js';
 
 const BANKS_HEIGHT = 250;
 const LABEL = 22;
-/** Of a monospaced character of a label. */
+/** Size of a monospaced character of a label, in CSS pixels. */
 const [CHARACTER, LINE] = [6.7, 14];
 
 export interface ArenaChart {
   readonly element: SVGElement;
-  /** Puts the cursor on a step. */
+  /** Moves the cursor to a step. */
   point(step: number): void;
-  /** The step at a share of the width. */
-  stepAt(share: number): number;
+  /** The step at a fraction of the width. */
+  stepAt(fraction: number): number;
 }
 
-/** @param width in CSS pixels, so that the letters keep their size on a phone */
+/** @param width in CSS pixels, so that text keeps its size on a phone */
 export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
   const { regions, bankBytes, bytes: total } = plan.arena;
   const count = plan.steps.length;
@@ -49,7 +49,7 @@ export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
     element.append(rectangle(boxOf(first, last, bank, offset, size), `bank${bank} idle`, title));
   }
   for (const s of plan.steps.keys()) {
-    for (const { bank, offset, bytes: size } of usesOf(plan, s)) {
+    for (const { bank, offset, bytes: size } of accessesOf(plan, s)) {
       const box = boxOf(s, s, bank, offset, size);
       element.append(rectangle({ ...box, width: box.width - Math.min(1, column / 5) }, `bank${bank}`));
     }
@@ -64,6 +64,6 @@ export function arenaChart(plan: NetworkPlan, width: number): ArenaChart {
   return {
     element,
     point: (step) => cursor.setAttribute('x', String(step * column)),
-    stepAt: (share) => Math.min(count - 1, Math.max(0, Math.floor(share * count))),
+    stepAt: (fraction) => Math.min(count - 1, Math.max(0, Math.floor(fraction * count))),
   };
 }

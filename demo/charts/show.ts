@@ -1,30 +1,29 @@
-/** The two charts on the page, with the slider that walks through the steps. */
+/** Shows the two charts and the slider that selects a step. */
 import type { NetworkPlan, NetworkProfile } from 'densenet-webgpu';
 import { amount, bytes, milliseconds } from '../format.js';
-import { page } from '../page.js';
+import { page, table } from '../page.js';
 import { type ArenaChart, arenaChart } from './arena.js';
-import { table } from './table.js';
+import { describeStep } from './step-accesses.js';
 import { timesChart } from './times.js';
-import { describeStep } from './uses.js';
 
-interface Shown {
+interface Charts {
   readonly plan: NetworkPlan;
   arena: ArenaChart | null;
   profile: NetworkProfile | null;
 }
 
-/** What stands beside the button as long as nothing has been measured. */
-const UNMEASURED = page.measureNote.textContent ?? '';
+/** The text beside the button before anything is measured. */
+const UNMEASURED_NOTE = page.measureNote.textContent ?? '';
 
-let shown: Shown | null = null;
+let charts: Charts | null = null;
 
-/** Called again for each model; the slider then belongs to the new plan. */
+/** Shows the plan of a model in place of the plan before. */
 export function showArena(plan: NetworkPlan): void {
-  shown = { plan, arena: null, profile: null };
+  charts = { plan, arena: null, profile: null };
   page.arenaPanel.hidden = false;
   page.timesPanel.hidden = false;
   page.timesDetails.hidden = true;
-  page.measureNote.textContent = UNMEASURED;
+  page.measureNote.textContent = UNMEASURED_NOTE;
   page.step.max = String(plan.steps.length - 1);
   const rows = plan.arena.regions.map(({ name, bank, bytes: size, offset, first, last }) => [
     name,
@@ -35,42 +34,42 @@ export function showArena(plan: NetworkPlan): void {
     plan.steps[last]?.name ?? '',
   ]);
   page.regions.replaceChildren(table(['region', 'bank', 'offset', 'size', 'first step', 'last step'], rows));
-  page.step.value = String(firstConvolution(plan));
+  page.step.value = String(initialStep(plan));
   drawCharts();
 }
 
-/** Where there is something to see: the middle of the first block. */
-function firstConvolution({ steps }: NetworkPlan): number {
+/** A step where there is something to see: the middle of the first block. */
+function initialStep({ steps }: NetworkPlan): number {
   const layers = [...steps.keys()].filter((s) => steps[s]?.name.startsWith('block1.'));
   return layers[layers.length >> 1] ?? 0;
 }
 
-/** Both at the width that they have on the page now. */
+/** Draws both charts at their present width on the page. */
 function drawCharts(): void {
-  if (!shown) return;
+  if (!charts) return;
   const width = Math.max(200, page.arena.clientWidth);
-  shown.arena = arenaChart(shown.plan, width);
-  page.arena.replaceChildren(shown.arena.element);
-  page.times.replaceChildren(...(shown.profile ? [timesChart(shown.profile, width)] : []));
+  charts.arena = arenaChart(charts.plan, width);
+  page.arena.replaceChildren(charts.arena.element);
+  page.times.replaceChildren(...(charts.profile ? [timesChart(charts.profile, width)] : []));
   point(Number(page.step.value));
 }
 
 function point(step: number): void {
-  if (!shown) return;
-  const text = describeStep(shown.plan, step);
+  if (!charts) return;
+  const text = describeStep(charts.plan, step);
   page.step.value = String(step);
   page.step.setAttribute('aria-valuetext', text);
   page.stepText.value = text;
-  shown.arena?.point(step);
+  charts.arena?.point(step);
 }
 
-/** The slider, the pointer over the chart, and the window's size. */
+/** Listens to the slider, to the pointer over the arena, and to changes of the width. */
 export function listenToCharts(): void {
   page.step.addEventListener('input', () => point(Number(page.step.value)));
   page.arena.addEventListener('pointermove', ({ clientX, pointerType }) => {
-    if (pointerType === 'touch' || !shown?.arena) return;
+    if (pointerType === 'touch' || !charts?.arena) return;
     const { left, width } = page.arena.getBoundingClientRect();
-    point(shown.arena.stepAt((clientX - left) / width));
+    point(charts.arena.stepAt((clientX - left) / width));
   });
   let width = 0;
   new ResizeObserver(() => {
@@ -78,7 +77,7 @@ export function listenToCharts(): void {
     width = page.arena.clientWidth;
     drawCharts();
   }).observe(page.arena);
-  // A region that scrolls must be within reach of the keyboard.
+  // The keyboard must reach everything that scrolls.
   for (const scroller of [page.regions, page.timesTable]) scroller.tabIndex = 0;
 }
 
@@ -100,6 +99,6 @@ export function showTimes(profile: NetworkProfile): void {
   ]);
   page.timesTable.replaceChildren(table(['step', 'kernel', 'multiply-adds', 'time'], rows));
   page.timesDetails.hidden = false;
-  if (shown) shown.profile = profile;
+  if (charts) charts.profile = profile;
   drawCharts();
 }

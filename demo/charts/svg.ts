@@ -1,4 +1,4 @@
-/** Making SVG. */
+/** Creates SVG elements. */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -11,7 +11,7 @@ export function svg(name: string, attributes: Attributes, ...children: (Node | s
   return made;
 }
 
-/** An image to assistive technology, described by `label`. */
+/** An SVG drawing. Assistive technology sees an image described by `label`. */
 export function drawing(width: number, height: number, label: string): SVGElement {
   return svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label });
 }
@@ -23,7 +23,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** At least half a unit in each direction, so that nothing vanishes. */
+/** A rectangle of at least half a unit in each direction, so that it stays visible. */
 export function rectangle({ x, y, width, height }: Box, style: string, title = ''): SVGElement {
   const box = { x, y, width: Math.max(0.5, width), height: Math.max(0.5, height), class: style };
   return svg('rect', box, ...(title ? [svg('title', {}, title)] : []));

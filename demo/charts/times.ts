@@ -1,4 +1,4 @@
-/** GPU time of every step: one column each, in the order of execution. */
+/** Draws the GPU time of every step: one column each, in the order of execution. */
 import type { NetworkProfile } from 'densenet-webgpu';
 import { drawing, rectangle, svg } from './svg.js';
 
@@ -6,7 +6,7 @@ const HEIGHT = 190;
 const TOP = 22;
 const FLOOR = HEIGHT - 4;
 
-/** Columns in the second colour. */
+/** The kernel whose columns have the second colour. */
 const MARKED = 'conv3x3';
 
 /** @param width in CSS pixels */

@@ -1,32 +1,41 @@
-/** `bench`: this package beside what one would otherwise use, on the same weights, in the same run. */
+/** `bench`: measures this package and its alternatives with the same weights in the same run. */
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { type Command, note, oneOf, parse, print, printJson, UsageError } from '../cli/command.js';
+import { type Command, oneOf, parse, positive, UsageError } from '../cli/command.js';
 import { findDriver } from '../cli/dawn.js';
 import { PACKAGE } from '../cli/files.js';
-import { type BenchCase, modelBytes, parseCases, STANDARD_CASES } from './case.js';
+import { note, print, printJson } from '../cli/terminal.js';
 import { caseFiles } from './case-files.js';
 import { markdownOf, rooflineMarkdown } from './markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './peer.js';
-import { servePeer } from './process-contender.js';
+import { servePeer } from './process-peers.js';
 import { type BenchReport, type CaseResult, caseLines, legend, profileLines, rooflineLines } from './report.js';
 import { roofline, workOf } from './roofline.js';
-import { type Backend, profileCase, type RunOptions, runCase } from './run-case.js';
+import {
+  type Backend,
+  type BenchCase,
+  modelBytes,
+  parseCases,
+  profileCase,
+  type RunOptions,
+  runCase,
+  STANDARD_CASES,
+} from './run-case.js';
 
 const BACKENDS = ['chrome', 'firefox', 'node'] as const;
 const DRIVERS = ['lavapipe', 'swiftshader'] as const;
 
 const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json|--markdown]
-bench --profile [--cases …]    time of every step of ours
-bench --roofline [--cases …]   least time on some real GPUs, by the project's own counts
+bench --profile [--cases …]    the time of every step of ours
+bench --roofline [--cases …]   the least possible time on some GPUs, computed from the network
 
 Cases by default: ${STANDARD_CASES}; a model is a name, "tiny", or a safetensors file.
---markdown: the tables of BENCHMARKS.md.
---budget S: a peer takes no further part in the rounds when its warm inferences have taken S seconds (60).
---timeout S: the longest wait for one answer of a peer (600).
---driver ${DRIVERS.join('|')}: the software Vulkan driver for --backend node (the system's own by default).
-Peers (those with * by default):
+--markdown: prints the tables of BENCHMARKS.md.
+--budget S: a peer leaves the rounds when its warm inferences have taken S seconds (60).
+--timeout S: the longest wait for one reply of a peer (600).
+--driver ${DRIVERS.join('|')}: a software Vulkan driver for --backend node (by default the system's own).
+Peers (* by default):
 ${Object.entries(PEERS)
   .map(
     ([name, { title, standard, backends }]) =>
@@ -54,24 +63,24 @@ export const bench: Command = {
   usage: USAGE,
   async run(args) {
     const { values } = parse(args, OPTIONS);
-    const own = values['peer-process'];
-    if (own !== undefined) return isPeerName(own) ? servePeer(own) : 2;
+    const peer = values['peer-process'];
+    if (peer !== undefined) return isPeerName(peer) ? servePeer(peer) : 2;
     const cases = parseCases(values.cases ?? STANDARD_CASES);
-    // Mesa keeps compiled shaders on disk between processes: cold would depend on who ran before.
+    // Mesa caches compiled shaders on disk between processes: cold times would depend on earlier runs.
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
-    const form = formOf(values);
-    if (values.roofline) return printRoofline(cases, form);
+    const format = formatOf(values);
+    if (values.roofline) return printRoofline(cases, format);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'chrome';
     const options: RunOptions = {
       backend,
-      rounds: positive('rounds', values.rounds, 10),
-      budgetMs: 1000 * positive('budget', values.budget, 60),
-      timeoutMs: 1000 * positive('timeout', values.timeout, 600),
+      rounds: positive('rounds', values.rounds ?? '10'),
+      budgetMs: 1000 * positive('budget', values.budget ?? '60'),
+      timeoutMs: 1000 * positive('timeout', values.timeout ?? '600'),
       ...driverOf(values.driver),
     };
-    if (values.profile) return printProfiles(cases, options, form === 'json');
+    if (values.profile) return printProfiles(cases, options, format === 'json');
     const command = args.filter((arg) => arg !== '--markdown');
-    return printMeasurements(cases, peersOf(values.peers, backend), options, form, command);
+    return printMeasurements(cases, peersOf(values.peers, backend), options, format, command);
   },
 };
 
@@ -79,7 +88,7 @@ async function printMeasurements(
   cases: readonly BenchCase[],
   peers: readonly PeerName[],
   options: RunOptions,
-  form: Form,
+  format: Format,
   command: readonly string[],
 ): Promise<number> {
   const results: CaseResult[] = [];
@@ -94,7 +103,7 @@ async function printMeasurements(
     browser ??= measured.browser;
     const result: CaseResult = { model, batch, inputSize: measured.inputSize, runs: measured.runs };
     results.push(result);
-    if (form === 'text') for (const line of [...caseLines(result), '']) print(line);
+    if (format === 'text') for (const line of [...caseLines(result), '']) print(line);
   }
   const [cpu] = cpus();
   const [load = 0] = before;
@@ -113,19 +122,19 @@ async function printMeasurements(
     versions: versions(),
     cases: results,
   };
-  if (form === 'json') printJson(report);
-  else for (const line of form === 'text' ? closing(report) : markdownOf(report, command)) print(line);
+  if (format === 'json') printJson(report);
+  else for (const line of format === 'text' ? closing(report) : markdownOf(report, command)) print(line);
   return results.some(({ runs }) => runs.some(({ name, error }) => name === 'ours' && error !== null)) ? 1 : 0;
 }
 
 function closing({ adapter, browser, backend, date, system, versions: of, cases }: BenchReport): string[] {
   return [
     ...legend(cases[0]?.runs ?? []),
-    `adapter: ${adapter ?? 'not told'}; ${browser ?? `${backend} ${system.node}`}; ${system.cpu}, ${system.cores} cores, load ${system.load.toFixed(1)} before; ${date}`,
+    `adapter: ${adapter ?? 'unknown'}; ${browser ?? `${backend} ${system.node}`}; ${system.cpu}, ${system.cores} cores, load ${system.load.toFixed(1)} before; ${date}`,
     Object.entries(of)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
-    "n: warm inferences, in turns. Cold: library, model and first result on a fresh page. × ours: the peer's time over ours.",
+    "n: warm inferences, interleaved. Cold: library, model and first result on a new page. × ours: the peer's time over ours.",
   ];
 }
 
@@ -141,17 +150,17 @@ async function printProfiles(cases: readonly BenchCase[], options: RunOptions, j
   return 0;
 }
 
-function printRoofline(cases: readonly BenchCase[], form: Form): number {
+function printRoofline(cases: readonly BenchCase[], format: Format): number {
   const rows = cases.map((which) => {
     const { config, shape } = caseFiles(modelBytes(which), which.batch);
     const work = workOf(config, [shape[2], shape[3]], which.batch);
     return { ...which, work, devices: roofline(work) };
   });
-  if (form === 'json') printJson({ cases: rows });
+  if (format === 'json') printJson({ cases: rows });
   else
     for (const { work, devices, ...which } of rows) {
       const lines =
-        form === 'text'
+        format === 'text'
           ? rooflineLines(`${which.model}, batch ${which.batch}`, work, devices)
           : rooflineMarkdown(which, work, devices);
       for (const line of lines) print(line);
@@ -159,29 +168,29 @@ function printRoofline(cases: readonly BenchCase[], form: Form): number {
   return 0;
 }
 
-type Form = 'text' | 'json' | 'markdown';
+type Format = 'text' | 'json' | 'markdown';
 
-function formOf({
+function formatOf({
   json,
   markdown,
 }: {
   readonly json?: boolean | undefined;
   readonly markdown?: boolean | undefined;
-}): Form {
-  if (json && markdown) throw new UsageError('--json and --markdown are two forms of one result: choose one');
+}): Format {
+  if (json && markdown) throw new UsageError('--json and --markdown cannot be combined: choose one');
   return json ? 'json' : markdown ? 'markdown' : 'text';
 }
 
-/** @throws UsageError for a name that is no peer, or no peer of this backend */
+/** @throws UsageError for a name that is not a peer of this backend */
 function peersOf(text: string | undefined, backend: Backend): PeerName[] {
   const place = backend === 'node' ? 'node' : 'browser';
   const names = Object.keys(PEERS).filter(isPeerName);
   const here = names.filter((name) => peerRow(name).backends.includes(place));
   if (text === undefined) return here.filter((name) => peerRow(name).standard);
   const asked = text.split(',').map((name) => name.trim());
-  const wrong = asked.find((name) => !here.some((known) => known === name));
-  if (wrong !== undefined)
-    throw new UsageError(`--peers: there is no ${wrong} on ${backend}; there are ${here.join(', ')}`);
+  const unknown = asked.find((name) => !here.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new UsageError(`--peers: there is no ${unknown} on ${backend}; choose from ${here.join(', ')}`);
   return here.filter((name) => asked.includes(name));
 }
 
@@ -189,15 +198,8 @@ function driverOf(name: string | undefined): { readonly env?: Readonly<Record<st
   const driver = oneOf('driver', name, DRIVERS);
   if (driver === undefined) return {};
   const manifest = findDriver(driver);
-  if (manifest === null) throw new UsageError(`--driver: ${driver} is not installed`);
+  if (manifest === null) throw new UsageError(`--driver is ${driver}, which is not installed`);
   return { env: { VK_ICD_FILENAMES: manifest } };
-}
-
-function positive(option: string, text: string | undefined, standard: number): number {
-  const value = Number(text ?? standard);
-  if (!(Number.isFinite(value) && value > 0))
-    throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
-  return value;
 }
 
 const PACKAGES = ['onnxruntime-web', 'onnxruntime-node', '@tensorflow/tfjs-core', 'webgpu'] as const;

@@ -1,4 +1,4 @@
-/** What the peers need for a case, all made from one safetensors model. No Node: the bench page makes it as well. */
+/** The files of a case, all made from one safetensors model. Uses no Node module: the bench page makes them, too. */
 import type { DenseNetConfig } from '../model/config.js';
 import { familyConfig } from '../model/family.js';
 import { readModel } from '../weights/model-file.js';
@@ -10,7 +10,7 @@ import { tfjsModel } from './tfjs-model.js';
 
 const SEED = 20171107;
 
-/** Quick to run and to compile, for trying the benchmark itself. */
+/** A network that runs and compiles quickly, for trying the benchmark. */
 export const TINY = 'tiny';
 const TINY_CONFIG: DenseNetConfig = {
   stem: 'imagenet',

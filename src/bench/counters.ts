@@ -1,6 +1,6 @@
 /**
- * Counts what reaches WebGPU, by wrapping the prototypes: the same wrapper for every peer, installed before its library
- * is loaded. Bytes are those asked for; a buffer lives until it is destroyed or collected.
+ * Counts dispatches, submits and allocations by wrapping WebGPU's prototypes: the same wrapper for every peer, installed
+ * before its library is loaded. Bytes are the requested ones; a buffer counts until it is destroyed or collected.
  */
 
 /** Since the last reset, except for the two of GPU bytes: live now, and the most ever live. */
@@ -17,7 +17,7 @@ export interface Counters {
   read(): Counts;
 }
 
-/** Bytes per texel of the formats that are not four bytes wide; only uncompressed colour formats are seen here. */
+/** Bytes per texel of the formats that are not four bytes wide; only uncompressed colour formats occur here. */
 const TEXEL_BYTES: Readonly<Record<string, number>> = {
   r8unorm: 1,
   rg8unorm: 2,
@@ -78,9 +78,9 @@ function wrapDispatches(count: () => void): void {
     count();
     return dispatchWorkgroups.apply(this, sizes);
   };
-  prototype.dispatchWorkgroupsIndirect = function (this: GPUComputePassEncoder, ...place) {
+  prototype.dispatchWorkgroupsIndirect = function (this: GPUComputePassEncoder, ...args) {
     count();
-    return dispatchWorkgroupsIndirect.apply(this, place);
+    return dispatchWorkgroupsIndirect.apply(this, args);
   };
 }
 

@@ -1,7 +1,7 @@
 /**
- * A folded model as the list of operations that a general runtime executes, in the frameworks' order: what the ONNX
- * and the TensorFlow.js writers share. Norms behind a convolution are folded into it; each layer's output is joined
- * to the features before it by a concatenation of two (see BENCHMARKS.md for why not of many).
+ * A folded model as the list of operations that a general runtime executes, for the ONNX and the TensorFlow.js writers.
+ * Norms after a convolution are folded into it. Each layer's output is joined to the features before it by a
+ * concatenation of two (BENCHMARKS.md says why not of many).
  */
 import type { ConvFold, FoldedModel, NormFold } from '../model/model.js';
 
@@ -41,7 +41,7 @@ export interface LinearOp {
 
 export type Op = ConvOp | NormOp | ShapeOp | LinearOp;
 
-/** The names of the graph's ends. */
+/** The names of the graph's input and output. */
 export const INPUT = 'input';
 export const LOGITS = 'logits';
 

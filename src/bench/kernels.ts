@@ -1,8 +1,9 @@
 /** `kernels`: what the compilers of real GPUs make of a network's kernels, without the GPUs. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, note, oneOf, parse, positive, print, printJson, UsageError } from '../cli/command.js';
+import { type Command, oneOf, parse, positive, UsageError } from '../cli/command.js';
 import { PACKAGE } from '../cli/files.js';
+import { note, print, printJson } from '../cli/terminal.js';
 import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';

@@ -1,5 +1,5 @@
 /** The command line of the benchmark and of the kernel lab: for a checkout of the project, not part of the package. */
-import { runCommandLine } from '../cli/command-line.js';
+import { runCommandLine } from '../cli/command.js';
 
 await runCommandLine('npm run', {
   bench: {

@@ -1,4 +1,4 @@
-/** Measurements in the form of BENCHMARKS.md: paste what `bench --markdown` prints. */
+/** Formats measurements as the tables of BENCHMARKS.md, for `bench --markdown`. */
 import type { Run } from './measure.js';
 import type { BenchReport, CaseResult } from './report.js';
 import type { RooflineRow, Work } from './roofline.js';
@@ -25,15 +25,15 @@ const HEADINGS = [
   'rel. error',
 ];
 
-/** @param command the arguments of `npm run bench`, without the form of its output */
+/** @param command the arguments of `npm run bench`, without the output format */
 export function markdownOf(report: BenchReport, command: readonly string[]): string[] {
   const { adapter, browser, backend, date, system, versions, cases } = report;
   const where = browser ?? (backend === 'node' ? `Node ${system.node.slice(1)}` : backend);
-  const told = adapter === null ? 'adapter not told' : `adapter "${adapter}"`;
+  const adapterText = adapter === null ? 'adapter unknown' : `adapter "${adapter}"`;
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC, load ${system.load.toFixed(1)}`;
   return [
     ...cases.flatMap((result) => [
-      `**${titleOf(result)}, ${result.inputSize.join('×')}, f32.** ${where}, ${told}, ${when}.`,
+      `**${titleOf(result)}, ${result.inputSize.join('×')}, f32.** ${where}, ${adapterText}, ${when}.`,
       '',
       `\`npm run bench -- ${command.join(' ')}\``,
       '',
@@ -98,7 +98,8 @@ function downloads(cases: readonly CaseResult[]): string[] {
 
 const table = ([headings = [], ...rows]: readonly (readonly string[])[]): string[] =>
   [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-const known = (value: number | null, words: (value: number) => string): string => (value === null ? '–' : words(value));
+const known = (value: number | null, format: (value: number) => string): string =>
+  value === null ? '–' : format(value);
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 const milliseconds = (value: number): string =>
   value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en');

@@ -1,13 +1,13 @@
 /**
- * One case: every peer opened afresh and its logits checked, then all those that agree timed in turns. A peer that fails
- * or disagrees is part of the result, with its reason.
+ * Measures one case: opens every peer and checks its logits, then times those that agree, interleaved in rounds. A peer
+ * that fails or disagrees is in the result with its error.
  */
-import type { Contender } from './contender.js';
 import type { Counts } from './counters.js';
 import { type PeerName, peerRow, type Task } from './peer.js';
+import type { PeerClient } from './protocol.js';
 import { relativeError, spread } from './statistics.js';
 
-/** A peer's result; null where it failed, or where a backend cannot tell. Times in milliseconds. */
+/** A peer's result; null where it failed, or where the backend cannot measure it. Times are in milliseconds. */
 export interface Run {
   readonly name: PeerName;
   readonly error: string | null;
@@ -35,11 +35,11 @@ export interface Run {
 
 export interface MeasureOptions {
   readonly rounds: number;
-  /** A peer stops taking part when its warm inferences have taken this long, but not before its first. */
+  /** A peer leaves the rounds when its warm inferences have taken this long, but not before the first. */
   readonly budgetMs: number;
-  /** Opens a peer where nothing of it has run before. */
-  readonly open: (name: PeerName) => Promise<Contender>;
-  /** The logits to agree with; null takes those of the first peer that is not ours. */
+  /** Opens a peer on a new page or in a new process. */
+  readonly open: (name: PeerName) => Promise<PeerClient>;
+  /** The logits to compare with; null takes those of the first peer that is not ours. */
   readonly reference: ArrayLike<number> | null;
   readonly note: (line: string) => void;
 }
@@ -49,17 +49,17 @@ export interface Measured {
   readonly runs: readonly Run[];
 }
 
-/** Inferences of one turn: enough that what another peer left in the caches does not count for much. */
-const TURN_MS = 500;
-const TURN_MOST = 8;
+/** A peer's inferences in one round take about this long, so that another peer's traces in the caches matter little. */
+const BURST_MS = 500;
+const LONGEST_BURST = 8;
 
-type ColdAnswer = Awaited<ReturnType<typeof askCold>>;
-const askCold = (contender: Contender, task: Task) => contender.ask('cold', task);
+type ColdReply = Awaited<ReturnType<typeof callCold>>;
+const callCold = (client: PeerClient, task: Task) => client.call('cold', task);
 
 interface Entry {
   readonly name: PeerName;
-  contender: Contender | null;
-  cold: ColdAnswer | null;
+  client: PeerClient | null;
+  cold: ColdReply | null;
   error: string | null;
   maxRelError: number | null;
   readonly times: number[];
@@ -75,7 +75,7 @@ export async function measureCase(
   const entries = names.map(
     (name): Entry => ({
       name,
-      contender: null,
+      client: null,
       cold: null,
       error: null,
       maxRelError: null,
@@ -88,16 +88,16 @@ export async function measureCase(
     for (const entry of entries) await attempt(entry, () => openCold(entry, task, options));
     const reference = referenceOf(entries, options.reference);
     for (const entry of entries) await attempt(entry, async () => compare(entry, entry.cold?.logits, reference));
-    await takeTurns(entries, options);
+    await runRounds(entries, options);
     for (const entry of entries) await attempt(entry, () => finish(entry, reference));
   } finally {
-    for (const { contender } of entries) await contender?.close().catch(() => undefined);
+    for (const { client } of entries) await client?.close().catch(() => undefined);
   }
   const ours = entries.find(({ name }) => name === 'ours');
   return { adapter: ours?.cold?.adapter || null, runs: entries.map((entry) => runOf(entry, ours)) };
 }
 
-/** Whatever goes wrong with one peer is its own result and stops nobody else. */
+/** An error of one peer is that peer's result; the others go on. */
 async function attempt(entry: Entry, action: () => Promise<void>): Promise<void> {
   if (entry.error !== null) return;
   try {
@@ -109,54 +109,56 @@ async function attempt(entry: Entry, action: () => Promise<void>): Promise<void>
 
 async function openCold(entry: Entry, task: Omit<Task, 'peer'>, { open, note }: MeasureOptions): Promise<void> {
   note(`  ${entry.name}: library, model, first result …`);
-  entry.contender = await open(entry.name);
-  entry.cold = await askCold(entry.contender, { ...task, peer: entry.name });
+  entry.client = await open(entry.name);
+  entry.cold = await callCold(entry.client, { ...task, peer: entry.name });
 }
 
 function referenceOf(entries: readonly Entry[], given: ArrayLike<number> | null): ArrayLike<number> | null {
   return given ?? entries.find(({ name, cold }) => cold !== null && !name.startsWith('ours'))?.cold?.logits ?? null;
 }
 
-/** Keeps the largest difference seen. @throws Error when it is larger than the peer is allowed */
+/** Records the largest error. @throws Error when it exceeds the peer's tolerance */
 function compare(entry: Entry, logits: ArrayLike<number> | undefined, reference: ArrayLike<number> | null): void {
   if (!logits || !reference) return;
   const error = relativeError(logits, reference);
   entry.maxRelError = Math.max(error, entry.maxRelError ?? 0);
   const { tolerance } = peerRow(entry.name);
   if (error <= tolerance) return;
-  throw new Error(`wrong logits: they differ by ${error.toExponential(1)} of the largest, ${tolerance} is allowed`);
+  throw new Error(
+    `wrong logits: the largest error is ${error.toExponential(1)} of the largest logit, above the tolerance of ${tolerance}`,
+  );
 }
 
-/** Rounds; in each, every peer has a turn, and each round begins with another. */
-async function takeTurns(entries: readonly Entry[], { rounds, budgetMs, note }: MeasureOptions): Promise<void> {
+/** In each round every peer runs once; each round starts with another peer. */
+async function runRounds(entries: readonly Entry[], { rounds, budgetMs, note }: MeasureOptions): Promise<void> {
   for (const entry of entries) await attempt(entry, () => warmUp(entry));
   for (let round = 0; round < rounds; round++) {
     note(`  round ${round + 1} of ${rounds} …`);
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[(i + round) % entries.length];
-      if (entry) await attempt(entry, () => turn(entry, budgetMs));
+      if (entry) await attempt(entry, () => runBurst(entry, budgetMs));
     }
   }
 }
 
-/** The second inference is not a warm one everywhere: runtimes tune or record in it. It is left out where it is dear. */
-async function warmUp({ contender, cold }: Entry): Promise<void> {
-  if (contender && cold && cold.firstMs < DEAR_MS) await contender.ask('run', 1);
+/** Some runtimes tune or record in the second inference, so it is not timed. It is skipped where it would take long. */
+async function warmUp({ client, cold }: Entry): Promise<void> {
+  if (client && cold && cold.firstMs < LONGEST_WARM_UP_MS) await client.call('run', 1);
 }
-const DEAR_MS = 60_000;
+const LONGEST_WARM_UP_MS = 60_000;
 
-async function turn({ contender, times, cold }: Entry, budgetMs: number): Promise<void> {
+async function runBurst({ client, times, cold }: Entry, budgetMs: number): Promise<void> {
   const spent = times.reduce((sum, time) => sum + time, 0);
-  if (!contender || (times.length > 0 && spent + (times.at(-1) ?? 0) > budgetMs)) return;
-  const expected = times.at(-1) ?? cold?.firstMs ?? TURN_MS;
-  times.push(...(await contender.ask('run', Math.min(TURN_MOST, Math.max(1, Math.floor(TURN_MS / expected))))));
+  if (!client || (times.length > 0 && spent + (times.at(-1) ?? 0) > budgetMs)) return;
+  const expected = times.at(-1) ?? cold?.firstMs ?? BURST_MS;
+  times.push(...(await client.call('run', Math.min(LONGEST_BURST, Math.max(1, Math.floor(BURST_MS / expected))))));
 }
 
-/** Later inferences may take other ways than the first (replayed commands, tuned kernels): they must agree, too. */
+/** Checks the last logits too: later inferences may run other code than the first (replayed commands, tuned kernels). */
 async function finish(entry: Entry, reference: ArrayLike<number> | null): Promise<void> {
-  if (!entry.contender) return;
-  entry.downloadBytes = await entry.contender.downloadBytes();
-  const { logits, ...counts } = await entry.contender.ask('last', null);
+  if (!entry.client) return;
+  entry.downloadBytes = await entry.client.downloadBytes();
+  const { logits, ...counts } = await entry.client.call('last', null);
   compare(entry, logits, reference);
   entry.counts = counts;
 }
@@ -192,5 +194,4 @@ function runOf(entry: Entry, ours: Entry | undefined): Run {
   };
 }
 
-const coldOf = (cold: ColdAnswer | null): number | null =>
-  cold ? cold.libraryMs + cold.createMs + cold.firstMs : null;
+const coldOf = (cold: ColdReply | null): number | null => (cold ? cold.libraryMs + cold.createMs + cold.firstMs : null);

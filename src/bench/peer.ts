@@ -1,6 +1,6 @@
 /**
- * What a contender is: a way from a library and a model file to a network that answers. The same code runs on a page
- * and in a Node process; the `Host` is what differs.
+ * Peers: the libraries that the benchmark compares. Each turns a model file into a network that runs. The same code runs
+ * on a page and in a Node process; only the `Host` differs.
  */
 import type * as Tf from '@tensorflow/tfjs-core';
 import type * as Ort from 'onnxruntime-web';
@@ -8,7 +8,7 @@ import type * as Ours from '../index.js';
 
 export type Shape4 = readonly [batch: number, channels: number, height: number, width: number];
 
-/** One case for one peer, as it travels to the page or the process. */
+/** One case for one peer, as it is sent to the page or the process. */
 export interface Task {
   readonly peer: PeerName;
   readonly shape: Shape4;
@@ -18,7 +18,7 @@ export interface Task {
   readonly threads: number;
 }
 
-/** The same network for everybody, in each library's own format; `input` is NCHW floats. */
+/** The same network in each library's own format; `input` is NCHW floats. */
 export interface ModelFiles {
   readonly safetensors: string;
   readonly onnx: string;
@@ -30,7 +30,7 @@ export interface ModelFiles {
 export type OrtBuild = 'webgpu' | 'jsep' | 'wasm' | 'node';
 export type TfBackend = 'webgpu' | 'wasm';
 
-/** What the peer uses of TensorFlow.js; a page downloads no more than this needs. */
+/** The part of TensorFlow.js that the peer uses; a page downloads only what this needs. */
 export type TfLibrary = Pick<
   typeof Tf,
   | 'avgPool'
@@ -49,7 +49,7 @@ export type TfLibrary = Pick<
   | 'tidy'
 >;
 
-/** Loads files and libraries; importing a library is part of the cold time. */
+/** Loads files and libraries. Importing a library is part of the cold time. */
 export interface Host {
   read(name: string): Promise<Uint8Array<ArrayBuffer>>;
   ours(): Promise<typeof Ours>;
@@ -66,12 +66,12 @@ export interface Network {
 }
 
 export interface PeerRow {
-  /** What it is, for the table's legend. */
+  /** For the table's legend. */
   readonly title: string;
   readonly backends: readonly ('browser' | 'node')[];
-  /** Whether it runs unless `--peers` says otherwise. */
+  /** Whether it runs when `--peers` is not given. */
   readonly standard: boolean;
-  /** Largest difference of logits from the reference, relative to the largest logit, that counts as agreement. */
+  /** The largest error of the logits that passes, relative to the largest logit of the reference. */
   readonly tolerance: number;
 }
 

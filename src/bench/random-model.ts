@@ -1,6 +1,6 @@
 /**
- * A seeded random network of any architecture: every tensor drawn so that the signal neither dies nor explodes on its
- * way, which is all that a measurement of speed and of rounding needs of the weights.
+ * A seeded random network of any architecture. The tensors are scaled so that the signal neither vanishes nor explodes,
+ * which is all that measuring speed and rounding needs of the weights.
  */
 import type { DenseNetConfig } from '../model/config.js';
 import { expectedTensors } from '../model/tensors.js';
@@ -40,7 +40,7 @@ function gainOf(name: string): number {
   return name.startsWith('classifier') ? HEAD_GAIN : 1;
 }
 
-/** Filters that sum to zero, so that the positive mean of what a ReLU lets through does not pile up layer by layer. */
+/** Filters that sum to zero, so that the positive mean of a ReLU's output does not grow from layer to layer. */
 function fillFilters(values: Float32Array, fanIn: number, gain: number, normal: () => number): void {
   const deviation = gain / Math.sqrt(RELU_VARIANCE * fanIn);
   for (let start = 0; start < values.length; start += fanIn) {

@@ -1,6 +1,5 @@
-/** Measurements in words: tables for the terminal, and the document that `--json` prints. */
-
-import { table } from '../cli/command.js';
+/** Formats measurements as tables for the terminal, and defines the document that `--json` prints. */
+import { table } from '../cli/terminal.js';
 import type { NetworkProfile } from '../index.js';
 import type { Run } from './measure.js';
 import { peerRow } from './peer.js';
@@ -18,7 +17,7 @@ export interface System {
   readonly cpu: string;
   readonly cores: number;
   readonly node: string;
-  /** The mean number of processes that wanted to run in the minute before the start. */
+  /** The load average of the minute before the start. */
   readonly load: number;
 }
 

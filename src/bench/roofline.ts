@@ -1,6 +1,6 @@
 /**
- * The least time that a device could take for a network, by the project's own counts: all multiply-accumulates at peak
- * rate, or all unavoidable bytes at peak bandwidth, whichever is longer.
+ * The least time that a device could take for a network: all multiply-accumulates at peak rate, or all unavoidable bytes
+ * at peak bandwidth, whichever is longer.
  */
 import type { DenseNetConfig } from '../model/config.js';
 import { layerTable, type Size } from '../model/layers.js';

@@ -1,17 +1,45 @@
-/** A case on a backend: its files put where the peers can read them, its reference, its peers. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Runs a case on a backend: writes its files, computes the reference logits, opens the peers and measures them. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { note } from '../cli/command.js';
+import { UsageError } from '../cli/command.js';
 import type { BrowserKind } from '../cli/installed-browsers.js';
+import { note } from '../cli/terminal.js';
 import type { NetworkProfile } from '../index.js';
-import { openStage } from './browser-contender.js';
-import { type BenchCase, modelBytes } from './case.js';
-import { type CaseFiles, caseFiles } from './case-files.js';
-import type { Contender } from './contender.js';
+import { FAMILY } from '../model/family.js';
+import { openBrowserPeers } from './browser-peers.js';
+import { type CaseFiles, caseFiles, seededModel, TINY } from './case-files.js';
 import { type Measured, measureCase } from './measure.js';
 import type { ModelFiles, PeerName, Task } from './peer.js';
-import { openProcess, type ProcessOptions } from './process-contender.js';
+import { openProcess, type ProcessOptions } from './process-peers.js';
+import type { PeerClient } from './protocol.js';
+
+export interface BenchCase {
+  /** A name of the family, `tiny`, or the path of a safetensors file. */
+  readonly model: string;
+  readonly batch: number;
+}
+
+/** The default of `--cases`. */
+export const STANDARD_CASES = 'densenet121:1,densenet121:8,densenet-bc-100-12:1,densenet-bc-100-12:32';
+
+/** @param text `MODEL:BATCH,…`; the batch is 1 where it is left out @throws UsageError */
+export function parseCases(text: string): BenchCase[] {
+  return text.split(',').map((part) => {
+    const [, model = '', batch = '1'] = /^(.*?)(?::(\d+))?$/.exec(part.trim()) ?? [];
+    const known = model === TINY || Object.hasOwn(FAMILY, model) || existsSync(model);
+    if (!known || Number(batch) < 1) {
+      const models = [...Object.keys(FAMILY), TINY].join(', ');
+      throw new UsageError(`--cases: "${part}" is not MODEL:BATCH; models are ${models}, or a safetensors file`);
+    }
+    return { model, batch: Number(batch) };
+  });
+}
+
+/** The safetensors file of a case: seeded random weights for a name, or the file itself. */
+export function modelBytes({ model }: BenchCase): Uint8Array<ArrayBuffer> {
+  return existsSync(model) ? new Uint8Array(readFileSync(model)) : seededModel(model);
+}
 
 export type Backend = BrowserKind | 'node';
 
@@ -21,11 +49,11 @@ export interface RunOptions extends ProcessOptions {
   readonly budgetMs: number;
 }
 
-/** Where the peers of one case live: pages of a fresh browser, or processes. */
-interface Stage {
+/** Opens the peers of one case: on pages of one browser, or in processes. */
+interface PeerOpener {
   readonly files: ModelFiles;
   readonly version: string | null;
-  open(name: PeerName): Promise<Contender>;
+  open(name: PeerName): Promise<PeerClient>;
   close(): Promise<void>;
 }
 
@@ -34,13 +62,13 @@ export interface CaseMeasured extends Measured {
   readonly inputSize: readonly [height: number, width: number];
 }
 
-/** @throws Error when the backend itself cannot be had */
+/** @throws Error when the backend cannot be opened */
 export async function runCase(
   which: BenchCase,
   peers: readonly PeerName[],
   options: RunOptions,
 ): Promise<CaseMeasured> {
-  return onStage(which, options, async (stage, task, folder) => {
+  return withPeers(which, options, async (opener, task, folder) => {
     const reference = await referenceLogits({ ...task, files: folder }, options);
     const { rounds, budgetMs } = options;
     const measured = await measureCase(peers, task, {
@@ -48,50 +76,50 @@ export async function runCase(
       budgetMs,
       reference,
       note,
-      open: (name) => stage.open(name),
+      open: (name) => opener.open(name),
     });
     const [, , height, width] = task.shape;
-    return { ...measured, browser: stage.version, inputSize: [height, width] };
+    return { ...measured, browser: opener.version, inputSize: [height, width] };
   });
 }
 
-/** Ours alone, step by step. */
+/** Profiles ours, step by step. */
 export function profileCase(which: BenchCase, options: RunOptions): Promise<NetworkProfile | null> {
-  return onStage(which, options, async (stage, task) => {
-    const ours = await stage.open('ours');
+  return withPeers(which, options, async (opener, task) => {
+    const ours = await opener.open('ours');
     try {
-      await ours.ask('cold', { ...task, peer: 'ours' });
-      return await ours.ask('profile', null);
+      await ours.call('cold', { ...task, peer: 'ours' });
+      return await ours.call('profile', null);
     } finally {
       await ours.close();
     }
   });
 }
 
-async function onStage<T>(
+async function withPeers<T>(
   which: BenchCase,
   options: RunOptions,
-  action: (stage: Stage, task: Omit<Task, 'peer'>, folder: ModelFiles) => Promise<T>,
+  action: (opener: PeerOpener, task: Omit<Task, 'peer'>, folder: ModelFiles) => Promise<T>,
 ): Promise<T> {
   const made = caseFiles(modelBytes(which), which.batch);
   const folder = mkdtempSync(join(tmpdir(), 'densenet-webgpu-bench-'));
   try {
     const files = writeFiles(made, folder);
-    const stage = await openBackend(options, made, files);
+    const opener = await openBackend(options, made, files);
     try {
       const { config, shape } = made;
-      const task = { shape, classes: config.classes, files: stage.files, threads: cpus().length };
-      return await action(stage, task, files);
+      const task = { shape, classes: config.classes, files: opener.files, threads: cpus().length };
+      return await action(opener, task, files);
     } finally {
-      await stage.close();
+      await opener.close();
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function openBackend(options: RunOptions, made: CaseFiles, files: ModelFiles): Promise<Stage> {
-  if (options.backend !== 'node') return openStage(options.backend, made, options.timeoutMs);
+function openBackend(options: RunOptions, made: CaseFiles, files: ModelFiles): Promise<PeerOpener> {
+  if (options.backend !== 'node') return openBrowserPeers(options.backend, made, options.timeoutMs);
   const open = async (name: PeerName) => openProcess(name, options);
   return Promise.resolve({ files, version: null, open, close: async () => undefined });
 }
@@ -111,18 +139,18 @@ function writeFiles({ bytes }: CaseFiles, folder: string): ModelFiles {
   };
 }
 
-/** The logits by ONNX Runtime's native CPU code; without it, the first peer's will do. */
+/** The logits of ONNX Runtime's native CPU code, or null where it does not run: the peers are compared then. */
 async function referenceLogits(task: Omit<Task, 'peer'>, options: RunOptions): Promise<readonly number[] | null> {
   const peer = 'ort-node-cpu';
-  const contender = openProcess(peer, options);
+  const client = openProcess(peer, options);
   try {
-    return (await contender.ask('cold', { ...task, peer })).logits;
+    return (await client.call('cold', { ...task, peer })).logits;
   } catch (error) {
     note(
       `  no reference from onnxruntime-node (${error instanceof Error ? error.message : error}); comparing the peers`,
     );
     return null;
   } finally {
-    await contender.close();
+    await client.close();
   }
 }

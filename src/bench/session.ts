@@ -1,42 +1,19 @@
-/** One peer on one case, on its page or in its process: what can be asked of it, and the answers. */
-import type { NetworkProfile } from '../index.js';
-import type { Counters, Counts } from './counters.js';
+/** One peer on one case, on its page or in its process: opens the peer and answers the calls of the benchmark. */
+import type { Counters } from './counters.js';
 import type { Host, Network, Task } from './peer.js';
-import { openPeer } from './peers/open.js';
-import type { RecordedPipeline, Recorder } from './recorder.js';
+import { type OrtChoice, openOrt } from './peers/ort.js';
+import { openOurs } from './peers/ours.js';
+import { openTfjs } from './peers/tfjs.js';
+import type { Method, Methods } from './protocol.js';
+import type { Recorder } from './recorder.js';
 
-/** Milliseconds, one after another; they add up to the cold time. */
-export interface ColdTimes {
-  /** Fetching and evaluating the library. */
-  readonly libraryMs: number;
-  /** Fetching and reading the model, and whatever the library does before it says that it is ready. */
-  readonly createMs: number;
-  readonly firstMs: number;
-}
-
-/** Method → its argument and its answer. All answers are plain data. */
-export interface Methods {
-  cold: { argument: Task; answer: ColdTimes & { readonly logits: number[]; readonly adapter: string | null } };
-  /** One inference after another; the milliseconds of each. */
-  run: { argument: number; answer: number[] };
-  /** What the last inference did, and its logits. */
-  last: { argument: null; answer: Counts & { readonly logits: number[] } };
-  profile: { argument: null; answer: NetworkProfile | null };
-  /** The kernels of one inference; nothing is computed. Only where a recorder was installed. */
-  record: { argument: null; answer: RecordedPipeline[] };
-  /** URLs that the page has fetched. */
-  resources: { argument: null; answer: string[] };
-}
-
-export type Method = keyof Methods;
-
-type Handlers = { readonly [M in Method]: (argument: Methods[M]['argument']) => Promise<Methods[M]['answer']> };
+type Handlers = { readonly [M in Method]: (argument: Methods[M]['argument']) => Promise<Methods[M]['reply']> };
 
 export function peerSession(host: Host, counters: Counters, recorder?: Recorder): Handlers {
   let network: Network | null = null;
   let logits: Float32Array = new Float32Array();
   const opened = (): Network => {
-    if (!network) throw new Error('the network has not been opened');
+    if (!network) throw new Error('the network is not open yet: call "cold" first');
     return network;
   };
   return {
@@ -76,4 +53,35 @@ export function peerSession(host: Host, counters: Counters, recorder?: Recorder)
     },
     resources: async () => performance.getEntriesByType('resource').map(({ name }) => name),
   };
+}
+
+/** Imports the peer's library, then returns what creates the network, so that the two are timed separately. */
+function openPeer(host: Host, task: Task): Promise<() => Promise<Network>> {
+  const { threads } = task;
+  const ort = (choice: Partial<OrtChoice> & Pick<OrtChoice, 'build' | 'provider'>) =>
+    openOrt(host, task, { threads: 1, ...choice });
+  switch (task.peer) {
+    case 'ours':
+      return openOurs(host, task, false);
+    case 'ours-f16':
+      return openOurs(host, task, true);
+    case 'ort-webgpu':
+      return ort({ build: 'webgpu', provider: 'webgpu' });
+    case 'ort-webgpu-capture':
+      return ort({ build: 'webgpu', provider: 'webgpu', capture: true });
+    case 'ort-jsep':
+      return ort({ build: 'jsep', provider: 'webgpu' });
+    case 'ort-wasm':
+      return ort({ build: 'wasm', provider: 'wasm' });
+    case 'ort-wasm-threads':
+      return ort({ build: 'wasm', provider: 'wasm', threads });
+    case 'ort-node-webgpu':
+      return ort({ build: 'node', provider: 'webgpu' });
+    case 'ort-node-cpu':
+      return ort({ build: 'node', provider: 'cpu', threads });
+    case 'tfjs-webgpu':
+      return openTfjs(host, task, 'webgpu', 1);
+    case 'tfjs-wasm':
+      return openTfjs(host, task, 'wasm', threads);
+  }
 }

@@ -21,7 +21,7 @@ export const spread = (values: readonly number[]): Spread => ({
   p90: quantile(values, 0.9),
 });
 
-/** The largest difference, relative to the largest magnitude of the reference; NaN and a wrong length give Infinity. */
+/** The largest error, relative to the largest magnitude of the reference; Infinity for a NaN or another length. */
 export function relativeError(found: ArrayLike<number>, reference: ArrayLike<number>): number {
   if (found.length !== reference.length) return Number.POSITIVE_INFINITY;
   let error = 0;

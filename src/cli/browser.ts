@@ -1,15 +1,19 @@
-/** A headless browser with WebGPU: on a real GPU if there is one, else on a software GPU. */
+/** Starts an installed browser headless, with WebGPU on a GPU, else on a software GPU. Installs nothing. */
 import { tmpdir } from 'node:os';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { WebGPUUnavailableError } from '../core/errors.js';
-import { within } from './deadline.js';
-import type { BrowserKind } from './installed-browsers.js';
-import { CHOICES, obtainBrowser } from './obtain-browser.js';
+import { type BrowserKind, findBrowser } from './installed-browsers.js';
 import { startServer } from './server.js';
 
+const NAMES: Readonly<Record<BrowserKind, string>> = { chrome: 'Chrome, Chromium or Edge', firefox: 'Firefox' };
+
+/** What the user can do; ends every message about a browser that is missing or has no WebGPU. */
+const choices = (kind: BrowserKind): string =>
+  `install ${NAMES[kind]}; or set PUPPETEER_EXECUTABLE_PATH to one; or use --backend node (npm webgpu)`;
+
 /**
- * Quiet: no first-run pages, no updates, no background traffic. And without the watchdog, which ends a GPU process that
- * computes for long, as a software GPU may, and Chrome falls back to one by itself; every wait here has its own end.
+ * Chrome without first-run pages, updates and background traffic. And without the watchdog, which ends a GPU process
+ * that computes for long, as a software GPU may; every wait here has its own timeout.
  */
 const CHROME_FLAGS = [
   '--disable-quic',
@@ -26,50 +30,53 @@ const LAUNCH_MS = 60_000;
 const ADAPTER_MS = 30_000;
 
 /**
- * @param chromeFlags besides our own
+ * @param chromeFlags further flags for Chrome
  * @throws WebGPUUnavailableError with the choices, when there is no browser or it has no adapter
  */
 export async function launchBrowser(kind: BrowserKind, chromeFlags: readonly string[] = []): Promise<Browser> {
-  const executablePath = await obtainBrowser(kind);
+  const executablePath = findBrowser(kind);
+  if (executablePath === null) {
+    throw new WebGPUUnavailableError('no-webgpu', `no ${NAMES[kind]} is installed: ${choices(kind)}`);
+  }
   const attempts =
     kind === 'firefox'
-      ? [() => firefox(executablePath)]
-      : [GPU_FLAGS, SOFTWARE_FLAGS].map((flags) => () => chrome(executablePath, [...flags, ...chromeFlags]));
+      ? [() => launchFirefox(executablePath)]
+      : [GPU_FLAGS, SOFTWARE_FLAGS].map((flags) => () => launchChrome(executablePath, [...flags, ...chromeFlags]));
   let cause: unknown;
   for (const attempt of attempts) {
     try {
-      const browser = await withAdapter(await attempt());
+      const browser = await closeWithoutAdapter(await attempt());
       if (browser) return browser;
     } catch (error) {
       cause = error;
     }
   }
   const why = cause instanceof Error ? ` (${cause.message})` : '';
-  const message = `${executablePath} offers no WebGPU adapter${why}: ${CHOICES}`;
+  const message = `${executablePath} has no WebGPU adapter${why}: ${choices(kind)}`;
   throw new WebGPUUnavailableError('no-adapter', message, { cause });
 }
 
-function chrome(executablePath: string, flags: readonly string[]): Promise<Browser> {
+function launchChrome(executablePath: string, flags: readonly string[]): Promise<Browser> {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return puppeteer.launch({ executablePath, timeout: LAUNCH_MS, args: [...sandbox, ...CHROME_FLAGS, ...flags] });
 }
 
-function firefox(executablePath: string): Promise<Browser> {
+function launchFirefox(executablePath: string): Promise<Browser> {
   return puppeteer.launch({
     browser: 'firefox',
     executablePath,
     timeout: LAUNCH_MS,
     env: { ...process.env, HOME: process.env.HOME ?? tmpdir() },
-    // It takes lavapipe by itself where there is no GPU, unless the driver is on its blocklist.
+    // Without a GPU it uses lavapipe, unless the driver is on its blocklist.
     extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true },
   });
 }
 
 /** The browser, or `null` after closing it when it has no adapter. */
-async function withAdapter(browser: Browser): Promise<Browser | null> {
+async function closeWithoutAdapter(browser: Browser): Promise<Browser | null> {
   let found = false;
   try {
-    found = await within(ADAPTER_MS, 'the browser did not look for an adapter', hasAdapter(browser));
+    found = await withTimeout(ADAPTER_MS, 'the browser did not look for an adapter', hasAdapter(browser));
   } finally {
     if (!found) await browser.close();
   }
@@ -78,14 +85,30 @@ async function withAdapter(browser: Browser): Promise<Browser | null> {
 
 /** Asked on a page of a secure context, which `about:blank` is not. */
 async function hasAdapter(browser: Browser): Promise<boolean> {
-  const server = await startServer({ folders: {}, files: new Map([['/', '<!doctype html><title>WebGPU</title>']]) });
+  const server = await startServer({
+    files: new Map([['/', '<!doctype html><title>WebGPU</title>']]),
+    isPrivate: true,
+  });
   try {
     const page = await browser.newPage();
-    await page.goto(`${server.origin}/`);
+    await page.goto(server.base);
     const found = await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
     await page.close();
     return found;
   } finally {
     await server.close();
+  }
+}
+
+/** The result of `work`, or an error with this message when it takes longer; `work` itself goes on. */
+export async function withTimeout<T>(ms: number, message: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${message} within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,4 +1,4 @@
-/** The catalogue of public checkpoints, weights/catalog.json: one row each, with everything that importing it takes. */
+/** The catalogue of public checkpoints, weights/catalog.json: one row per checkpoint, with all that importing it needs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError } from '../core/errors.js';
@@ -13,26 +13,26 @@ export interface CatalogRow {
   readonly id: string;
   readonly url: string;
   readonly format: 'pytorch' | 'safetensors' | 'keras';
-  /** Of the repository that publishes it. */
-  readonly licence: string;
-  /** Where these facts were read. */
+  /** The license of the repository that publishes it. */
+  readonly license: string;
+  /** The page that states these facts. */
   readonly source: string;
-  /** A key of `FAMILY`; with the two after it, the config. */
+  /** A key of `FAMILY`; gives the config together with `inChannels` and `classes`. */
   readonly arch: string;
   readonly inChannels: number;
   readonly classes: number;
   readonly parameters: number;
-  /** A key of `PRESETS`, and the [height, width] that it makes. */
+  /** A key of `PRESETS`, and the [height, width] of its output. */
   readonly preset: string;
   readonly inputSize: readonly [height: number, width: number];
   readonly labels: readonly string[];
   readonly activation: Activation;
   readonly bnEpsilon: number;
-  /** Multi-label: the published operating points; null for a class that the checkpoint was not trained for. */
+  /** Multi-label networks: the published operating points; null for a class that the checkpoint was not trained on. */
   readonly thresholds: readonly (number | null)[] | null;
-  /** 2²⁰ bytes, to three decimals; null where only a rounder figure is published. */
+  /** File size in MiB (2²⁰ bytes) to three decimals; null where only a rougher figure is published. */
   readonly mebibytes: number | null;
-  /** As published: in whole, or the first digits, which PyTorch puts in its files' names. */
+  /** The published digest, or its first digits, which PyTorch puts in its file names. */
   readonly hash: { readonly algorithm: 'sha256' | 'md5'; readonly digits: string } | null;
   /** In percent. */
   readonly accuracy: {
@@ -45,7 +45,7 @@ export interface CatalogRow {
 
 const WEIGHTS = join(PACKAGE, 'weights');
 
-/** @throws OptionError naming the field when weights/catalog.json is not what it must be */
+/** @throws OptionError naming the first field of the file that is missing or has a wrong value */
 export function readCatalog(file = join(WEIGHTS, 'catalog.json')): readonly CatalogRow[] {
   const fields = new Fields(JSON.parse(readFileSync(file, 'utf8')), 'catalog');
   fields.required('version', oneOf(1));
@@ -55,7 +55,7 @@ export function readCatalog(file = join(WEIGHTS, 'catalog.json')): readonly Cata
 
 type LabelLists = ReadonlyMap<string, readonly string[]>;
 
-/** A list of labels stands in the catalogue, or in a file beside it with one on each line. */
+/** A list of labels is in the catalogue itself, or in a file beside it with one label per line. */
 const labelLists: Check<LabelLists> = (value, path) => {
   const lists = new Fields(value, path);
   return new Map(Object.keys(Object(value)).map((name) => [name, lists.required(name, labelList)]));
@@ -85,7 +85,7 @@ function rowWith(lists: LabelLists): Check<CatalogRow> {
       id: row.required('id', text),
       url: row.required('url', text),
       format: row.required('format', oneOf('pytorch', 'safetensors', 'keras')),
-      licence: row.required('licence', text),
+      license: row.required('license', text),
       source: row.required('source', text),
       arch: row.required('arch', text),
       inChannels: row.required('inChannels', count),
@@ -124,11 +124,11 @@ const accuracy: Check<CatalogRow['accuracy']> = (value, path) => {
   };
 };
 
-/** @throws OptionError naming the nearest ids when there is no such row */
+/** The row of an id. @throws OptionError that names the nearest ids when there is none */
 export function catalogRow(id: string, rows: readonly CatalogRow[]): CatalogRow {
   const row = rows.find((candidate) => candidate.id === id);
   if (row) return row;
-  const near = nearest(
+  const near = nearestIds(
     id,
     rows.map((candidate) => candidate.id),
   );
@@ -138,19 +138,19 @@ export function catalogRow(id: string, rows: readonly CatalogRow[]): CatalogRow 
   );
 }
 
-const NEAREST = 4;
+const NEAREST_COUNT = 4;
 
-/** Ids that hold the name come first, then those that take the fewest edits. */
-function nearest(name: string, ids: readonly string[]): string[] {
+/** Ids that contain the name come first, then those with the smallest edit distance. */
+function nearestIds(name: string, ids: readonly string[]): string[] {
   const cost = (id: string) => editDistance(name, id) - (id.includes(name) ? 1000 : 0);
-  return [...ids].sort((a, b) => cost(a) - cost(b)).slice(0, NEAREST);
+  return [...ids].sort((a, b) => cost(a) - cost(b)).slice(0, NEAREST_COUNT);
 }
 
-/** What a model file made from the row says of itself. */
+/** The metadata of a model file that is made from the row. */
 export function metadataOf(row: CatalogRow): ModelMetadata {
   return {
     name: row.id,
-    licence: row.licence,
+    license: row.license,
     provenance: row.url,
     labels: row.labels,
     preprocess: presetOf(row.preset),

@@ -1,12 +1,24 @@
-/** What every command of the CLI has in common: its options, its output, its way to fail. */
+/** The frame of every command: its options, its errors and exit codes, and the choice of one by name. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { isDenseNetError } from '../core/errors.js';
+import { note, print } from './terminal.js';
 
 /** What the module of a command exports. */
 export interface Command {
-  /** The words after the command's name, and its options, for `densenet-webgpu COMMAND --help`. */
+  /** The text after the command's name in `densenet-webgpu COMMAND --help`: arguments, options, what it does. */
   readonly usage: string;
+  /** Resolves with the exit code: 0 done, 1 failed in part or in whole. */
   readonly run: (args: readonly string[]) => Promise<number>;
 }
+
+export interface CommandEntry {
+  /** One line for `--help`. */
+  readonly summary: string;
+  /** Imports the command on demand, so that it needs only its own npm packages. */
+  readonly load: () => Promise<Command>;
+}
+
+export type Commands = Readonly<Record<string, CommandEntry>>;
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -15,12 +27,6 @@ export class UsageError extends Error {
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
-/** The npm package that an `import` did not find, or `null` when the error is another. */
-export function missingPackage(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return null;
-  return /Cannot find package '([^']+)'/.exec(error.message)?.[1] ?? null;
-}
-
 /** Options that every command takes. */
 const COMMON = {
   json: { type: 'boolean' },
@@ -28,7 +34,7 @@ const COMMON = {
   help: { type: 'boolean' },
 } as const satisfies Options;
 
-/** `node:util`'s strict parser, its complaints turned into {@link UsageError}. */
+/** Parses options strictly with `node:util`. @throws UsageError */
 export function parse<const T extends Options>(args: readonly string[], options: T) {
   try {
     return parseArgs({ args: [...args], options: { ...COMMON, ...options }, allowPositionals: true, strict: true });
@@ -49,40 +55,63 @@ export function oneOf<const T extends string>(
   return found;
 }
 
-/** @throws UsageError when the text is no number above 0 */
+/** @throws UsageError when the text is not a number above 0 */
 export function positive(option: string, text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
 }
 
-/** The one JSON document that `--json` promises. */
-export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+/** The npm package that an `import` did not find, or `null` when the error is another one. */
+export function missingPackage(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return null;
+  return /Cannot find package '([^']+)'/.exec(error.message)?.[1] ?? null;
 }
 
-export const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`);
-export const note = (line: string): void => void process.stderr.write(`${harmless(line)}\n`);
-
-/** Names and labels come out of files, and control characters in them would command the terminal. */
-function harmless(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');
+/**
+ * Runs one of several commands with the process's arguments, then ends the process with its exit code: 0 done, 1 failed,
+ * 2 wrong usage.
+ *
+ * @param program its name in help texts
+ */
+export async function runCommandLine(program: string, commands: Commands): Promise<void> {
+  const args = process.argv.slice(2);
+  try {
+    process.exitCode = await run(program, commands, args);
+  } catch (error) {
+    note(args.includes('--verbose') && error instanceof Error ? (error.stack ?? error.message) : describeError(error));
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
+  // Dawn's instance keeps the process alive, so exit; but only after a pipe has taken what was printed.
+  process.stdout.write('', () => process.exit());
 }
 
-/** Columns padded to their widest cell; numbers right-aligned. */
-export function table(rows: readonly (readonly (string | number)[])[]): string[] {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
-  const widths = cells.reduce<number[]>((w, row) => row.map((cell, c) => Math.max(w[c] ?? 0, cell.length)), []);
-  return cells.map((row, r) =>
-    row
-      .map((cell, c) =>
-        typeof rows[r]?.[c] === 'number' ? cell.padStart(widths[c] ?? 0) : cell.padEnd(widths[c] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
+async function run(program: string, commands: Commands, [name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === 'help' || name === '--help') {
+    printHelp(program, commands);
+    return name === undefined ? 2 : 0;
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry)
+    throw new UsageError(`there is no command "${name}"; the commands are ${Object.keys(commands).join(', ')}`);
+  const command = await entry.load();
+  if (args.includes('--help')) {
+    print(`${program} ${name} ${command.usage}`);
+    return 0;
+  }
+  return command.run(args);
 }
 
-export const kilobytes = (bytes: number): string =>
-  `${(bytes / 1024).toLocaleString('en', { maximumFractionDigits: 1 })} KiB`;
+function printHelp(program: string, commands: Commands): void {
+  print(`${program} COMMAND [arguments]\n`);
+  for (const [name, { summary }] of Object.entries(commands)) print(`  ${name.padEnd(10)} ${summary}`);
+  print(`\n"${program} COMMAND --help" lists a command's options; --verbose adds the stack to an error.`);
+}
+
+/** One line with what to do. */
+function describeError(error: unknown): string {
+  const missing = missingPackage(error);
+  if (missing !== null) return `this command needs the npm package ${missing}: run npm install ${missing}`;
+  const message = error instanceof Error ? error.message : String(error);
+  return isDenseNetError(error) ? `${error.name}: ${message}` : message;
+}

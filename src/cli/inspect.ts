@@ -1,4 +1,4 @@
-/** `inspect`: an architecture, what it costs, and where its feature maps live. Needs no GPU, and with --arch no file. */
+/** `inspect`: shows an architecture, its cost and its memory plan. Needs no GPU, and with --arch no file. */
 
 import { variantKey } from '../kernels/variants.js';
 import type { DenseNetConfig } from '../model/config.js';
@@ -9,13 +9,15 @@ import { WRITTEN } from '../plan/step.js';
 import { inputSizeOf } from '../preprocess/spec.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
-import { type Command, kilobytes, oneOf, parse, print, printJson, table, UsageError } from './command.js';
-import { DEFAULT_MODEL, readModelBytes } from './files.js';
+import { type Command, oneOf, parse, UsageError } from './command.js';
+import { DEFAULT_MODEL } from './files.js';
+import { readModelBytes } from './model-source.js';
+import { kilobytes, print, printJson, table } from './terminal.js';
 
 const USAGE = `[MODEL] [--arch NAME] [--input N,C,H,W] [--precision f32|f16] [--weights f32|f16] [--json]
 
---arch   a member of the family without a file: ${Object.keys(FAMILY).join(', ')}
---input  batch, channels, height and width; default one picture of the model's own size`;
+--arch   a member of the family, without a file: ${Object.keys(FAMILY).join(', ')}
+--input  batch, channels, height and width; by default one image of the model's own size`;
 
 const TEXT = { type: 'string' } as const;
 const OPTIONS = { arch: TEXT, input: TEXT, model: TEXT, precision: TEXT, weights: TEXT } as const;
@@ -24,12 +26,12 @@ export const inspect: Command = {
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
-    if (positionals.length > 1) throw new UsageError('inspect takes one model');
+    if (positionals.length > 1) throw new UsageError(`inspect takes one model, but got ${positionals.join(', ')}`);
     const activations = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const weights = oneOf('weights', values.weights, ['f32', 'f16']) ?? 'f32';
     const input = values.input === undefined ? null : parseInput(values.input);
     const { config, size } = values.arch
-      ? describe(values.arch, input)
+      ? familyMember(values.arch, input)
       : await readConfig(positionals[0] ?? values.model ?? DEFAULT_MODEL);
     if (input && input[1] !== config.inChannels) {
       throw new UsageError(`--input has ${input[1]} channels, but the model takes ${config.inChannels}`);
@@ -54,10 +56,10 @@ function parseInput(text: string): Input {
   return [n ?? 1, c ?? 3, h ?? 1, w ?? 1];
 }
 
-/** The size the family was trained at, where no file says more (paper, sections 4.1 and 4.2). */
+/** The paper's training size (sections 4.1 and 4.2), for a model without preprocessing. */
 const familySize = (config: DenseNetConfig): Size => (config.stem === 'imagenet' ? [224, 224] : [32, 32]);
 
-function describe(arch: string, input: Input | null): { config: DenseNetConfig; size: Size } {
+function familyMember(arch: string, input: Input | null): { config: DenseNetConfig; size: Size } {
   if (!Object.hasOwn(FAMILY, arch))
     throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
   const config = familyConfig(arch, input ? { inChannels: input[1] } : {});
@@ -101,7 +103,7 @@ function show(plan: NetworkPlan, weightBytes: number): void {
   print(
     `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}`,
   );
-  print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per picture\n`);
+  print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per image\n`);
   const heading = ['layer', 'kind', 'in', 'out', 'map', 'parameters', 'MACs'];
   const rows = layers.rows.map((r) => [r.name, r.kind, r.in, r.out, `${r.height}×${r.width}`, r.parameters, r.macs]);
   for (const line of table([heading, ...rows])) print(line);
@@ -135,7 +137,7 @@ function show(plan: NetworkPlan, weightBytes: number): void {
   for (const line of table([['step', 'kernel', 'reads', 'writes', 'workgroups', 'MACs'], ...steps])) print(line);
 }
 
-/** Distinct compilations: what `load` waits for, besides two for preprocessing. */
+/** The pipelines that `load` compiles, besides two for preprocessing. */
 const pipelinesOf = ({ steps }: NetworkPlan): ReadonlySet<string> =>
   new Set(steps.map(({ kernel, variant }) => variantKey(kernel, variant)));
 

@@ -1,12 +1,11 @@
-/** Browsers that are on this computer already, by platform. Starts and installs nothing. */
+/** Finds the browsers that are on this computer. Starts and installs nothing. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export type BrowserKind = 'chrome' | 'firefox';
 
-/** Where browsers live; first found, first taken. */
-const PLACES: Readonly<Record<BrowserKind, readonly string[]>> = {
+/** Paths per browser; the first that exists is used. */
+const PATHS: Readonly<Record<BrowserKind, readonly string[]>> = {
   chrome: [
     '/usr/bin/google-chrome-stable',
     '/usr/bin/google-chrome',
@@ -17,49 +16,38 @@ const PLACES: Readonly<Record<BrowserKind, readonly string[]>> = {
     '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
     '/Applications/Chromium.app/Contents/MacOS/Chromium',
     '/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge',
-    ...windows('Google/Chrome/Application/chrome.exe'),
-    ...windows('Chromium/Application/chrome.exe'),
-    ...windows('Microsoft/Edge/Application/msedge.exe'),
+    ...windowsPaths('Google/Chrome/Application/chrome.exe'),
+    ...windowsPaths('Chromium/Application/chrome.exe'),
+    ...windowsPaths('Microsoft/Edge/Application/msedge.exe'),
   ],
   firefox: [
     '/usr/bin/firefox-esr',
     '/usr/bin/firefox',
     '/Applications/Firefox.app/Contents/MacOS/firefox',
-    ...windows('Mozilla Firefox/firefox.exe'),
+    ...windowsPaths('Mozilla Firefox/firefox.exe'),
   ],
 };
 
-function windows(path: string): string[] {
+function windowsPaths(path: string): string[] {
   const roots = [process.env.PROGRAMFILES, process.env['PROGRAMFILES(X86)'], process.env.LOCALAPPDATA];
   return roots.flatMap((root) => (root ? [join(root, path)] : []));
 }
 
-/** Where browsers are put that had to be downloaded. */
-export const BROWSER_CACHE = join(homedir(), '.cache', 'densenet-webgpu');
-
-/** A file in the cache that holds the path of the browser downloaded. */
-export const downloadRecord = (kind: BrowserKind): string => join(BROWSER_CACHE, `${kind}.path`);
-
-/** The path of `PUPPETEER_EXECUTABLE_PATH`, of an installed browser, or of one downloaded before; else `null`. */
+/** The path of `PUPPETEER_EXECUTABLE_PATH`, or of an installed browser; else `null`. */
 export function findBrowser(kind: BrowserKind): string | null {
   const chosen = process.env.PUPPETEER_EXECUTABLE_PATH;
   const isFirefox = chosen?.toLowerCase().includes('firefox') ?? false;
   if (chosen && existsSync(chosen) && isFirefox === (kind === 'firefox')) return chosen;
-  return [...PLACES[kind], ...downloaded(kind)].find((path) => existsSync(path) && !isSnapStub(path)) ?? null;
+  return PATHS[kind].find((path) => existsSync(path) && !isSnapStub(path)) ?? null;
 }
 
-function downloaded(kind: BrowserKind): string[] {
-  const record = downloadRecord(kind);
-  return existsSync(record) ? [readFileSync(record, 'utf8').trim()] : [];
-}
-
-/** Ubuntu's packages `chromium-browser` and `firefox` are scripts that do nothing but ask for the snap. */
+/** Ubuntu's packages `chromium-browser` and `firefox` install a script that only asks for the snap. */
 function isSnapStub(path: string): boolean {
   if (!path.startsWith('/usr/bin/') || statSync(path).size > 4096) return false;
   return /requires the \w+ snap/.test(readFileSync(path, 'latin1'));
 }
 
-/** The folder that the browser's own files are in, behind any links; SwiftShader's driver is one of them. */
+/** The folder of the browser's own files, with symlinks resolved; Chrome's has SwiftShader's driver. */
 export function browserFolder(kind: BrowserKind): string | null {
   const path = findBrowser(kind);
   return path === null ? null : dirname(realpathSync(path));

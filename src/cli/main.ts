@@ -1,5 +1,5 @@
 /** `densenet-webgpu`: the command line. */
-import { runCommandLine } from './command-line.js';
+import { runCommandLine } from './command.js';
 
 await runCommandLine('densenet-webgpu', {
   classify: { summary: 'name what is in pictures', load: async () => (await import('./classify.js')).classify },

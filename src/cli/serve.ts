@@ -1,13 +1,34 @@
-/** `serve`: the demo on this computer, under the strict Content-Security-Policy that it promises to work with. */
+/** `serve`: serves the demo and the benchmark's page on this computer, the demo under a strict Content-Security-Policy. */
 import { join } from 'node:path';
-import { BENCH_CSP, BENCH_FOLDERS } from './bench-pages.js';
-import { type Command, parse, print, UsageError } from './command.js';
+import { type Command, parse, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
 import { type ServerOptions, STRICT_CSP, startServer } from './server.js';
+import { print } from './terminal.js';
 
 const DEFAULT_PORT = 8080;
 
-/** What the demo page needs, for `serve` and for the tests. */
+/** Allows the demo to fetch a picture whose address the user pastes, and models of the Hugging Face Hub. */
+const DEMO_CSP = `${STRICT_CSP}; connect-src 'self' https:`;
+
+/** Allows what the benchmark's other libraries need: WebAssembly, workers from blobs, generated code. */
+export const BENCH_CSP = [
+  "default-src 'self' blob: data:",
+  "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' blob:",
+  "worker-src 'self' blob:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+/** The benchmark's pages and its other libraries: URL prefix → folder. */
+export const BENCH_FOLDERS: Readonly<Record<string, string>> = {
+  '/bench/': join(PACKAGE, 'dist/demo/bench'),
+  '/bench/ort/': join(PACKAGE, 'node_modules/onnxruntime-web/dist'),
+  '/bench/tfjs/': join(PACKAGE, 'node_modules/@tensorflow/tfjs-backend-wasm/dist'),
+  '/dist/': join(PACKAGE, 'dist'),
+};
+
+/** Server options for the demo page, for `serve` and for the tests. */
 export const DEMO: ServerOptions = {
   folders: {
     '/': join(PACKAGE, 'dist/demo'),
@@ -16,8 +37,7 @@ export const DEMO: ServerOptions = {
     '/weights/': join(PACKAGE, 'weights'),
     ...BENCH_FOLDERS,
   },
-  // The other libraries that bench.html measures cannot run under the demo's own policy.
-  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : STRICT_CSP),
+  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : DEMO_CSP),
 };
 
 export const serve: Command = {

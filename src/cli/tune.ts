@@ -1,15 +1,18 @@
-/** `tune`: which kernel variants suit this adapter, measured; as a file to ship with a page. */
+/** `tune`: measures which kernel variants are fastest on this adapter, and writes a file to ship with a page. */
 import { writeFileSync } from 'node:fs';
 import type { Tuning } from '../api.js';
-import { type Command, note, oneOf, parse, positive, print, printJson, UsageError } from './command.js';
-import { DEFAULT_MODEL, readModelBytes } from './files.js';
-import { BACKENDS, openRunner } from './runner.js';
+import { type Command, oneOf, parse, positive, UsageError } from './command.js';
+import { DEFAULT_MODEL } from './files.js';
+import { readModelBytes } from './model-source.js';
+import { openRunner } from './open-runner.js';
+import { BACKENDS } from './runner.js';
+import { note, print, printJson } from './terminal.js';
 
 const USAGE = `[MODEL] [-o TUNED.json] [--budget SECONDS] [--batch N] [--precision f32|f16] [--backend ${BACKENDS.join('|')}] [--json]
 
-Measures the kernels of the model (default: the shipped one) on this adapter for at most --budget seconds (default 60),
-then the network as a whole. A page uses the file by load(url, { tuned: await (await fetch('TUNED.json')).json() });
-what does not fit the visitor's adapter is ignored there.`;
+Measures the kernels of the model (by default the bundled one) on this adapter for at most --budget seconds (by default
+60), then the whole network. A page uses the file with load(url, { tuned: await (await fetch('TUNED.json')).json() }),
+which ignores choices that do not fit the visitor's adapter.`;
 
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {
@@ -27,7 +30,7 @@ export const tune: Command = {
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
     const [path = DEFAULT_MODEL, ...rest] = positionals;
-    if (rest.length > 0) throw new UsageError('tune takes one model; see tune --help');
+    if (rest.length > 0) throw new UsageError(`tune takes one model, but got ${positionals.join(', ')}`);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const budget = 1000 * positive('budget', values.budget ?? String(DEFAULT_BUDGET_S));
@@ -52,5 +55,5 @@ function show({ choices, milliseconds }: Tuning): void {
   for (const [shape, variant] of Object.entries(choices)) print(`${shape}  ${variant}`);
   const [before, after] = milliseconds ?? [];
   if (before === undefined || after === undefined) return;
-  print(`one inference: ${before.toFixed(1)} ms by the model's choice, ${after.toFixed(1)} ms with these`);
+  print(`one inference: ${before.toFixed(1)} ms before tuning, ${after.toFixed(1)} ms after`);
 }

@@ -1,18 +1,19 @@
-/** `verify`: a model's every stage against the numbers of the framework it comes from. */
+/** `verify`: compares every stage of a model with the values that its source framework computed. */
 import { ModelFormatError } from '../core/errors.js';
 import { tapsOldFirst } from '../import/concat-order.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { readModel } from '../weights/model-file.js';
-import { type Command, note, oneOf, parse, print, printJson, table, UsageError } from './command.js';
-import { readModelBytes } from './files.js';
-import { BACKENDS, openRunner } from './runner.js';
-import { adviceFor } from './verify-advice.js';
+import { type Command, oneOf, parse, UsageError } from './command.js';
+import { readModelBytes } from './model-source.js';
+import { openRunner } from './open-runner.js';
+import { BACKENDS } from './runner.js';
+import { note, print, printJson, table } from './terminal.js';
 
 const USAGE = `MODEL --reference REF.safetensors [--precision f32|f16] [--backend ${BACKENDS.join('|')}] [--json]
 
 REF holds \`input\` [N, C, H, W] and any of \`stem\` (after its pool), \`block1\` …, \`final\` (after the last BN and ReLU),
-\`pooled\` and \`logits\`, as the framework computed them. Exit code 0 when every error is within the tolerance
+\`pooled\` and \`logits\`, as the framework computed them. The exit code is 0 when every error is within the tolerance
 (f32 1e-4, f16 1e-2, relative to the tap's largest magnitude) and the best classes agree.`;
 
 const TEXT = { type: 'string' } as const;
@@ -33,12 +34,13 @@ export const verify: Command = {
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
     const path = positionals[0] ?? values.model;
-    if (!path || positionals.length > 1) throw new UsageError('verify takes one model; see verify --help');
+    if (!path || positionals.length > 1)
+      throw new UsageError('verify takes one model; run verify --help for its options');
     if (!values.reference) throw new UsageError('verify needs --reference REF.safetensors');
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const model = await readModelBytes(path);
-    const { metadata, folded } = readModel(model); // what is wrong with it is said before a GPU is asked for
+    const { metadata, folded } = readModel(model); // fails before a GPU is requested
     const written = readSafetensors(await readModelBytes(values.reference)).tensors;
     const reference = metadata.concat === 'new-first' ? tapsOldFirst(written, folded.config) : written;
     const { data, shape } = inputOf(reference, values.reference);
@@ -69,7 +71,7 @@ export const verify: Command = {
   },
 };
 
-/** Says which tensors of the reference are no taps. @throws ModelFormatError when none is one */
+/** Notes the reference's tensors that are not taps. @throws ModelFormatError when none of them is one */
 function checkNames(reference: TensorMap, taps: readonly string[], path: string): void {
   const others = [...reference.keys()].filter((name) => name !== 'input' && !taps.includes(name));
   const known = `the network has ${taps.join(', ')}`;
@@ -92,7 +94,7 @@ function inputOf(reference: TensorMap, path: string) {
   return { data: toFloat32(input), shape: [n, c, h, w] as const };
 }
 
-/** None when the reference lacks that tap. @throws ModelFormatError when the sizes differ */
+/** Empty when the reference lacks that tap. @throws ModelFormatError when the sizes differ */
 function compare(name: string, found: Float32Array, reference: TensorMap): TapError[] {
   const tensor = reference.get(name);
   if (!tensor) return [];
@@ -104,7 +106,7 @@ function compare(name: string, found: Float32Array, reference: TensorMap): TapEr
   let maxAbsError = 0;
   let magnitude = 0;
   for (const [i, value] of expected.entries()) {
-    maxAbsError = Math.max(maxAbsError, Math.abs(value - (found[i] ?? Number.NaN))); // NaN, once there, stays
+    maxAbsError = Math.max(maxAbsError, Math.abs(value - (found[i] ?? Number.NaN))); // Math.max keeps a NaN
     magnitude = Math.max(magnitude, Math.abs(value));
   }
   return [{ name, shape: tensor.shape, maxAbsError, maxRelError: maxAbsError / (magnitude || 1) }];
@@ -138,4 +140,47 @@ function show(
   for (const line of table([['tap', 'shape', 'max abs error', 'max rel error'], ...rows])) print(line);
   print(`best classes ${top1Agrees ? 'agree' : 'DIFFER'}; ${passed ? 'passed' : 'FAILED'} at ${tolerance}`);
   for (const sentence of advice) print(sentence);
+}
+
+export interface TapVerdict {
+  readonly name: string;
+  readonly agrees: boolean;
+}
+
+/**
+ * Advice on a failed comparison: the known mistakes with references and imports, told by which tap differs first.
+ *
+ * @param taps in the network's order
+ * @param concat the order of concatenation in the model's metadata
+ * @returns sentences for the user; none when all taps agree
+ */
+export function adviceFor(taps: readonly TapVerdict[], reference: TensorMap, concat: string | undefined): string[] {
+  const firstWrong = taps.find(({ agrees }) => !agrees)?.name;
+  if (firstWrong === undefined) return [];
+  const agreed = (name: string) => taps.some((tap) => tap.name === name && tap.agrees);
+  const advice = [`${firstWrong} is the first tap that differs.`];
+  if (firstWrong === 'final' && hasNegative(reference, 'final')) {
+    advice.push('The reference\'s "final" has negative values: torchvision\'s features(x) ends before the last ReLU.');
+  } else if (firstWrong === 'stem' && hasNegative(reference, 'stem') && !isLinearStem(reference)) {
+    advice.push('The reference\'s "stem" has negative values: it must be taken after the ReLU and the pool.');
+  } else if (firstWrong === 'block1' && agreed('stem')) {
+    advice.push(
+      concat === 'new-first'
+        ? 'The stem agrees: perhaps the network puts old features first; import it without --concat new-first.'
+        : 'The stem agrees: perhaps the network puts new features first; import it with --concat new-first.',
+    );
+  } else if (firstWrong === 'logits' && agreed('pooled')) {
+    advice.push('The pooled features agree: "logits" must be taken before any softmax, sigmoid or calibration.');
+  }
+  return advice;
+}
+
+const hasNegative = (reference: TensorMap, name: string): boolean => {
+  const tensor = reference.get(name);
+  return tensor !== undefined && toFloat32(tensor).some((value) => value < 0);
+};
+
+/** A CIFAR stem keeps the input's size and has no ReLU. */
+function isLinearStem(reference: TensorMap): boolean {
+  return reference.get('stem')?.shape[2] === reference.get('input')?.shape[2];
 }

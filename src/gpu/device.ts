@@ -25,7 +25,9 @@ const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
  */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
   if (!gpu) throw unavailable('no-webgpu');
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch((cause: unknown) => {
+    throw unavailable('no-adapter', cause);
+  });
   if (!adapter) throw unavailable('no-adapter');
   return adapter;
 }
@@ -48,10 +50,14 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
   }
 }
 
+/** Browsers, or a program without any. */
+const NO_WEBGPU =
+  'there is no WebGPU here (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or ' +
+  'localhost; in Node pass the option gpu (create([]) of npm webgpu); with server-side rendering load on the client only';
+
 /** What is missing, and what a visitor can do about it. */
 const UNAVAILABLE = {
-  'no-webgpu':
-    'this browser has no WebGPU (navigator.gpu is missing): use Chrome or Edge 113+, Firefox 141+ or Safari 26+, over https or localhost',
+  'no-webgpu': NO_WEBGPU,
   'no-adapter':
     'WebGPU is here but it offers no adapter: update the graphics driver, or enable hardware acceleration in the settings',
   'no-device': 'the adapter refused to open a device: reload the page or restart the browser',
@@ -59,6 +65,23 @@ const UNAVAILABLE = {
 
 const unavailable = (reason: keyof typeof UNAVAILABLE, cause?: unknown): WebGPUUnavailableError =>
   new WebGPUUnavailableError(reason, UNAVAILABLE[reason], { cause });
+
+/** Whether networks can run here; and if not, why, in words for a visitor. */
+export type Support =
+  | { readonly supported: true; readonly adapter: AdapterReport }
+  | { readonly supported: false; readonly reason: 'no-webgpu' | 'no-adapter' | 'no-device'; readonly message: string };
+
+/** Asks for an adapter and nothing more. */
+export async function checkSupport(gpu: GPU | undefined): Promise<Support> {
+  try {
+    const { info, features } = await requestAdapter(gpu);
+    return { supported: true, adapter: reportOf(info, features) };
+  } catch (error) {
+    if (error instanceof WebGPUUnavailableError)
+      return { supported: false, reason: error.reason, message: error.message };
+    throw error;
+  }
+}
 
 /** Facts of a device's adapter, for the choice of kernel variants. */
 export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
@@ -68,8 +91,11 @@ export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = d
   return { subgroup, isSoftware: info?.isFallbackAdapter ?? false };
 }
 
-export function adapterReport(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterReport {
-  const { vendor = '', architecture = '', device: model = '', description = '' } = info ?? {};
+export const adapterReport = (device: GPUDevice): AdapterReport => reportOf(device.adapterInfo, device.features);
+
+/** @param info missing in older implementations */
+function reportOf(info: GPUAdapterInfo | undefined, features: GPUSupportedFeatures): AdapterReport {
+  const { vendor = '', architecture = '', device = '', description = '' } = info ?? {};
   const isFallback = info?.isFallbackAdapter ?? false;
-  return { vendor, architecture, device: model, description, isFallback, features: [...device.features].sort() };
+  return { vendor, architecture, device, description, isFallback, features: [...features].sort() };
 }

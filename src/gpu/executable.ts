@@ -10,10 +10,10 @@ import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
 import type { WeightLayout } from '../weights/pack.js';
-import { allocate } from './buffers.js';
 import { tensorBytes } from './limits.js';
 import { PARAMS_BYTES, packParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
+import type { Resources } from './resources.js';
 import { USAGE } from './usage.js';
 
 /** The arena's two buffers. */
@@ -43,19 +43,21 @@ export class Executable {
 
   private constructor(
     readonly plan: NetworkPlan,
+    private readonly resources: Resources,
     private readonly own: Own,
   ) {}
 
   /** With memory of its own, not yet bound. @throws OutOfMemoryError; nothing is kept then */
-  static async allocate(device: GPUDevice, plan: NetworkPlan): Promise<Executable> {
+  static async allocate(resources: Resources, plan: NetworkPlan): Promise<Executable> {
     const storage = USAGE.STORAGE | USAGE.COPY_DST;
-    const own = await allocate(device, (buffer) => ({
-      params: buffer('step parameters', plan.steps.length * PARAMS_BYTES, USAGE.UNIFORM | USAGE.COPY_DST),
-      tensor: buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
-      classes: buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
+    const { made, ready } = resources.allocate(() => ({
+      params: resources.buffer('step parameters', plan.steps.length * PARAMS_BYTES, USAGE.UNIFORM | USAGE.COPY_DST),
+      tensor: resources.buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
+      classes: resources.buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    device.queue.writeBuffer(own.params, 0, paramsOf(plan));
-    return new Executable(plan, own);
+    resources.device.queue.writeBuffer(made.params, 0, paramsOf(plan));
+    await ready;
+    return new Executable(plan, resources, made);
   }
 
   /** Compiles what is not compiled yet, and binds every step, once. @throws ShaderError */
@@ -97,18 +99,13 @@ export class Executable {
     return this.own.classes;
   }
 
-  /** GPU bytes beyond the session's arena and weights. */
-  get bytes(): number {
-    return this.own.params.size + this.own.tensor.size + this.own.classes.size;
-  }
-
   /** Records the steps of the given stages, in order. */
   encode(pass: GPUComputePassEncoder, stages: ReadonlySet<Stage>): void {
     for (const dispatch of this.dispatches) if (stages.has(dispatch.stage)) record(pass, dispatch);
   }
 
   dispose(): void {
-    for (const buffer of Object.values(this.own)) buffer.destroy();
+    this.resources.release(Object.values(this.own));
   }
 }
 

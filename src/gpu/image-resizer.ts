@@ -1,16 +1,16 @@
 /**
- * What pictures of one size need on the GPU: taps, scratch rows and, per image of a batch, a texture and bind groups.
+ * Resizes images of one size on the GPU: holds taps, scratch rows and, per image of a batch, a texture and bind groups.
  *
- * Made when a size is first seen; after that a picture of the size costs an upload and two dispatches, no objects.
+ * Made when a size is first seen; after that an image of that size costs an upload and two dispatches, and no GPU object.
  */
 import { assertDefined } from '../core/assert.js';
-import { OutOfMemoryError } from '../core/errors.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
 import { normalisation, type PreprocessPlan } from '../preprocess/geometry.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
-import { type Picture, uploadPicture } from './image-source.js';
+import { type OpenImage, uploadImage } from './image-source.js';
 import { packParams } from './params.js';
 import type { Pipeline } from './pipelines.js';
+import type { Resource, Resources } from './resources.js';
 import { TEXTURE_USAGE, USAGE } from './usage.js';
 
 type ResizeKernel = 'resize_horizontal' | 'resize_vertical';
@@ -39,27 +39,26 @@ interface Slot {
   ready: Promise<void>;
 }
 
-export class PictureSize {
+export class ImageResizer {
   /** Prepared batches that still need this size. */
   users = 0;
-  private readonly owned = new Set<GPUBuffer | GPUTexture>();
+  private readonly owned = new Set<Resource>();
   private readonly slots = new Map<number, Slot>();
   private readonly columnTaps: GPUBuffer;
   private readonly rowTaps: GPUBuffer;
   private readonly scratch: GPUBuffer;
   private readonly params: GPUBuffer;
   private readonly ready: Promise<void>;
-  private allocated = 0;
 
   constructor(
-    private readonly device: GPUDevice,
+    private readonly resources: Resources,
     private readonly kernels: ResizeKernels,
     private readonly spec: PreprocessSpec,
     private readonly plan: PreprocessPlan,
   ) {
     const { width, rows, firstRow, columnTaps, rowTaps } = plan;
     const transposed = Number(plan.transposed);
-    const allocation = this.allocation(() => ({
+    const allocation = resources.allocate(() => ({
       columnTaps: this.buffer('columns', USAGE.STORAGE, columnTaps),
       rowTaps: this.buffer('rows', USAGE.STORAGE, rowTaps),
       scratch: this.buffer('resized rows', USAGE.STORAGE, rows * width * 4),
@@ -80,30 +79,31 @@ export class PictureSize {
 
   /** GPU bytes held. */
   get bytes(): number {
-    return this.allocated;
+    const sizeOf = (resource: Resource) => ('size' in resource ? resource.size : 4 * resource.width * resource.height);
+    return [...this.owned].reduce((sum, resource) => sum + sizeOf(resource), 0);
   }
 
   /** Makes what image number `image` of a batch needs. @throws OutOfMemoryError */
   async reserve(image: number, ownTexture: boolean): Promise<void> {
     let slot = this.slots.get(image);
     if (!slot) {
-      const { made, ready } = this.allocation(() => this.newSlot(image));
+      const { made, ready } = this.resources.allocate(() => this.newSlot(image));
       slot = { ...made, ready };
       this.slots.set(image, slot);
     }
     if (ownTexture && !slot.texture) {
-      const { made, ready } = this.allocation(() => this.newTexture());
+      const { made, ready } = this.resources.allocate(() => this.newTexture());
       slot.texture = made;
       slot.ready = Promise.all([slot.ready, ready]).then(() => {});
     }
     await Promise.all([this.ready, slot.ready]);
   }
 
-  /** Uploads a picture of this size and records its two dispatches. Submit in the same task. @throws ImageError */
-  encode(pass: GPUComputePassEncoder, picture: Picture, image: number, destination: Destination): void {
+  /** Uploads an image of this size and records its two dispatches. Submit in the same task. @throws ImageError */
+  encode(pass: GPUComputePassEncoder, source: OpenImage, image: number, destination: Destination): void {
     const slot = assertDefined(this.slots.get(image), 'slot');
-    const texture = assertDefined(picture.kind === 'texture' ? picture.texture : slot.texture, 'texture');
-    if (picture.kind !== 'texture') uploadPicture(this.device.queue, picture, texture);
+    const texture = assertDefined(source.kind === 'texture' ? source.texture : slot.texture, 'texture');
+    if (source.kind !== 'texture') uploadImage(this.resources.device.queue, source, texture);
     const { width, height, rows } = this.plan;
     const columns = Math.ceil(width / WORKGROUP);
     pass.setPipeline(this.kernels.horizontal.pipeline);
@@ -115,10 +115,9 @@ export class PictureSize {
   }
 
   destroy(): void {
-    for (const resource of this.owned) resource.destroy();
+    this.resources.release(this.owned);
     this.owned.clear();
     this.slots.clear();
-    this.allocated = 0;
   }
 
   private newSlot(image: number): Omit<Slot, 'ready'> {
@@ -156,41 +155,26 @@ export class PictureSize {
 
   private newTexture(): GPUTexture {
     const { sourceWidth, sourceHeight } = this.plan;
-    const texture = this.device.createTexture({
-      label: `picture ${sourceWidth}×${sourceHeight}`,
+    const descriptor: GPUTextureDescriptor = {
+      label: `image ${sourceWidth}×${sourceHeight}`,
       size: [sourceWidth, sourceHeight],
       format: 'rgba8unorm',
       // copyExternalImageToTexture demands RENDER_ATTACHMENT.
       usage: TEXTURE_USAGE.COPY_DST | TEXTURE_USAGE.TEXTURE_BINDING | TEXTURE_USAGE.RENDER_ATTACHMENT,
-    });
-    this.own(texture, sourceWidth * sourceHeight * 4);
-    return texture;
+    };
+    return this.own(this.resources.texture(descriptor, sourceWidth * sourceHeight * 4));
   }
 
   private buffer(label: string, usage: number, content: ArrayBufferView<ArrayBuffer> | number): GPUBuffer {
     const size = typeof content === 'number' ? content : content.byteLength;
-    const buffer = this.device.createBuffer({ label: `preprocessing: ${label}`, size, usage: usage | USAGE.COPY_DST });
-    this.own(buffer, size);
-    if (typeof content !== 'number') this.device.queue.writeBuffer(buffer, 0, content);
+    const buffer = this.own(this.resources.buffer(`preprocessing: ${label}`, size, usage | USAGE.COPY_DST));
+    if (typeof content !== 'number') this.resources.device.queue.writeBuffer(buffer, 0, content);
     return buffer;
   }
 
-  private own(resource: GPUBuffer | GPUTexture, bytes: number): void {
+  private own<T extends Resource>(resource: T): T {
     this.owned.add(resource);
-    this.allocated += bytes;
-  }
-
-  /** Objects are there at once, so that two calls never make them twice; `ready` says later whether memory sufficed. */
-  private allocation<T>(make: () => T): { readonly made: T; readonly ready: Promise<void> } {
-    const before = this.allocated;
-    this.device.pushErrorScope('out-of-memory');
-    const made = make();
-    const bytes = this.allocated - before;
-    const ready = this.device.popErrorScope().then((cause) => {
-      if (cause) throw new OutOfMemoryError('preprocessing', bytes, { cause });
-    });
-    ready.catch(() => {}); // whoever awaits it handles it
-    return { made, ready };
+    return resource;
   }
 
   private bind<K extends ResizeKernel>(
@@ -203,7 +187,7 @@ export class PictureSize {
       const resource = byName.get(name);
       return resource ? [{ binding, resource }] : [];
     });
-    return this.device.createBindGroup({ label: kernel, layout, entries });
+    return this.resources.device.createBindGroup({ label: kernel, layout, entries });
   }
 }
 

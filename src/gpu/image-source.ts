@@ -1,9 +1,9 @@
 /**
- * Whatever a caller calls an image, as a `Picture`: something of known size whose pixels can go to a texture at once.
+ * Any image source → an image of known size whose pixels can go to a texture, as it was at the moment of the call.
  *
  * The rules, chosen so that the network sees what the frameworks' own pipelines (Pillow) see in the same file:
  *
- * - EXIF orientation is applied; the picture's size is the one it is seen at.
+ * - EXIF orientation is applied; the image's size is the one it is displayed at.
  * - Embedded colour profiles are ignored, the stored values count (`colorSpaceConversion: 'none'`). Canvases, videos and
  *   frames that say they are Display P3 or the like are converted to sRGB by the browser.
  * - Alpha is straight and then left out; it is never multiplied into the colours.
@@ -13,7 +13,7 @@
  * Needs no DOM: classes are recognised by their tags, which also work across frames and where a class does not exist.
  */
 
-import { ImageError } from '../core/errors.js';
+import { ImageError, isDenseNetError } from '../core/errors.js';
 import { TEXTURE_USAGE } from './usage.js';
 
 /** Straight RGBA, a byte each, row by row from the top left; `data.length` is width × height × 4. */
@@ -24,8 +24,12 @@ export interface PixelData {
 }
 
 /**
+ * The pixels are taken at the moment of the call, so that a canvas or an array can be reused at once. That costs a copy of
+ * the pixels, held until the call settles; a `Blob` costs none. A string or URL is fetched.
+ *
  * A `GPUTexture` must be of the network's own device, 2D, single-sampled, with usage `TEXTURE_BINDING` and a format of
- * {@link TEXTURE_FORMATS}; its first level is taken as sRGB-encoded values.
+ * {@link TEXTURE_FORMATS}; its first level is taken as sRGB-encoded values. With
+ * usage `COPY_SRC` it is copied at the call; without, leave it unchanged until the call settles.
  */
 export type ImageSource =
   | ImageBitmap
@@ -37,7 +41,9 @@ export type ImageSource =
   | ImageData
   | PixelData
   | Blob
-  | GPUTexture;
+  | GPUTexture
+  | string
+  | URL;
 
 /** Formats whose values are the encoded colours; `-srgb` formats would be read as linear light. */
 export const TEXTURE_FORMATS: readonly GPUTextureFormat[] = ['rgba8unorm', 'bgra8unorm', 'rgba16float'];
@@ -48,12 +54,12 @@ interface Sized {
   readonly height: number;
 }
 
-/** Ready to be uploaded. `close` frees what was decoded for it. */
-export type Picture = Sized &
+/** Ready to be uploaded. `close` frees what was decoded or copied for it. */
+export type OpenImage = Sized &
   (
-    | { readonly kind: 'pixels'; readonly data: Uint8Array | Uint8ClampedArray }
+    | { readonly kind: 'pixels'; readonly data: Uint8Array | Uint8ClampedArray; readonly close?: () => void }
     | { readonly kind: 'external'; readonly source: GPUCopyExternalImageSource; readonly close?: () => void }
-    | { readonly kind: 'texture'; readonly texture: GPUTexture }
+    | { readonly kind: 'texture'; readonly texture: GPUTexture; readonly close?: () => void }
   );
 
 /** DOM classes by the tag that `Object.prototype.toString` gives their instances, whatever realm they are from. */
@@ -77,86 +83,145 @@ export function is<T extends keyof Tagged>(value: unknown, tag: T): value is Tag
   return tagOf(value) === tag;
 }
 
-/**
- * Decodes what needs decoding and checks that there are pixels.
- *
- * @param largestSide the device's `maxTextureDimension2D`
- * @throws ImageError naming what is wrong and the repair
- */
-export async function openPicture(source: ImageSource, largestSide: number): Promise<Picture> {
-  let cause: unknown;
-  const picture = await open(source).catch((reason: unknown) => {
-    cause = reason;
-    return null;
-  });
-  if (picture && picture.width <= largestSide && picture.height <= largestSide) return picture;
-  if (picture?.kind === 'external') picture.close?.();
-  throw new ImageError(describeRefusal(source, picture, largestSide, cause), { cause });
+/** An image as it was at the call. `close` frees it, whether it was opened or not. */
+export interface CapturedImage {
+  /** Decodes what needs decoding. The result is the caller's to close. @throws ImageError */
+  open(): Promise<OpenImage>;
+  close(): void;
 }
 
-/** Null when there is nothing to be opened; {@link describeRefusal} says why. @throws what the browser's decoder says */
-async function open(source: ImageSource): Promise<Picture | null> {
-  if (is(source, 'Blob') || is(source, 'File')) return decode(source);
-  if (is(source, 'HTMLImageElement')) return source.complete && source.naturalWidth > 0 ? decode(source) : null;
-  if (is(source, 'ImageBitmap') || is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas'))
-    return external(source, source.width, source.height);
-  if (is(source, 'HTMLVideoElement')) {
-    const hasFrame = source.readyState >= HAVE_CURRENT_DATA;
-    return hasFrame ? external(source, source.videoWidth, source.videoHeight) : null;
+/** Copies a texture on the GPU at once. @throws RefusedError */
+export type CopyTexture = (texture: GPUTexture) => Promise<GPUTexture>;
+
+/**
+ * Takes an image's pixels, or what keeps them. Everything that can change after the call is read before this returns.
+ */
+export function captureImage(source: ImageSource, copyTexture: CopyTexture): CapturedImage {
+  // What does not change is decoded when its turn comes, so that a long queue holds no decoded images.
+  if (isBlob(source)) return { open: () => decode(source), close: () => {} };
+  if (typeof source === 'string' || source instanceof URL) {
+    const blob = fetchImage(String(source));
+    blob.catch(() => {}); // whoever opens it handles it
+    return { open: async () => decode(await blob), close: () => {} };
   }
-  if (is(source, 'VideoFrame')) return external(source, source.displayWidth, source.displayHeight);
-  return is(source, 'GPUTexture') ? openTexture(source) : openPixels(source);
+  const captured = capture(source, copyTexture);
+  captured.catch(() => {});
+  return {
+    // Closed with the capture, so that a call can be tried again after a device loss.
+    open: async () => ({ ...(await captured), close: () => {} }),
+    close: () => void captured.then((image) => image.close?.()).catch(() => {}),
+  };
+}
+
+const isBlob = (source: unknown): source is Blob => is(source, 'Blob') || is(source, 'File');
+
+/** @throws ImageError */
+async function fetchImage(url: string): Promise<Blob> {
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new ImageError(`${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
+  });
+  if (response.ok) return response.blob();
+  throw new ImageError(`${url} answered ${response.status} ${response.statusText}: check the address`);
+}
+
+/** Reads its argument before the first `await`. @throws ImageError when there is nothing to be read */
+async function capture(
+  source: Exclude<ImageSource, Blob | string | URL>,
+  copyTexture: CopyTexture,
+): Promise<OpenImage> {
+  const image = await read(source, copyTexture).catch((cause: unknown) => {
+    throw isDenseNetError(cause) ? cause : new ImageError(describeRefusal(source, cause), { cause });
+  });
+  if (!image) throw new ImageError(describeRefusal(source));
+  return image;
+}
+
+/** Null when there is nothing to be read. @throws what the browser says */
+async function read(
+  source: Exclude<ImageSource, Blob | string | URL>,
+  copyTexture: CopyTexture,
+): Promise<OpenImage | null> {
+  if (is(source, 'HTMLImageElement'))
+    return source.complete && source.naturalWidth > 0 ? bitmapOf(source, AS_STORED) : null;
+  if (is(source, 'ImageBitmap') || is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas'))
+    return source.width > 0 && source.height > 0 ? bitmapOf(source, { premultiplyAlpha: 'none' }) : null;
+  if (is(source, 'HTMLVideoElement')) {
+    if (source.readyState < HAVE_CURRENT_DATA) return null;
+    return bitmapOf(source, {});
+  }
+  // A frame itself cannot be copied to a texture everywhere.
+  if (is(source, 'VideoFrame')) return source.displayWidth > 0 ? bitmapOf(source, {}) : null;
+  return is(source, 'GPUTexture') ? readTexture(source, copyTexture) : readPixels(source);
 }
 
 /** `HTMLMediaElement.HAVE_CURRENT_DATA` */
 const HAVE_CURRENT_DATA = 2;
 
-function external(source: GPUCopyExternalImageSource, width: number, height: number): Picture | null {
-  return width > 0 && height > 0 ? { kind: 'external', source, width, height } : null;
+/** Orientation applied, colour profile and alpha left out: `createImageBitmap` alone does so. */
+const AS_STORED = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' } as const;
+
+async function bitmapOf(source: ImageBitmapSource, options: ImageBitmapOptions): Promise<OpenImage> {
+  const bitmap = await createImageBitmap(source, options);
+  const { width, height } = bitmap;
+  return { kind: 'external', source: bitmap, width, height, close: () => bitmap.close() };
 }
 
-/** Through `createImageBitmap`, which alone applies orientation and leaves profile and alpha out. */
-async function decode(image: Blob | HTMLImageElement): Promise<Picture> {
-  const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' } as const;
-  const source = await createImageBitmap(image, options);
-  return { kind: 'external', source, width: source.width, height: source.height, close: () => source.close() };
+/** @throws ImageError */
+async function decode(blob: Blob): Promise<OpenImage> {
+  try {
+    return await bitmapOf(blob, AS_STORED);
+  } catch (cause) {
+    throw new ImageError(describeRefusal(blob, cause), { cause });
+  }
 }
 
-function openTexture(texture: GPUTexture): Picture | null {
+async function readTexture(texture: GPUTexture, copyTexture: CopyTexture): Promise<OpenImage | null> {
   const { format, usage, dimension, sampleCount, width, height } = texture;
   const isUsable = TEXTURE_FORMATS.includes(format) && dimension === '2d' && sampleCount === 1;
-  return isUsable && usage & TEXTURE_USAGE.TEXTURE_BINDING ? { kind: 'texture', texture, width, height } : null;
+  if (!isUsable || !(usage & TEXTURE_USAGE.TEXTURE_BINDING)) return null;
+  if (!(usage & TEXTURE_USAGE.COPY_SRC)) return { kind: 'texture', texture, width, height };
+  const copy = await copyTexture(texture);
+  return { kind: 'texture', texture: copy, width, height, close: () => copy.destroy() };
 }
 
-function openPixels(source: unknown): Picture | null {
+function readPixels(source: unknown): OpenImage | null {
   if (typeof source !== 'object' || source === null || !('data' in source && 'width' in source && 'height' in source))
     return null;
   const { data, width, height } = source;
   const isBytes = is(data, 'Uint8Array') || is(data, 'Uint8ClampedArray');
   if (!isBytes || !isSide(width) || !isSide(height) || data.length !== width * height * 4) return null;
-  return { kind: 'pixels', data, width, height };
+  return { kind: 'pixels', data: data.slice(), width, height };
+}
+
+/** @throws ImageError when the image is larger than the adapter's textures */
+export function checkImageSize({ width, height }: Sized, largestSide: number): void {
+  if (width <= largestSide && height <= largestSide) return;
+  throw new ImageError(
+    `the image has ${width}×${height} pixels, but this adapter's textures have at most ${largestSide} on a side: shrink ` +
+      'it first, for example with createImageBitmap(source, { resizeWidth, resizeHeight })',
+  );
 }
 
 const isSide = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
 
 /**
- * Copies the pixels into a texture of the picture's size and format `rgba8unorm`.
+ * Copies the pixels into a texture of the image's size and format `rgba8unorm`.
  *
  * @throws ImageError when the browser does not give them out
  */
-export function uploadPicture(
+export function uploadImage(
   queue: GPUQueue,
-  picture: Exclude<Picture, { kind: 'texture' }>,
+  image: Exclude<OpenImage, { kind: 'texture' }>,
   texture: GPUTexture,
 ): void {
-  const size = [picture.width, picture.height];
-  if (picture.kind === 'pixels') {
-    queue.writeTexture({ texture }, picture.data, { bytesPerRow: picture.width * 4 }, size);
+  const size = [image.width, image.height];
+  if (image.kind === 'pixels') {
+    queue.writeTexture({ texture }, image.data, { bytesPerRow: image.width * 4 }, size);
     return;
   }
   try {
     const destination = { texture, colorSpace: 'srgb', premultipliedAlpha: false } as const;
-    queue.copyExternalImageToTexture({ source: picture.source }, destination, size);
+    queue.copyExternalImageToTexture({ source: image.source }, destination, size);
   } catch (cause) {
     throw new ImageError(refusal(cause), { cause });
   }
@@ -164,32 +229,24 @@ export function uploadPicture(
 
 function refusal(cause: unknown): string {
   if (cause instanceof Error && cause.name === 'SecurityError') {
-    return "the picture comes from another origin without leave: load it with crossorigin='anonymous' from a server that sends CORS headers";
+    return "the image comes from another origin without permission: load it with crossorigin='anonymous' from a server that sends CORS headers";
   }
-  return 'the pixels of this picture cannot be had here (closed, or not decoded yet): pass { data, width, height } in RGBA';
+  return 'the pixels of this image cannot be read here (closed, or not decoded yet): pass { data, width, height } in RGBA';
 }
 
 /**
  * Why a value is no image, and what to do.
  *
- * @param size of what was opened all the same
- * @param largestSide that the adapter's textures may have
  * @param cause what the browser's decoder said
  */
-function describeRefusal(
-  source: unknown,
-  size: { readonly width: number; readonly height: number } | null,
-  largestSide: number,
-  cause: unknown,
-): string {
-  if (size) {
-    return (
-      `the picture has ${size.width}×${size.height} pixels, but this adapter's textures reach ${largestSide} a side: shrink ` +
-      'it first, for example with createImageBitmap(source, { resizeWidth, resizeHeight })'
-    );
-  }
-  if (is(source, 'Blob') || is(source, 'File'))
+function describeRefusal(source: unknown, cause?: unknown): string {
+  if (cause instanceof Error && cause.name === 'SecurityError') return refusal(cause);
+  if (isBlob(source)) {
+    const name = 'name' in source ? String(source.name) : '';
+    if (/hei[cf]/i.test(`${source.type} ${name}`))
+      return 'this is an HEIC image, which browsers do not decode: convert it to JPEG';
     return undecodable(`the ${source.type || 'untyped'} file of ${source.size} bytes`);
+  }
   if (is(source, 'HTMLImageElement')) {
     if (!source.complete) return 'the <img> has not loaded yet: await image.decode() first';
     if (cause) return undecodable('the <img>');
@@ -200,37 +257,39 @@ function describeRefusal(
   if (is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas'))
     return 'the canvas has no pixels: give it a width and a height';
   if (is(source, 'HTMLVideoElement')) return "the video has no frame yet: wait for its 'loadeddata' event";
-  if (is(source, 'GPUTexture')) return whyNoTexture(source);
-  return whyNoPixels(source);
+  if (is(source, 'GPUTexture')) return describeTexture(source);
+  return describePixels(source);
 }
 
 function undecodable(what: string): string {
   return typeof createImageBitmap === 'undefined'
     ? 'nothing here decodes image files (createImageBitmap is missing): pass { data, width, height } in RGBA'
-    : `${what} cannot be decoded as a picture: is it a whole JPEG, PNG, WebP, GIF or AVIF?`;
+    : `${what} cannot be decoded as an image: is it a whole JPEG, PNG, WebP, GIF or AVIF?`;
 }
 
-function whyNoTexture({ format, usage }: GPUTexture): string {
+function describeTexture({ format, usage }: GPUTexture): string {
   if (!TEXTURE_FORMATS.includes(format))
     return `a GPUTexture of format ${format} cannot be used: make it one of ${TEXTURE_FORMATS.join(', ')}`;
   if (!(usage & TEXTURE_USAGE.TEXTURE_BINDING)) return 'the GPUTexture lacks the usage TEXTURE_BINDING';
   return 'the GPUTexture must be 2D and single-sampled';
 }
 
-function whyNoPixels(source: unknown): string {
+function describePixels(source: unknown): string {
   if (typeof source !== 'object' || source === null || !('data' in source && 'width' in source && 'height' in source)) {
     return (
-      `${describe(source)} is not a picture: pass an ImageBitmap, Blob, <img>, <canvas>, <video>, VideoFrame, ImageData, ` +
+      `${describe(source)} is not an image: pass an ImageBitmap, Blob, <img>, <canvas>, <video>, VideoFrame, ImageData, ` +
       'GPUTexture or { data, width, height }'
     );
   }
   const { data, width, height } = source;
-  if (!isSide(width) || !isSide(height)) return `${width}×${height} is no size of a picture`;
+  if (!isSide(width) || !isSide(height)) return `${width}×${height} is not a size of an image`;
   if (!is(data, 'Uint8Array') && !is(data, 'Uint8ClampedArray'))
-    return `the picture's data is ${describe(data)}: make it a Uint8ClampedArray or Uint8Array of RGBA bytes`;
+    return `the image's data is ${describe(data)}: make it a Uint8ClampedArray or Uint8Array of RGBA bytes`;
   const reason = data.length === 0 ? 'is empty or detached' : `has ${data.length} bytes`;
-  return `the picture's data ${reason}, but ${width}×${height} RGBA pixels take ${width * height * 4}: add the alpha bytes?`;
+  return `the image's data ${reason}, but ${width}×${height} RGBA pixels take ${width * height * 4}: add the alpha bytes?`;
 }
 
-const describe = (value: unknown): string =>
-  typeof value === 'string' ? 'a string (fetch it, and pass the Blob)' : `a ${tagOf(value)}`;
+function describe(value: unknown): string {
+  if (value === null) return 'null (did querySelector find nothing?)';
+  return `a ${tagOf(value)}`;
+}

@@ -31,6 +31,8 @@ export class PipelineCache {
     if (!pipeline) {
       pipeline = this.compile(kernel, variant, key);
       this.compiled.set(key, pipeline);
+      // A kernel that was refused once is compiled again when it is next asked for.
+      pipeline.catch(() => this.compiled.delete(key));
     }
     return pipeline;
   }

@@ -1,6 +1,5 @@
 /**
- * Pictures to the network's input on the GPU: uploads, resizes, crops and normalises a batch in the network's own
- * command encoder.
+ * Images → the network's input: uploads, resizes, crops and normalises a batch in the network's own command encoder.
  *
  * Sizes seen lately keep their GPU objects, so that at steady state nothing is created.
  */
@@ -8,19 +7,20 @@
 import { ImageError } from '../core/errors.js';
 import { planPreprocess } from '../preprocess/geometry.js';
 import { channelsOf, type PreprocessSpec } from '../preprocess/spec.js';
-import { type Destination, PictureSize, type ResizeKernels } from './image-resizer.js';
-import type { Picture } from './image-source.js';
+import { type Destination, ImageResizer, type ResizeKernels } from './image-resizer.js';
+import type { OpenImage } from './image-source.js';
 import type { PipelineCache } from './pipelines.js';
+import type { Resources } from './resources.js';
 
 export type { Destination };
 
-/** What is kept for picture sizes that no batch is using: this many sizes, this many bytes, the latest in any case. */
+/** What is kept for image sizes that no batch is using: this many sizes, this many bytes, the latest in any case. */
 const KEPT_SIZES = 8;
 const KEPT_BYTES = 128 * 1024 * 1024;
 
-const ORDER = { rgb: 0, bgr: 1, grey: 2, 'grey-mean': 3 } as const;
+const ORDER = { rgb: 0, bgr: 1, gray: 2, 'gray-mean': 3 } as const;
 
-/** The input that the pictures are for. */
+/** The input that the images are for. */
 export interface NetworkInput {
   readonly channels: number;
   readonly size: readonly [height: number, width: number];
@@ -28,10 +28,10 @@ export interface NetworkInput {
 
 export class Preprocessor {
   /** Least recently used first. */
-  private readonly sizes = new Map<string, PictureSize>();
+  private readonly sizes = new Map<string, ImageResizer>();
 
   private constructor(
-    private readonly device: GPUDevice,
+    private readonly resources: Resources,
     private readonly kernels: ResizeKernels,
     private readonly spec: PreprocessSpec,
     private readonly input: NetworkInput,
@@ -39,7 +39,7 @@ export class Preprocessor {
 
   /** @throws ImageError when the network does not take what the specification makes; ShaderError */
   static async create(
-    device: GPUDevice,
+    resources: Resources,
     pipelines: PipelineCache,
     spec: PreprocessSpec,
     input: NetworkInput,
@@ -54,24 +54,24 @@ export class Preprocessor {
       pipelines.get('resize_horizontal', { tile: {}, overrides: { ORDER: ORDER[spec.channelOrder] } }),
       pipelines.get('resize_vertical', { tile: {}, overrides: {} }),
     ]);
-    return new Preprocessor(device, { horizontal, vertical }, spec, input);
+    return new Preprocessor(resources, { horizontal, vertical }, spec, input);
   }
 
-  /** GPU bytes held for picture sizes. */
+  /** GPU bytes held for image sizes. */
   get bytes(): number {
     return [...this.sizes.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /**
-   * Makes sure that everything the pictures need is there. Takes the pictures over: releasing the batch closes them.
+   * Makes sure that everything the images need is there. Takes the images over: releasing the batch closes them.
    *
-   * @throws ImageError when a picture does not fit the network; OutOfMemoryError
+   * @throws ImageError when an image does not fit the network; OutOfMemoryError
    */
-  async prepare(pictures: readonly Picture[]): Promise<PreparedBatch> {
-    const batch = new PreparedBatch(pictures, (size) => this.release(size));
+  async prepare(images: readonly OpenImage[]): Promise<PreparedBatch> {
+    const batch = new PreparedBatch(images, (size) => this.release(size));
     try {
-      for (const picture of pictures) batch.sizes.push(this.acquire(picture));
-      await Promise.all(batch.sizes.map((size, i) => size.reserve(i, pictures[i]?.kind !== 'texture')));
+      for (const image of images) batch.sizes.push(this.acquire(image));
+      await Promise.all(batch.sizes.map((size, i) => size.reserve(i, images[i]?.kind !== 'texture')));
       return batch;
     } catch (error) {
       // What may have failed to allocate is not to be found again.
@@ -81,16 +81,12 @@ export class Preprocessor {
     }
   }
 
-  dispose(): void {
-    for (const size of this.sizes.values()) size.destroy();
-    this.sizes.clear();
-  }
-
-  private acquire({ width, height }: Picture): PictureSize {
-    const { device, kernels, spec, input } = this;
+  private acquire({ width, height }: OpenImage): ImageResizer {
+    const { resources, kernels, spec, input } = this;
     const key = `${width}×${height}`;
     const size =
-      this.sizes.get(key) ?? new PictureSize(device, kernels, spec, planPreprocess(spec, width, height, input.size));
+      this.sizes.get(key) ??
+      new ImageResizer(resources, kernels, spec, planPreprocess(spec, width, height, input.size));
     this.sizes.delete(key);
     this.sizes.set(key, size);
     size.users++;
@@ -98,7 +94,7 @@ export class Preprocessor {
   }
 
   /** The least recently used sizes go, unless a batch still needs them. */
-  private release(size: PictureSize): void {
+  private release(size: ImageResizer): void {
     size.users--;
     let [count, bytes] = [this.sizes.size, this.bytes];
     for (const [key, candidate] of this.sizes) {
@@ -113,26 +109,26 @@ export class Preprocessor {
   }
 }
 
-/** Pictures whose GPU objects exist. `encode` and submit in one task, then `release`, also when nothing was encoded. */
+/** Images whose GPU objects exist. `encode` and submit in one task, then `release`, also when nothing was encoded. */
 export class PreparedBatch {
-  readonly sizes: PictureSize[] = [];
+  readonly sizes: ImageResizer[] = [];
 
   constructor(
-    private readonly pictures: readonly Picture[],
-    private readonly releaseSize: (size: PictureSize) => void,
+    private readonly images: readonly OpenImage[],
+    private readonly releaseSize: (size: ImageResizer) => void,
   ) {}
 
   /**
-   * Uploads the pictures and records the dispatches that write image i of the network's input.
+   * Uploads the images and records the dispatches that write image i of the network's input.
    *
-   * @throws ImageError when the browser does not give out a picture's pixels; the encoder is then to be dropped
+   * @throws ImageError when the browser does not give out an image's pixels; the encoder is then to be dropped
    */
   encode(pass: GPUComputePassEncoder, destination: Destination): void {
-    for (const [i, picture] of this.pictures.entries()) this.sizes[i]?.encode(pass, picture, i, destination);
+    for (const [i, image] of this.images.entries()) this.sizes[i]?.encode(pass, image, i, destination);
   }
 
   release(): void {
     for (const size of this.sizes.splice(0)) this.releaseSize(size);
-    for (const picture of this.pictures) if (picture.kind === 'external') picture.close?.();
+    for (const image of this.images) image.close?.();
   }
 }

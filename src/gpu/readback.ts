@@ -1,5 +1,6 @@
-/** Small results from the GPU: a pool of mapped staging buffers, so that several calls can be in flight. */
+/** Reads small results back from the GPU, through a pool of staging buffers, so that several calls can be in flight. */
 import { alignUp } from '../core/align.js';
+import type { Resources } from './resources.js';
 import { MAP_MODE_READ, USAGE } from './usage.js';
 
 /** A range of an arena bank to bring back. */
@@ -16,14 +17,8 @@ interface Pending {
 
 export class Readback {
   private readonly free: GPUBuffer[] = [];
-  private readonly all = new Set<GPUBuffer>();
-  private disposed = false;
 
-  constructor(private readonly device: GPUDevice) {}
-
-  get bytes(): number {
-    return [...this.all].reduce((sum, buffer) => sum + buffer.size, 0);
-  }
+  constructor(private readonly resources: Resources) {}
 
   /** Records the copies; call `read` once the encoder's work is submitted. */
   copy(encoder: GPUCommandEncoder, ranges: readonly ReadRange[]): Pending {
@@ -37,25 +32,15 @@ export class Readback {
     return { read: () => this.read(staging, ranges, total) };
   }
 
-  dispose(): void {
-    this.disposed = true;
-    for (const buffer of this.all) buffer.destroy();
-    this.all.clear();
-    this.free.length = 0;
-  }
-
   private take(bytes: number): GPUBuffer {
     const fitting = this.free.findIndex((buffer) => buffer.size >= bytes);
     const [reused] = fitting < 0 ? [] : this.free.splice(fitting, 1);
     if (reused) return reused;
-    const size = alignUp(bytes, 256);
-    const buffer = this.device.createBuffer({ label: 'readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
-    this.all.add(buffer);
-    return buffer;
+    return this.resources.buffer('readback', alignUp(bytes, 256), USAGE.MAP_READ | USAGE.COPY_DST);
   }
 
   private async read(staging: GPUBuffer, ranges: readonly ReadRange[], total: number): Promise<Uint8Array[]> {
-    await nudged(this.device.queue, staging.mapAsync(MAP_MODE_READ, 0, total));
+    await withFirefoxNudge(this.resources.device.queue, staging.mapAsync(MAP_MODE_READ, 0, total));
     const mapped = new Uint8Array(staging.getMappedRange(0, total));
     let at = 0;
     const results = ranges.map(({ bytes }) => {
@@ -64,7 +49,7 @@ export class Readback {
       return result;
     });
     staging.unmap();
-    if (!this.disposed) this.free.push(staging);
+    this.free.push(staging);
     return results;
   }
 }
@@ -73,7 +58,7 @@ export class Readback {
  * Firefox looks for finished work every 100 ms only, and whenever something is submitted (bugzilla.mozilla.org 1870699):
  * a call took 101 ms there, and takes 1.5 ms with empty submits while it waits. To go when that bug is fixed.
  */
-async function nudged(queue: GPUQueue, mapping: Promise<undefined>): Promise<void> {
+async function withFirefoxNudge(queue: GPUQueue, mapping: Promise<undefined>): Promise<void> {
   const isFirefox = globalThis.navigator?.userAgent?.includes('Firefox');
   const timer = isFirefox ? setInterval(() => queue.submit([]), 1) : undefined;
   try {

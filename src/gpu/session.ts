@@ -10,13 +10,13 @@ import type { DenseNetConfig } from '../model/config.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
-import { allocate } from './buffers.js';
 import { traitsOf } from './device.js';
 import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
 import { type LossListener, listenForLoss } from './loss.js';
 import { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
+import { Resources } from './resources.js';
 import { USAGE } from './usage.js';
 
 export interface SessionOptions {
@@ -24,12 +24,6 @@ export interface SessionOptions {
   readonly precision: Precision;
   readonly weightLayout: WeightLayout;
   readonly packed: ArrayBuffer;
-}
-
-/** Something with GPU memory of its own that lives as long as the session. */
-export interface SessionPart {
-  readonly bytes: number;
-  dispose(): void;
 }
 
 export interface GpuMemory {
@@ -48,7 +42,6 @@ export class Session {
   private readonly loss: LossListener;
   private readonly executables = new Map<string, Executable>();
   private banks: Banks | null = null;
-  private readonly parts: SessionPart[] = [];
   disposed = false;
 
   private constructor(
@@ -56,10 +49,12 @@ export class Session {
     private readonly options: SessionOptions,
     /** For the choice of kernel variants. */
     readonly traits: Traits,
+    /** All GPU memory of the session. */
+    readonly resources: Resources,
     private readonly weights: GPUBuffer,
   ) {
     this.pipelines = new PipelineCache(device, options.precision);
-    this.readback = new Readback(device);
+    this.readback = new Readback(resources);
     this.loss = listenForLoss(device, (info) => {
       this.lost = info;
       this.onLoss();
@@ -69,8 +64,11 @@ export class Session {
   /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
   static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
     const { bytes } = options.weightLayout;
-    const weights = await allocate(device, (buffer) => buffer('weights', bytes, USAGE.STORAGE | USAGE.COPY_DST));
-    return new Session(device, options, traitsOf(device), weights);
+    const resources = new Resources(device);
+    const usage = USAGE.STORAGE | USAGE.COPY_DST;
+    const { made, ready } = resources.allocate(() => resources.buffer('weights', bytes, usage));
+    await ready;
+    return new Session(device, options, traitsOf(device), resources, made);
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */
@@ -109,13 +107,6 @@ export class Session {
     return this.bound(await this.allocated(plan));
   }
 
-  /** Hands a part over: counted in `memory`, disposed of with the session. */
-  adopt<T extends SessionPart>(part: T): T {
-    if (this.disposed) part.dispose();
-    this.parts.push(part);
-    return part;
-  }
-
   /** Where a region of an executable's plan lies on the GPU. */
   locate(executable: Executable, name: string): { buffer: GPUBuffer; offset: number; bytes: number } {
     const { bank, offset, bytes } = regionNamed(executable.plan.arena.regions, name);
@@ -124,13 +115,12 @@ export class Session {
     return { buffer, offset, bytes };
   }
 
+  /** All zero once the session is disposed of. */
   get memory(): GpuMemory {
-    const executables = [...this.executables.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    return {
-      weightBytes: this.weights.size,
-      arenaBytes: this.banks?.reduce((sum, { size }) => sum + size, 0) ?? 0,
-      otherBytes: executables + this.readback.bytes + this.parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    };
+    if (this.disposed) return { weightBytes: 0, arenaBytes: 0, otherBytes: 0 };
+    const weightBytes = this.weights.size;
+    const arenaBytes = this.banks?.reduce((sum, { size }) => sum + size, 0) ?? 0;
+    return { weightBytes, arenaBytes, otherBytes: this.resources.bytes - weightBytes - arenaBytes };
   }
 
   /** Each is made anew when it is next asked for. */
@@ -143,18 +133,14 @@ export class Session {
     if (this.disposed) return;
     this.disposed = true;
     this.loss.onLost = null;
-    this.dropArena();
-    this.readback.dispose();
-    for (const part of this.parts) part.dispose();
-    this.weights.destroy();
+    this.resources.destroy();
+    this.banks = null;
+    this.executables.clear();
   }
 
   private async allocated(plan: NetworkPlan): Promise<Executable> {
     await this.banksFor(plan);
-    const made = await Executable.allocate(this.device, plan);
-    if (!this.disposed) return made;
-    made.dispose();
-    throw new DisposedError('a call');
+    return Executable.allocate(this.resources, plan);
   }
 
   private async bound(executable: Executable): Promise<Executable> {
@@ -178,22 +164,21 @@ export class Session {
     const [had0, had1] = this.banks?.map(({ size }) => size) ?? [];
     if (this.banks && bankBytes[0] <= (had0 ?? 0) && bankBytes[1] <= (had1 ?? 0)) return this.banks;
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
-    const banks = await allocate(
-      this.device,
-      (buffer): Banks => [
-        buffer('arena bank 0', Math.max(bankBytes[0], had0 ?? 0), usage),
-        buffer('arena bank 1', Math.max(bankBytes[1], had1 ?? 0), usage),
+    const { made, ready } = this.resources.allocate(
+      (): Banks => [
+        this.resources.buffer('arena bank 0', Math.max(bankBytes[0], had0 ?? 0), usage),
+        this.resources.buffer('arena bank 1', Math.max(bankBytes[1], had1 ?? 0), usage),
       ],
     );
+    await ready;
     this.dropArena();
-    this.banks = banks;
-    if (this.disposed) this.dropArena();
-    return banks;
+    this.banks = made;
+    return made;
   }
 
   /** The banks and every executable that is bound to them. */
   private dropArena(): void {
-    for (const bank of this.banks ?? []) bank.destroy();
+    this.resources.release(this.banks ?? []);
     this.banks = null;
     this.forgetExecutables();
   }

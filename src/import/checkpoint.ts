@@ -1,37 +1,32 @@
 /** Any checkpoint → canonical tensors and what the file says about them. */
-import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
+import { ModelFormatError, OptionError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
+import { unusualFacts } from '../model/derive.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import { readSafetensors } from '../tensor/safetensors.js';
-import type { TensorMap } from '../tensor/tensor.js';
-import { type Interpretation, interpretTensors } from '../weights/interpret.js';
+import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
+import { interpretTensors } from '../weights/interpret.js';
+import { entriesUnder } from './checkpoint-key.js';
 import { oldFeaturesFirst } from './concat-order.js';
-import type { Decoded, ReadBeside } from './decoded.js';
+import type { Decoded, ReadSibling } from './decoded.js';
+import { type CheckpointFormat, detectFormat } from './detect-format.js';
+import { activationFacts, assumedFacts, checkOptions, describeAssumed } from './facts.js';
 import { readKerasArchive, readKerasH5 } from './keras/index.js';
-import { looksLikeKeras } from './keras/sniff.js';
-import { explainMisfit } from './misfit.js';
-import { entriesUnder } from './one-of-several.js';
 import { readOnnx } from './onnx/index.js';
-import { looksLikeOnnx } from './onnx/sniff.js';
-import { operatingPoints } from './operating-points.js';
 import { readPyTorch } from './pytorch/index.js';
+import { type ReadOptions, readNetwork } from './read-network.js';
+import { withPreprocessing } from './source-input.js';
 import { readTfjs } from './tfjs/index.js';
-import { looksLikeTfjs } from './tfjs/sniff.js';
-import { describeUnknown } from './unknown-file.js';
 
-export interface ImportOptions {
+export interface ImportOptions extends ReadOptions {
   /** Where a file holds several networks: the key of a PyTorch file's dict, or what the network's names begin with. */
   readonly key?: string;
-  /** `new-first`: the net concatenates new features in front of the old; its weights are permuted. */
-  readonly concat?: 'old-first' | 'new-first';
-  /** Overrides what the framework implies: 1e-5, Keras 1.001e-5. */
-  readonly bnEpsilon?: number;
-  /** Reads the files that a TensorFlow.js model.json names beside it. */
-  readonly beside?: ReadBeside;
+  /** Reads the files that a TensorFlow.js model.json names. */
+  readonly readSibling?: ReadSibling;
+  /** The former name of `readSibling`. */
+  readonly beside?: ReadSibling;
 }
-
-export type CheckpointFormat = 'safetensors' | 'pytorch' | 'onnx' | 'keras-h5' | 'keras' | 'tfjs';
 
 export interface ImportedCheckpoint {
   /** Under canonical names, checked against `config`; ready for `writeModel`. */
@@ -39,6 +34,8 @@ export interface ImportedCheckpoint {
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly source: { readonly format: CheckpointFormat; readonly scheme: string; readonly fileName: string };
+  /** What was taken for granted, ignored or guessed, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -51,45 +48,38 @@ export async function importCheckpoint(
   fileName: string,
   options: ImportOptions = {},
 ): Promise<ImportedCheckpoint> {
-  const format = sniff(bytes, fileName);
+  const format = detectFormat(bytes, fileName);
   const decoded = await decode(format, bytes, options);
-  if (decoded.shown) checkOptions(options, decoded.shown, fileName);
-  const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
-  // A model file that says new-first has been through here: its weights are permuted already.
-  const isNewFirst = (decoded.shown ?? options).concat === 'new-first' && decoded.metadata.concat === undefined;
-  const metadata: ModelMetadata = {
-    ...operatingPoints(decoded.tensors),
-    ...decoded.metadata,
-    ...(bnEpsilon === undefined ? {} : { bnEpsilon }),
+  const network = readNetwork(decoded, options);
+  checkOptions(options, network.known, fileName);
+  const own = decoded.metadata;
+  // A model file has been through here: its weights are permuted already, and it says what is assumed.
+  const isModelFile = own.activation !== undefined;
+  const isNewFirst = (network.known.concat ?? options.concat) === 'new-first' && own.concat === undefined;
+  const points = 'tensors' in decoded ? operatingPoints(decoded.tensors) : {};
+  const assumed = isModelFile ? (own.assumed ?? []) : [...assumedFacts(options, network.known), ...network.assumed];
+  const said: ModelMetadata = {
+    ...points,
+    ...own,
+    ...(network.facts.bnEpsilon === undefined ? {} : { bnEpsilon: network.facts.bnEpsilon }),
+    ...(assumed.length > 0 ? { assumed } : {}),
     ...(isNewFirst ? { concat: 'new-first' } : {}),
+    ...(network.sourceInput ? { sourceInput: network.sourceInput } : {}),
   };
-  const { canonical, config, scheme } = interpret(decoded.tensors, metadata);
-  const tensors = isNewFirst ? oldFeaturesFirst(canonical, config) : canonical;
+  const { canonical, config } = interpretTensors(network.tensors, { ...said, ...network.facts });
+  const metadata = {
+    ...said,
+    ...unusualFacts(config),
+    ...activationFacts(options, network.known, said, config.classes),
+  };
+  const sentence = describeAssumed(metadata, config);
   return {
-    tensors,
+    tensors: isNewFirst ? oldFeaturesFirst(canonical, config) : canonical,
     config,
-    metadata,
-    source: { format, scheme: format === 'onnx' ? 'by topology' : scheme, fileName },
+    metadata: withPreprocessing(metadata, network, config.inChannels),
+    source: { format, scheme: network.scheme, fileName },
+    notes: [...network.notes, ...(sentence === null ? [] : [sentence])],
   };
-}
-
-/** @throws OptionError when an option contradicts what the file's graph shows */
-function checkOptions(options: ImportOptions, shown: Required<Decoded>['shown'], fileName: string): void {
-  for (const key of ['concat', 'bnEpsilon'] as const) {
-    if (options[key] === undefined || options[key] === shown[key]) continue;
-    throw new OptionError(
-      key,
-      `${key} is ${options[key]}, but the graph in "${fileName}" has ${shown[key]}: leave it out`,
-    );
-  }
-}
-
-function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
-  try {
-    return interpretTensors(tensors, metadata);
-  } catch (error) {
-    throw error instanceof ModelShapeError ? explainMisfit(error, tensors) : error;
-  }
 }
 
 async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {
@@ -105,10 +95,10 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return { tensors: chosen(tensors, options.key), metadata: decodeMetadata(metadata) };
     }
     case 'pytorch': {
-      return { tensors: readPyTorch(bytes, options.key), metadata: {} };
+      return { ...readPyTorch(bytes, options.key), metadata: {} };
     }
     case 'onnx': {
-      return readOnnx(bytes);
+      return { graph: readOnnx(bytes), metadata: {} };
     }
     case 'keras-h5': {
       return readKerasH5(bytes, options.bnEpsilon !== undefined);
@@ -117,7 +107,7 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return readKerasArchive(bytes);
     }
     case 'tfjs': {
-      return readTfjs(bytes, options.beside);
+      return readTfjs(bytes, options.readSibling ?? options.beside);
     }
   }
 }
@@ -131,17 +121,13 @@ function chosen(tensors: TensorMap, key: string | undefined): TensorMap {
   throw new ModelFormatError(`no tensor is named "${key}.…": the names begin ${some}`, { format: 'safetensors' });
 }
 
-/** @throws ModelFormatError when no known format begins so */
-function sniff(bytes: Uint8Array, fileName: string): CheckpointFormat {
-  const [a, b, c, d] = bytes;
-  if (a === 0x50 && b === 0x4b && c === 3 && d === 4) return looksLikeKeras(bytes) ? 'keras' : 'pytorch';
-  if (a === 0x80 && b !== undefined && b <= 5) return 'pytorch';
-  if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
-  if (a === 0x89 && b === 0x48 && c === 0x44 && d === 0x46) return 'keras-h5';
-  if (looksLikeTfjs(bytes)) return 'tfjs';
-  if (looksLikeOnnx(bytes)) return 'onnx';
-  throw new ModelFormatError(
-    `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): ${describeUnknown(bytes)}`,
-    { format: 'unknown', offset: 0 },
-  );
+/**
+ * torchxrayvision keeps the operating point of each finding in its checkpoints: `op_threshs`, the probability from which
+ * on it counts as present, NaN where none was chosen. Its networks are multi-label.
+ */
+function operatingPoints(tensors: TensorMap): Pick<ModelMetadata, 'activation' | 'thresholds'> {
+  const tensor = [...tensors.values()].find(({ name }) => /(^|\.)op_threshs$/.test(name));
+  if (!tensor) return {};
+  const thresholds = Array.from(toFloat32(tensor), (value) => (Number.isFinite(value) ? value : null));
+  return { activation: 'sigmoid', thresholds };
 }

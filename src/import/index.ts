@@ -2,5 +2,6 @@
 export { isDenseNetError } from '../core/errors.js';
 export { PRESETS, presetOf } from '../preprocess/presets.js';
 export { type StorageType, writeModel } from '../weights/model-file.js';
-export { type CheckpointFormat, type ImportedCheckpoint, type ImportOptions, importCheckpoint } from './checkpoint.js';
-export type { ReadBeside } from './decoded.js';
+export { type ImportedCheckpoint, type ImportOptions, importCheckpoint } from './checkpoint.js';
+export type { ReadSibling, ReadSibling as ReadBeside } from './decoded.js';
+export type { CheckpointFormat } from './detect-format.js';

@@ -31,11 +31,15 @@ export function parsePreprocess(value: unknown, path = 'preprocess'): Preprocess
       scale: fields.required('scale', number),
       mean: fields.required('mean', listOf(number)),
       std: fields.required('std', listOf(positive)),
-      channelOrder: fields.required('channelOrder', oneOf('rgb', 'bgr', 'grey', 'grey-mean')),
+      channelOrder: fields.required('channelOrder', channelOrder),
     },
     path,
   );
 }
+
+/** `grey` and `grey-mean` are how files before version 0.2 spell it. */
+const channelOrder: Check<PreprocessSpec['channelOrder']> = (value, path) =>
+  oneOf('rgb', 'bgr', 'gray', 'gray-mean')(typeof value === 'string' ? value.replace(/^grey/, 'gray') : value, path);
 
 const resize: Check<PreprocessSpec['resize']> = (value, path) => {
   const fields = new Fields(value, path);

@@ -55,7 +55,7 @@ export const PRESETS = {
     scale: 1 / 255,
     mean: [0.5],
     std: [1 / 2048],
-    channelOrder: 'grey-mean',
+    channelOrder: 'gray-mean',
   },
   /** CIFAR-10 with the standard deviation over all pixels of the training set. */
   cifar10: { ...CIFAR, mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },

@@ -8,7 +8,7 @@ import { type Job, pass } from './job.js';
 import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
 
 /** A job's input, and how its call is named and ended. */
-export type JobInput = Pick<Job<unknown>, 'what' | 'batch' | 'inputSize' | 'feed' | 'signal'>;
+export type JobInput = Pick<Job<unknown>, 'what' | 'batch' | 'inputSize' | 'feed' | 'release' | 'signal'>;
 
 const EMPTY = new Uint8Array();
 

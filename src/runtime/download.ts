@@ -1,4 +1,4 @@
-/** A file's bytes from a URL as they come, with progress, abortable; or all of them, from wherever the caller has them. */
+/** The bytes of a model file from wherever the caller has them, or as they are downloaded: with progress, abortable. */
 import { AbortedError, DownloadError, isDenseNetError, ModelFormatError, OptionError } from '../core/errors.js';
 
 export type ModelSource = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -8,88 +8,84 @@ export type OnBytes = (loaded: number, total: number) => void;
 
 /** A file that is being downloaded. */
 export interface Download {
-  /** The whole file's length; `null` while unknown. */
-  readonly length: number | null;
-  /** Its bytes in order. @throws DownloadError when it breaks off; AbortedError */
+  readonly url: string;
+  /** Its bytes in order. @throws DownloadError when the connection breaks off; AbortedError; ModelFormatError for no bytes */
   readonly chunks: AsyncGenerator<Uint8Array, void>;
   /** Ends it early. */
   cancel(): void;
 }
 
 /**
- * All the bytes of a source.
+ * All bytes of a source.
  *
- * @throws DownloadError for a URL that does not answer with a whole file; AbortedError; OptionError for other sources
+ * @throws DownloadError for a URL that does not answer with a file; AbortedError; OptionError for other sources
  */
 export async function readSource(source: ModelSource, onBytes: OnBytes, signal?: AbortSignal): Promise<Uint8Array> {
-  const opened = await openSource(source, onBytes, signal);
-  return opened instanceof Uint8Array ? opened : joinChunks(opened.chunks);
+  const opened = await openSource(source, signal);
+  if (opened instanceof Uint8Array) return opened;
+  const list: BlobPart[] = [];
+  let loaded = 0;
+  for await (const chunk of opened.chunks) {
+    loaded += chunk.length;
+    onBytes(loaded, 0);
+    list.push(chunk.slice());
+  }
+  return new Uint8Array(await new Blob(list).arrayBuffer());
 }
 
 /** The bytes, where they are at hand, or their download. Throws as {@link readSource}. */
-export async function openSource(
-  source: ModelSource,
-  onBytes: OnBytes,
-  signal?: AbortSignal,
-): Promise<Uint8Array | Download> {
+export async function openSource(source: ModelSource, signal?: AbortSignal): Promise<Uint8Array | Download> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (typeof source === 'string' || source instanceof URL) return download(String(source), onBytes, signal);
-  throw new OptionError('source', 'a model is loaded from a URL, a Blob, an ArrayBuffer or a Uint8Array');
+  if (typeof source === 'string' || source instanceof URL) return download(String(source), signal);
+  throw new OptionError(
+    'source',
+    `a model is loaded from a URL, a Blob, an ArrayBuffer or a Uint8Array, not ${source}`,
+  );
 }
 
-async function download(url: string, onBytes: OnBytes, signal?: AbortSignal): Promise<Download> {
+async function download(url: string, signal?: AbortSignal): Promise<Download> {
   try {
-    const response = await fetch(url, signal ? { signal } : {});
-    const { ok, status, statusText, headers } = response;
+    const response = await fetch(addressOf(url), signal ? { signal } : {});
+    const { ok, status, statusText, body } = response;
     if (!ok) throw new DownloadError(url, status, `${url} answered ${status} ${statusText}: check the address`);
-    // What is encoded on its way has another length than what arrives.
-    const length = headers.get('content-encoding') === null ? Number(headers.get('content-length') ?? 0) : 0;
-    const reader = response.body?.getReader();
-    return {
-      length: length || null,
-      chunks: chunksOf(url, reader, length, onBytes, signal),
-      cancel: () => void reader?.cancel().catch(() => {}),
-    };
+    const reader = body?.getReader();
+    return { url, chunks: chunksOf(url, reader, signal), cancel: () => void reader?.cancel().catch(() => {}) };
   } catch (cause) {
     throw failed(url, cause, signal);
   }
+}
+
+/** @throws DownloadError for a path where there is no page that it could be relative to */
+function addressOf(url: string): string {
+  if (URL.canParse(url, globalThis.document?.baseURI ?? globalThis.location?.href)) return url;
+  throw new DownloadError(
+    url,
+    null,
+    `${url} is a path, and there is no page here that it could be relative to: read the file and pass its bytes, load(readFileSync(path))`,
+  );
 }
 
 async function* chunksOf(
   url: string,
   reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
-  length: number,
-  onBytes: OnBytes,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
-  let loaded = 0;
-  try {
-    while (reader) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      loaded += value.length;
-      onBytes(loaded, length);
-      yield value;
-    }
-  } catch (cause) {
-    throw failed(url, cause, signal);
+  let isEmpty = true;
+  for (;;) {
+    const { done, value } = (await reader?.read().catch((cause: unknown) => {
+      throw failed(url, cause, signal);
+    })) ?? { done: true, value: undefined };
+    if (done) break;
+    isEmpty &&= value.length === 0;
+    yield value;
   }
-  if (loaded === 0) throw new ModelFormatError(`${url} is empty`, { format: 'safetensors' });
-  if (length > 0 && loaded !== length)
-    throw new DownloadError(url, 200, `${url} ended after ${loaded} of ${length} bytes: try again`);
+  if (isEmpty) throw new ModelFormatError(`${url} is empty`, { format: 'safetensors' });
 }
 
 function failed(url: string, cause: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return new AbortedError(`loading ${url}`, { cause: signal.reason });
   if (isDenseNetError(cause)) return cause;
   return new DownloadError(url, null, `${url} could not be fetched (offline, blocked, or no CORS headers)`, { cause });
-}
-
-/** All chunks as one array. */
-export async function joinChunks(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const list: BlobPart[] = [];
-  for await (const chunk of chunks) list.push(chunk.slice());
-  return new Uint8Array(await new Blob(list).arrayBuffer());
 }

@@ -99,21 +99,12 @@ export class Engine {
    * @throws DisposedError, QueueFullError, AbortedError as soon as the signal fires, TimeoutError, RefusedError,
    * DeviceLostError after the allowed recoveries, and what the job's feed and answer throw
    */
-  run<T>(job: Job<T>): Promise<T> {
-    return this.call(job, async (session) => {
-      const executable = await this.executable(session, job);
-      if (this.inFlight.length === MAX_IN_FLIGHT) await this.inFlight.shift();
-      const feeding = job.feed(session, executable);
-      const input = await withTimeout(this.options.timeout, 'a picture', feeding, (late) => late.release?.());
-      try {
-        this.check(job);
-        const reading = this.withGpuTimeout(session, submit(session, executable, job, input));
-        this.inFlight.push(reading.catch(() => {}));
-        return { result: reading.then((outputs) => job.answer(executable, outputs)) };
-      } finally {
-        input.release?.();
-      }
-    });
+  async run<T>(job: Job<T>): Promise<T> {
+    try {
+      return await this.call(job, (session) => this.start(session, job));
+    } finally {
+      job.release?.();
+    }
   }
 
   /** Work with the executable of a batch and input size, while no job is submitted. @throws as `run` */
@@ -138,10 +129,27 @@ export class Engine {
     this.check(call);
     if (this.calls === MAX_CALLS) throw new QueueFullError(call.what, MAX_CALLS);
     this.calls++;
-    const work = this.attempt(call, start, MAX_RECOVERIES).finally(() => {
+    try {
+      return await withAbort(call.signal, `${call.what}()`, this.attempt(call, start, MAX_RECOVERIES));
+    } finally {
       this.calls--;
-    });
-    return withAbort(call.signal, `${call.what}()`, work);
+    }
+  }
+
+  /** Feeds and submits a job. */
+  private async start<T>(session: Session, job: Job<T>): Promise<InFlightCall<T>> {
+    const executable = await this.executable(session, job);
+    if (this.inFlight.length === MAX_IN_FLIGHT) await this.inFlight.shift();
+    const feeding = job.feed(session, executable);
+    const input = await withTimeout(this.options.timeout, 'an image decoder', feeding, (late) => late.release?.());
+    try {
+      this.check(job);
+      const reading = this.withGpuTimeout(session, submit(session, executable, job, input));
+      this.inFlight.push(reading.catch(() => {}));
+      return { result: reading.then((outputs) => job.answer(executable, outputs)) };
+    } finally {
+      input.release?.();
+    }
   }
 
   private async attempt<T>(

@@ -1,13 +1,21 @@
-/** Pictures as input: one preprocessor per session, made from the model file's specification. */
+/** Images as input: captured at the call, preprocessed on the GPU when its turn comes. */
 import { ImageError } from '../core/errors.js';
+import { copyTexture } from '../gpu/copy-input.js';
 import type { Executable } from '../gpu/executable.js';
-import { type ImageSource, openPicture } from '../gpu/image-source.js';
+import {
+  type CapturedImage,
+  captureImage,
+  checkImageSize,
+  type ImageSource,
+  type OpenImage,
+} from '../gpu/image-source.js';
 import { Preprocessor } from '../gpu/preprocessor.js';
 import type { Session } from '../gpu/session.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
 import type { Recorder } from './job.js';
 
-export class Pictures {
+export class ImageInput {
+  /** One for each session, made from the model file's specification. */
   private readonly preprocessors = new WeakMap<Session, Promise<Preprocessor>>();
 
   constructor(
@@ -21,13 +29,16 @@ export class Pictures {
   }
 
   /**
-   * The work of a blank picture, to run every kernel once: of the network's own size, for which everything is made then,
-   * or as small as can be; none where no picture can be used.
+   * The work of a blank image, to run every kernel once: of the network's own size, or else as small as can be. None where
+   * the preprocessing takes neither.
    */
   async blank(session: Session, executable: Executable): Promise<Recorder> {
     for (const [height, width] of [this.input.size, [1, 1] as const]) {
       try {
-        return await this.feed(session, executable, [await blankPicture(session.device.queue, width, height)]);
+        const blank = await blankImage(session.device.queue, width, height);
+        const images = this.capture(session, 'load', [blank]);
+        const recorder = await this.feed(session, executable, images);
+        return { ...recorder, release: () => [recorder.release?.(), closeAll(images)] };
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
       }
@@ -35,19 +46,24 @@ export class Pictures {
     return {};
   }
 
-  /** @throws ImageError when a picture cannot be used; nothing stays open then */
-  async feed(session: Session, executable: Executable, images: readonly ImageSource[]): Promise<Recorder> {
+  /** Takes the images as they are now. @param what the public method, for messages */
+  capture({ resources }: Session, what: string, images: readonly ImageSource[]): readonly CapturedImage[] {
+    return images.map((image) => captureImage(image, (texture) => copyTexture(resources, what, texture)));
+  }
+
+  /** @throws ImageError when an image cannot be used; nothing that was opened for this stays open then */
+  async feed(session: Session, executable: Executable, images: readonly CapturedImage[]): Promise<Recorder> {
     const preprocessor = await this.preprocessor(session);
-    const opened = await Promise.allSettled(
-      images.map((image) => openPicture(image, session.device.limits.maxTextureDimension2D)),
-    );
-    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const failed = opened.find((result) => result.status === 'rejected');
-    if (failed) {
-      for (const picture of pictures) if (picture.kind === 'external') picture.close?.();
-      throw failed.reason;
+    const results = await Promise.allSettled(images.map((image) => image.open()));
+    const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    try {
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      for (const image of opened) checkImageSize(image, session.device.limits.maxTextureDimension2D);
+    } catch (error) {
+      closeAll(opened);
+      throw error;
     }
-    const batch = await preprocessor.prepare(pictures);
+    const batch = await preprocessor.prepare(opened);
     const destination = session.locate(executable, executable.plan.input.region);
     return { dispatches: (pass) => batch.encode(pass, destination), release: () => batch.release() };
   }
@@ -55,17 +71,19 @@ export class Pictures {
   private preprocessor(session: Session): Promise<Preprocessor> {
     let made = this.preprocessors.get(session);
     if (!made) {
-      made = Preprocessor.create(session.device, session.pipelines, this.spec, this.input).then((p) =>
-        session.adopt(p),
-      );
+      made = Preprocessor.create(session.resources, session.pipelines, this.spec, this.input);
       this.preprocessors.set(session, made);
     }
     return made;
   }
 }
 
-/** By the way that files and elements go, where there is one: browsers compile that copy when it is first made. */
-async function blankPicture(queue: GPUQueue, width: number, height: number): Promise<ImageSource> {
+export const closeAll = (images: readonly Pick<OpenImage, 'close'>[]): void => {
+  for (const image of images) image.close?.();
+};
+
+/** An ImageBitmap where there are any, as for files and elements: browsers compile that copy when it is first made. */
+async function blankImage(queue: GPUQueue, width: number, height: number): Promise<ImageSource> {
   const canCopy = typeof createImageBitmap !== 'undefined' && 'copyExternalImageToTexture' in queue;
   if (canCopy) return createImageBitmap(new ImageData(width, height));
   return { data: new Uint8Array(4 * height * width), width, height };

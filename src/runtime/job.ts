@@ -1,4 +1,4 @@
-/** One call's work on the GPU, as data; and its way there: one command buffer, one submit, one readback. */
+/** One call's work on the GPU as data, and its submission: one command buffer, one submit, one readback. */
 import { RefusedError } from '../core/errors.js';
 import type { Executable } from '../gpu/executable.js';
 import type { Session } from '../gpu/session.js';
@@ -19,8 +19,10 @@ export interface Job<T> extends Call {
   readonly taps?: boolean;
   /** Regions to read back, in order. */
   readonly outputs: (executable: Executable) => readonly string[];
-  /** Brings the input: writes buffers now, returns what must be recorded before the network. */
+  /** Brings the input: writes buffers now, returns what must be recorded before the network. Again after a device loss. */
   readonly feed: (session: Session, executable: Executable) => Promise<Recorder>;
+  /** Frees what was captured for the call. Called once, when the call has settled. */
+  readonly release?: () => void;
   /** What the outputs' bytes say. @throws PrecisionOverflowError */
   readonly answer: (executable: Executable, outputs: readonly Uint8Array[]) => T | Promise<T>;
 }

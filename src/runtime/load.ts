@@ -1,7 +1,4 @@
-/**
- * `load()`: header → network → GPU memory, then two things at once until both are done: the weights, folded, packed and
- * uploaded as they arrive; and the kernels, compiled and run once.
- */
+/** `load()`: adapter → header → network → GPU memory → weights and kernels. */
 
 import type { LoadOptions, LoadProgress, Tuning } from '../api.js';
 import { AbortedError } from '../core/errors.js';
@@ -11,21 +8,21 @@ import type { Executable } from '../gpu/executable.js';
 import type { Precision } from '../kernels/source.js';
 import type { DenseNetConfig } from '../model/config.js';
 import type { Size } from '../model/layers.js';
-import { decodeMetadata } from '../model/metadata.js';
+import { decodeMetadata, scoringOf } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import type { NetworkPlan } from '../plan/network.js';
 import { inputSizeOf } from '../preprocess/spec.js';
 import { interpretTensors } from '../weights/interpret.js';
-import { layoutWeights } from '../weights/pack.js';
+import { layoutWeights, type WeightRange } from '../weights/pack.js';
 import type { ModelSource } from './download.js';
 import { Engine } from './engine.js';
 import { isHubId, openHub } from './hub.js';
-import { Pictures } from './image-input.js';
+import { ImageInput } from './image-input.js';
 import { readVerified } from './integrity.js';
-import type { Recorder } from './job.js';
-import { Arrival } from './model-stream.js';
-import { checkOptions } from './options.js';
-import { packArriving } from './stream-weights.js';
+import type { Call, Job, Recorder } from './job.js';
+import { ModelStream } from './model-stream.js';
+import { callSafely, checkOptions } from './options.js';
+import { packStreamed } from './stream-weights.js';
 import { openTuner } from './tune/tuner.js';
 
 const DEFAULT_TIMEOUT_MS = 180_000;
@@ -34,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 180_000;
 export interface DenseNetParts {
   readonly engine: Engine;
   /** Null where the model file says nothing of preprocessing. */
-  readonly pictures: Pictures | null;
+  readonly images: ImageInput | null;
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly inputSize: Size;
@@ -56,88 +53,120 @@ interface Loading {
 
 /** @throws as `DenseNet.load`; nothing stays allocated then */
 export async function loadParts(source: ModelSource, options: LoadOptions): Promise<DenseNetParts> {
+  checkOptions('load', options);
   const { signal, onProgress, timeout = DEFAULT_TIMEOUT_MS } = options;
   const check = () => {
     if (signal?.aborted) throw new AbortedError('load()', { cause: signal.reason });
   };
   check();
-  checkOptions(options);
+  const report = (phase: LoadProgress['phase'], loaded: number, total: number) =>
+    callSafely('onProgress', onProgress, { phase, loaded, total });
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
-  const precision = await withTimeout(timeout, 'the GPU', choosePrecision(options, gpu));
-  const onBytes = (loaded: number, total: number) => onProgress?.({ phase: 'download', loaded, total });
+  // Before the first byte of the model: a visitor without WebGPU is not to download it.
+  const { features } = options.device ?? (await withTimeout(timeout, 'the GPU', requestAdapter(gpu)));
+  const precision = choosePrecision(options, features);
+  const onBytes = (loaded: number, total: number) => report('download', loaded, total);
   const hub = isHubId(source) ? await openHub(source, options) : null;
   const from = hub?.url ?? source;
   const whole = options.integrity ? await readVerified(from, options.integrity, onBytes, signal) : from;
-  const arrival = await Arrival.open(whole, onBytes, signal);
+  const stream = await ModelStream.open(whole, onBytes, signal);
   const at: Loading['at'] = (phase, loaded, total) => {
-    onProgress?.({ phase, loaded, total });
+    report(phase, loaded, total);
     check();
   };
   try {
     check();
-    return await assemble(arrival, hub?.metadata, { options, gpu, timeout, precision, check, at });
+    return await assemble(stream, hub?.metadata, { options, gpu, timeout, precision, check, at });
   } catch (error) {
-    arrival.cancel();
+    stream.cancel();
     throw error;
   }
 }
 
 /** @param known what the file need not say itself */
-async function assemble(arrival: Arrival, known: ModelMetadata | undefined, loading: Loading): Promise<DenseNetParts> {
-  const { options, gpu, timeout, precision, check, at } = loading;
+async function assemble(
+  stream: ModelStream,
+  known: ModelMetadata | undefined,
+  loading: Loading,
+): Promise<DenseNetParts> {
+  const { options, gpu, timeout, precision } = loading;
   const { signal, device, batch = 1 } = options;
-  const metadata = { ...known, ...decodeMetadata(arrival.header.metadata) };
-  const { canonical, config } = interpretTensors(arrival.tensors, metadata);
+  const metadata = { ...known, ...decodeMetadata(stream.header.metadata) };
+  const { canonical, config } = interpretTensors(stream.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
-  const sigmoid = metadata.activation === 'sigmoid';
+  const sigmoid = scoringOf(metadata, config.classes).activation === 'sigmoid';
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
-  const pictures = spec && new Pictures(spec, { channels: config.inChannels, size: inputSize });
+  const images = spec && new ImageInput(spec, { channels: config.inChannels, size: inputSize });
+  const warn = options.onWarning ?? (({ message }) => console.warn(message));
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
     tuned: new Map(Object.entries(options.tuned ?? {})),
     isAuto: options.precision === 'auto',
-    onWarning: options.onWarning ?? (({ message }) => console.warn(message)),
+    onWarning: (warning) => callSafely('onWarning', warn, warning),
   });
   const engine = await withAbort(signal, 'load()', opening, (late) => late.dispose());
+  const weights = () => packStreamed(stream, canonical, config, weightLayout, packed);
+  const { plan, tuning } = await fillAndCompile(engine, images, { stream, weights }, { inputSize, batch }, loading);
+  return { engine, images, config, metadata, inputSize, plan, tuning };
+}
+
+/** What `fillAndCompile` reads of the model. */
+interface StreamedWeights {
+  readonly stream: ModelStream;
+  readonly weights: () => AsyncGenerator<WeightRange, void>;
+}
+
+/**
+ * Two things at once until both are done: the weights, packed and uploaded as they arrive; and the kernels, compiled and
+ * run once. Then tunes, where that is asked for. Disposes of the engine when something fails.
+ */
+async function fillAndCompile(
+  engine: Engine,
+  images: ImageInput | null,
+  { stream, weights }: StreamedWeights,
+  shape: Pick<Call & Job<unknown>, 'inputSize' | 'batch'>,
+  { options, check, at }: Loading,
+): Promise<{ readonly plan: NetworkPlan; readonly tuning: Tuning | null }> {
+  const { signal } = options;
+  const call = { what: 'load', signal, ...shape };
   let isOver = false;
+  const fill = async () => {
+    let isRead = false;
+    let uploaded = 0;
+    for await (const range of weights()) {
+      if (isOver) return;
+      check();
+      engine.session.upload(range);
+      uploaded += range.bytes;
+      if (stream.isWhole && !isRead) at('read', 0, uploaded);
+      isRead = stream.isWhole;
+    }
+    at('upload', uploaded, uploaded);
+    at('compile', 0, 1);
+  };
   try {
     const first = engine.session;
     const tune = options.tune === true ? {} : options.tune;
     const tuner = tune ? await openTuner(engine, tune, signal) : null;
-    const fill = async () => {
-      let isRead = false;
-      for await (const range of packArriving(arrival, canonical, config, weightLayout, packed)) {
-        if (isOver) return;
-        check();
-        engine.session.upload(range);
-        if (arrival.isWhole && !isRead) at('read', 0, packed.byteLength);
-        isRead = arrival.isWhole;
-      }
-      at('upload', packed.byteLength, packed.byteLength);
-      at('compile', 0, 1);
-    };
-    const call = { what: 'load', signal, batch, inputSize };
     const compile = engine.prepare(call, async (session, executable) => {
-      const [made] = await Promise.all([executable, pictures?.prepare(session)]);
-      await warmUp(session.device, made, (await pictures?.blank(session, made)) ?? {});
+      const [made] = await Promise.all([executable, images?.prepare(session)]);
+      await warmUp(session.device, made, (await images?.blank(session, made)) ?? {});
       return made.plan;
     });
-    const [untuned] = await Promise.all([compile, fill()]);
+    const [plan] = await Promise.all([compile, fill()]);
     // If the device was lost meanwhile, what had been uploaded went to the old one.
     if (engine.session !== first) engine.session.upload();
     await engine.run({ ...call, ...NOTHING });
     at('compile', 1, 1);
-    const tuning =
-      tuner &&
-      (await withAbort(
-        signal,
-        'load()',
-        tuner(untuned, (done, total) => at('tune', done, total)),
-      ));
-    const plan = tuning ? await engine.prepare(call, async (_, executable) => (await executable).plan) : untuned;
-    return { engine, pictures, config, metadata, inputSize, plan, tuning };
+    if (!tuner) return { plan, tuning: null };
+    const tuning = await withAbort(
+      signal,
+      'load()',
+      tuner(plan, (done, total) => at('tune', done, total)),
+    );
+    return { plan: await engine.prepare(call, async (_, executable) => (await executable).plan), tuning };
   } catch (error) {
     isOver = true;
     engine.dispose();
@@ -151,29 +180,26 @@ async function assemble(arrival: Arrival, known: ModelMetadata | undefined, load
  */
 const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['best'], answer: () => null };
 
-/** One workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
-async function warmUp(device: GPUDevice, executable: Executable, picture: Recorder): Promise<void> {
+/** Dispatches one workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
+async function warmUp(device: GPUDevice, executable: Executable, image: Recorder): Promise<void> {
   try {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    picture.dispatches?.(pass);
+    image.dispatches?.(pass);
     executable.encodeFirsts(pass);
     pass.end();
     device.queue.submit([encoder.finish()]);
   } finally {
-    picture.release?.();
+    image.release?.();
   }
   await device.queue.onSubmittedWorkDone();
 }
 
-/** The kernels need no `shader-f16`; that an adapter has it tells that it converts in hardware, so that f16 pays. */
-async function choosePrecision(options: LoadOptions, gpu: GPU | undefined): Promise<Precision> {
-  const { precision = 'f32', device } = options;
-  const isHalf =
-    precision === 'f16' ||
-    (precision === 'auto' && (device?.features ?? (await requestAdapter(gpu)).features).has('shader-f16'));
+/** The kernels need no `shader-f16`. An adapter that has it converts in hardware, so that f16 pays there. */
+function choosePrecision({ precision = 'f32', weights }: LoadOptions, features: GPUSupportedFeatures): Precision {
+  const isHalf = precision === 'f16' || (precision === 'auto' && features.has('shader-f16'));
   const activations = isHalf ? 'f16' : 'f32';
-  return { activations, weights: options.weights ?? activations };
+  return { activations, weights: weights ?? activations };
 }
 
 /** The size the family was trained at (paper, sections 4.1 and 4.2). */

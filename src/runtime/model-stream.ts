@@ -1,27 +1,35 @@
 /**
- * A model file on its way: known from its header on, used tensor by tensor while the rest streams in.
+ * A model file that is being received: its header is known from the start, its tensors are used while the rest arrives.
  *
- * The body has one buffer of its final size; tensors are views into it, to be read once `until` says that their bytes
- * are there.
+ * The body has one buffer of its final size; tensors are views into it. Read one after `waitForBytes` has resolved for its
+ * end. Lengths are those of the header: Content-Length counts the bytes of a compressed transfer, and a page does not see
+ * Content-Encoding of another origin.
  */
-
-import { ModelFormatError } from '../core/errors.js';
-import { checkBody, readHeader, readWholeHeader, type SafetensorsHeader, tensorsIn } from '../tensor/safetensors.js';
+import { DownloadError, ModelFormatError } from '../core/errors.js';
+import {
+  checkBody,
+  describeOtherFile,
+  readHeader,
+  readWholeHeader,
+  type SafetensorsHeader,
+  tensorsIn,
+} from '../tensor/safetensors.js';
 import type { Tensor, TensorMap } from '../tensor/tensor.js';
 import { type Download, type ModelSource, type OnBytes, openSource } from './download.js';
 
-export class Arrival {
+export class ModelStream {
   readonly tensors: TensorMap;
-  /** Bytes of the body that are there, from its beginning. */
-  private filled = 0;
+  /** Bytes of the body that have been received, from its beginning. */
+  private received = 0;
   private failure: unknown = null;
-  private received: Promise<void> = Promise.resolve();
+  private done: Promise<void> = Promise.resolve();
   private wake = () => {};
 
   private constructor(
     readonly header: SafetensorsHeader,
     private readonly body: Uint8Array,
     private readonly download: Download | null,
+    private readonly onBytes: OnBytes,
   ) {
     this.tensors = tensorsIn(header, body);
   }
@@ -31,25 +39,28 @@ export class Arrival {
    *
    * @throws ModelFormatError, DownloadError, AbortedError, OptionError
    */
-  static async open(source: ModelSource, onBytes: OnBytes, signal?: AbortSignal): Promise<Arrival> {
-    const opened = await openSource(source, onBytes, signal);
-    const download = opened instanceof Uint8Array ? null : opened;
+  static async open(source: ModelSource, onBytes: OnBytes, signal?: AbortSignal): Promise<ModelStream> {
+    const opened = await openSource(source, signal);
+    if (opened instanceof Uint8Array) {
+      const header = readWholeHeader(opened);
+      const stream = new ModelStream(header, opened.subarray(header.bodyOffset), null, onBytes);
+      stream.received = stream.body.length;
+      return stream;
+    }
     try {
-      const { header, start } = opened instanceof Uint8Array ? wholeFile(opened) : await beginning(opened);
-      const inFile = start.subarray(header.bodyOffset);
-      const arrival = new Arrival(header, download ? roomFor(header.bodyLength) : inFile, download);
-      if (download) arrival.received = arrival.receive(inFile, download);
-      else arrival.filled = inFile.length;
-      return arrival;
+      const { header, start } = await receiveHeader(opened, onBytes);
+      const stream = new ModelStream(header, allocateBody(header.bodyLength), opened, onBytes);
+      stream.done = stream.receive(start.subarray(header.bodyOffset), opened);
+      return stream;
     } catch (error) {
-      download?.cancel();
+      opened.cancel();
       throw error;
     }
   }
 
-  /** Whether every byte that the header tells of is there. */
+  /** Whether every byte of the body has been received. */
   get isWhole(): boolean {
-    return this.filled === this.body.length;
+    return this.received === this.body.length;
   }
 
   /** Where one of the tensors ends in the body. */
@@ -57,9 +68,9 @@ export class Arrival {
     return bytes.byteOffset + bytes.length - this.body.byteOffset;
   }
 
-  /** Resolves when the body is there up to byte `end`; one may wait at a time. @throws what keeps it from arriving */
-  async until(end: number): Promise<void> {
-    while (this.filled < end) {
+  /** Resolves when the body has been received up to byte `end`; one caller may wait at a time. @throws what ended it */
+  async waitForBytes(end: number): Promise<void> {
+    while (this.received < end) {
       if (this.failure) throw this.failure;
       await new Promise<void>((resolve) => {
         this.wake = resolve;
@@ -68,8 +79,8 @@ export class Arrival {
   }
 
   /** Resolves at the end of the file. @throws likewise, and ModelFormatError when it goes on behind its tensors */
-  async whole(): Promise<void> {
-    await this.received;
+  async waitForEnd(): Promise<void> {
+    await this.done;
     if (this.failure) throw this.failure;
   }
 
@@ -78,11 +89,11 @@ export class Arrival {
     this.download?.cancel();
   }
 
-  private async receive(start: Uint8Array, { chunks }: Download): Promise<void> {
+  private async receive(start: Uint8Array, { url, chunks }: Download): Promise<void> {
     try {
       this.take(start);
       for await (const chunk of chunks) this.take(chunk);
-      checkBody(this.body.length, this.filled);
+      if (!this.isWhole) throw cutOff(url, this.header.bodyOffset + this.received, this.totalBytes);
     } catch (error) {
       this.failure = error;
     } finally {
@@ -90,45 +101,61 @@ export class Arrival {
     }
   }
 
+  private get totalBytes(): number {
+    return this.header.bodyOffset + this.header.bodyLength;
+  }
+
   private take(chunk: Uint8Array): void {
-    const filled = this.filled + chunk.length;
-    if (filled > this.body.length) checkBody(this.body.length, filled);
-    this.body.set(chunk, this.filled);
-    this.filled = filled;
+    const received = this.received + chunk.length;
+    if (received > this.body.length) checkBody(this.body.length, received);
+    this.body.set(chunk, this.received);
+    this.received = received;
+    this.onBytes(this.header.bodyOffset + received, this.totalBytes);
     this.wake();
   }
 }
 
 interface Beginning {
   readonly header: SafetensorsHeader;
-  /** The file as far as it is there, its header at least. */
+  /** The file as far as it has been received, its header at least. */
   readonly start: Uint8Array;
 }
 
-const wholeFile = (bytes: Uint8Array): Beginning => ({ header: readWholeHeader(bytes), start: bytes });
-
-async function beginning({ length, chunks }: Download): Promise<Beginning> {
-  let room = new Uint8Array(2 ** 16);
-  let filled = 0;
+async function receiveHeader({ url, chunks }: Download, onBytes: OnBytes): Promise<Beginning> {
+  let buffer = new Uint8Array(2 ** 16);
+  let received = 0;
   for (;;) {
     const { done, value } = await chunks.next();
-    if (done) return wholeFile(room.subarray(0, filled));
-    if (filled + value.length > room.length) {
-      // Twice what is needed, so that a header in a million pieces is not copied a million times.
-      const larger = new Uint8Array(2 * (filled + value.length));
-      larger.set(room);
-      room = larger;
+    const start = buffer.subarray(0, received);
+    if (done) {
+      if (describeOtherFile(start)) readWholeHeader(start);
+      throw cutOff(url, received, null);
     }
-    room.set(value, filled);
-    filled += value.length;
-    const start = room.subarray(0, filled);
-    const header = readHeader(start, length);
-    if (header) return { header, start };
+    if (received + value.length > buffer.length) {
+      // Twice what is needed, so that a header in a million pieces is not copied a million times.
+      const larger = new Uint8Array(2 * (received + value.length));
+      larger.set(start);
+      buffer = larger;
+    }
+    buffer.set(value, received);
+    received += value.length;
+    const header = readHeader(buffer.subarray(0, received), null);
+    if (header) return { header, start: buffer.subarray(0, received) };
+    onBytes(received, 0);
   }
 }
 
-/** Memory that the system hands out as it is written to, so that a header's lie costs nothing. */
-function roomFor(bytes: number): Uint8Array {
+function cutOff(url: string, received: number, total: number | null): DownloadError {
+  const where = total === null ? 'inside its header' : `of ${total}`;
+  return new DownloadError(
+    url,
+    200,
+    `${url} ended after ${received} bytes ${where}: try again, or upload the file again`,
+  );
+}
+
+/** Memory that the system hands out as it is written to, so that a header's lie costs nothing. @throws ModelFormatError */
+function allocateBody(bytes: number): Uint8Array {
   try {
     return new Uint8Array(bytes);
   } catch (cause) {

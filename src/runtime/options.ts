@@ -1,18 +1,107 @@
-/** The options of `load()`, checked for callers without types. */
-import type { LoadOptions } from '../api.js';
+/** The options of every public method, checked once, for callers without types. */
+import type { ClassifyOptions, ExplainOptions, LoadOptions } from '../api.js';
 import { OptionError } from '../core/errors.js';
+import { parsePreprocess } from '../preprocess/parse.js';
 
-const isWhole = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 0;
+/** What an option's value must be. */
+interface Rule {
+  readonly allowed: string;
+  readonly accepts: (value: unknown) => boolean;
+}
 
-/** @throws OptionError that names the option, its value and what it can be */
-export function checkOptions(options: LoadOptions): void {
-  const { precision = 'f32', weights = 'f32', batch = 1, inputSize = [1, 1], device } = options;
-  const check = (option: keyof LoadOptions, isRight: boolean, allowed: string) => {
-    if (!isRight) throw new OptionError(option, `${option} is ${options[option]}: make it ${allowed}`);
-  };
-  check('precision', /^(auto|f32|f16)$/.test(precision), 'auto, f32 or f16');
-  check('weights', /^f(32|16)$/.test(weights), 'f32 or f16');
-  check('batch', isWhole(batch), 'a whole number, 1 or more');
-  check('inputSize', inputSize.length === 2 && inputSize.every(Number.isInteger), '[height, width]');
-  check('device', !device || 'queue' in device, 'a GPUDevice');
+type Rules<T> = Readonly<Record<keyof T, Rule>>;
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
+const hasMethod = (value: unknown, name: string): boolean =>
+  (isObject(value) || typeof value === 'function') && typeof Reflect.get(Object(value), name) === 'function';
+
+const rule = (allowed: string, accepts: Rule['accepts']): Rule => ({ allowed, accepts });
+const oneOf = (...values: readonly string[]): Rule =>
+  rule(`one of ${values.join(', ')}`, (value) => typeof value === 'string' && values.includes(value));
+const TEXT = rule('a text', (value) => typeof value === 'string');
+const CALLBACK = rule('a function', (value) => typeof value === 'function');
+const SIGNAL = rule('an AbortSignal', (value) => hasMethod(value, 'addEventListener') && 'aborted' in Object(value));
+
+/** The longest delay of `setTimeout`: longer ones fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+const LOAD: Rules<LoadOptions> = {
+  device: rule('a GPUDevice', (value) => hasMethod(value, 'createBuffer') && isObject(value) && isObject(value.queue)),
+  gpu: rule('a GPU: navigator.gpu, or create([]) of npm webgpu', (value) => hasMethod(value, 'requestAdapter')),
+  precision: oneOf('auto', 'f32', 'f16'),
+  weights: oneOf('f32', 'f16'),
+  batch: rule('a whole number, 1 or more', isWhole),
+  inputSize: rule(
+    '[height, width], two whole numbers',
+    (value) => Array.isArray(value) && value.length === 2 && Array.from(value).every(isWhole),
+  ),
+  // Checked field by field, with a message for each.
+  preprocess: rule('a preprocessing specification', (value) => isObject(parsePreprocess(value))),
+  hub: TEXT,
+  integrity: TEXT,
+  tune: rule('true, false or { budget, store }', (value) => typeof value === 'boolean' || isTuneOptions(value)),
+  tuned: rule(
+    'the choices of an earlier load',
+    (value) => isObject(value) && Object.values(value).every((choice) => typeof choice === 'string'),
+  ),
+  onProgress: CALLBACK,
+  onWarning: CALLBACK,
+  timeout: rule(
+    `milliseconds above 0, at most ${MAX_TIMEOUT_MS}`,
+    (value) => typeof value === 'number' && value > 0 && value <= MAX_TIMEOUT_MS,
+  ),
+  signal: SIGNAL,
+};
+
+function isTuneOptions(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { budget = 0, store, ...rest } = value;
+  const isStore = store === undefined || (hasMethod(store, 'getItem') && hasMethod(store, 'setItem'));
+  return typeof budget === 'number' && budget >= 0 && isStore && Object.keys(rest).length === 0;
+}
+
+const CALL = { signal: SIGNAL };
+const CLASSIFY: Rules<ClassifyOptions> = { ...CALL, topK: rule('a whole number of classes, 1 or more', isWhole) };
+const EXPLAIN: Rules<ExplainOptions> = {
+  ...CALL,
+  classIndex: rule(
+    'the index of a class, counted from 0',
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  ),
+};
+
+const RULES = { load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL } as const;
+
+/**
+ * @param method the public method that takes the options
+ * @throws OptionError that names the option, its value and what it can be
+ */
+export function checkOptions(method: keyof typeof RULES, options: unknown): void {
+  if (!isObject(options))
+    throw new OptionError('options', `the options of ${method}() are ${String(options)}: make them an object`);
+  const rules = new Map<string, Rule>(Object.entries(RULES[method]));
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const found = rules.get(name);
+    if (!found)
+      throw new OptionError(name, `${method}() has no option ${name}: it takes ${[...rules.keys()].join(', ')}`);
+    if (!found.accepts(value)) throw new OptionError(name, `${name} is ${shown(value)}: make it ${found.allowed}`);
+  }
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `"${value.slice(0, 80)}"`;
+  if (Array.isArray(value)) return `[${value.slice(0, 8).map(shown).join(', ')}]`;
+  return isObject(value) ? `an object with ${Object.keys(value).slice(0, 8).join(', ') || 'no fields'}` : String(value);
+}
+
+/** Calls a caller's function. What it throws is reported on the console and changes nothing else. */
+export function callSafely<T>(name: string, callback: ((value: T) => void) | undefined, value: T): void {
+  try {
+    callback?.(value);
+  } catch (error) {
+    console.error(`densenet-webgpu: ${name} threw`, error);
+  }
 }

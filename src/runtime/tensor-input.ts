@@ -1,8 +1,8 @@
 /** Tensors as input: the check, and the way to the GPU. */
 import type { TensorInput } from '../api.js';
 import { TensorShapeError } from '../core/errors.js';
+import { copyBuffer } from '../gpu/copy-input.js';
 import type { Executable } from '../gpu/executable.js';
-import { tensorBytes } from '../gpu/limits.js';
 import type { Session } from '../gpu/session.js';
 import { USAGE } from '../gpu/usage.js';
 import type { DenseNetConfig } from '../model/config.js';
@@ -26,7 +26,7 @@ export function checkTensorInput(input: TensorInput, config: DenseNetConfig): vo
     throw new TensorShapeError(message, 'COPY_SRC', `usage ${data.usage}`);
   }
   const found = `[${shape.join(', ')}]`;
-  const isWhole = shape.length === 4 && shape.every((side) => Number.isSafeInteger(side) && side > 0);
+  const isWhole = shape.length === 4 && Array.from(shape).every((side) => Number.isSafeInteger(side) && side > 0);
   if (!isWhole || shape[1] !== config.inChannels) {
     const expected = `[N, ${config.inChannels}, H, W]`;
     throw new TensorShapeError(`the network takes ${expected}, not ${found}`, expected, found);
@@ -55,12 +55,24 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' && value !== null ? (value.constructor?.name ?? 'object') : String(value);
 }
 
+/** A tensor's data as it was at the call; a GPU buffer's is copied on the GPU. */
+export type CapturedTensor = Float32Array | Promise<GPUBuffer>;
+
+/** Copies the data, so that the caller can reuse or transfer it at once. @param what the public method, for messages */
+export function captureTensor({ resources }: Session, what: string, { data, shape }: TensorInput): CapturedTensor {
+  if (data instanceof Float32Array) return data.slice();
+  const count = shape.reduce((product, side) => product * side, 1);
+  const copy = copyBuffer(resources, what, data, 4 * count);
+  copy.catch(() => {}); // whoever feeds it handles it
+  return copy;
+}
+
 /** Writes the data where the pack kernel reads it, or records the copy of a GPU buffer to there. */
-export function feedTensor(session: Session, executable: Executable, data: Float32Array | GPUBuffer): Recorder {
+export async function feedTensor(session: Session, executable: Executable, data: CapturedTensor): Promise<Recorder> {
   if (data instanceof Float32Array) {
     session.device.queue.writeBuffer(executable.tensor, 0, data.buffer, data.byteOffset, data.byteLength);
     return {};
   }
-  const bytes = tensorBytes(executable.plan);
-  return { copies: (encoder) => encoder.copyBufferToBuffer(data, 0, executable.tensor, 0, bytes) };
+  const copy = await data;
+  return { copies: (encoder) => encoder.copyBufferToBuffer(copy, 0, executable.tensor, 0, copy.size) };
 }

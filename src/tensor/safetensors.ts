@@ -42,6 +42,8 @@ export interface SafetensorsHeader {
 export function readHeader(bytes: Uint8Array, fileLength: number | null): SafetensorsHeader | null {
   if (fileLength !== null && fileLength < 10) throw wrong(`the file has ${fileLength} bytes, too few for a header`);
   if (bytes.length < 8) return null;
+  const other = describeOtherFile(bytes);
+  if (other !== null) throw wrong(`it is ${other}`, 0);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   const limit = fileLength === null ? MAX_HEADER_BYTES : Math.min(MAX_HEADER_BYTES, fileLength - 8);
@@ -74,6 +76,33 @@ export function tensorsIn(header: SafetensorsHeader, body: Uint8Array): TensorMa
   for (const { name, dtype, shape, begin, end } of header.entries.values())
     tensors.set(name, { name, dtype, shape, bytes: body.subarray(begin, end) });
   return tensors;
+}
+
+/** What other files begin with, and what to do about them. */
+const OTHER_FILES: readonly (readonly [beginnings: readonly string[], advice: string])[] = [
+  [
+    ['<!doctype', '<html', '<head', '<?xml'],
+    'an HTML page, not a model: is the file where the address says, for example in public/?',
+  ],
+  [
+    ['version https://git-lfs'],
+    'a Git LFS pointer, not the file itself: run git lfs pull, or take the address under /resolve/',
+  ],
+  [['pk\x03\x04'], 'a zip archive (PyTorch or Keras): convert it with densenet-webgpu import'],
+  [['\x80'], 'a PyTorch checkpoint: convert it with densenet-webgpu import'],
+  [['\x89hdf'], 'an HDF5 file (Keras): convert it with densenet-webgpu import'],
+  [['\x08'], 'a protobuf file, perhaps ONNX: convert it with densenet-webgpu import'],
+  [['{'], 'a JSON file: if it is the model.json of TensorFlow.js, convert it with densenet-webgpu import'],
+];
+
+/** What a file is that is no safetensors file, by its first bytes; null when they say nothing. */
+export function describeOtherFile(bytes: Uint8Array): string | null {
+  // Behind the length of a header comes its opening brace.
+  if (bytes.length < 9 || bytes[8] === 0x7b) return null;
+  const text = String.fromCharCode(...bytes.subarray(0, 64))
+    .trimStart()
+    .toLowerCase();
+  return OTHER_FILES.find(([beginnings]) => beginnings.some((beginning) => text.startsWith(beginning)))?.[1] ?? null;
 }
 
 function parseHeader(bytes: Uint8Array): { infos: TensorEntry[]; metadata: Map<string, string> } {
@@ -110,7 +139,8 @@ function parseMetadata(value: unknown): Map<string, string> {
 function parseEntry(name: string, value: unknown): TensorEntry {
   if (!isRecord(value)) throw wrong('its header entry is not an object', undefined, name);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isDtype(dtype)) throw wrong(`unknown dtype ${JSON.stringify(dtype) ?? '(none)'}`, undefined, name);
+  if (!isDtype(dtype))
+    throw wrong(`unknown dtype ${typeof dtype === 'string' ? `"${dtype}"` : `(${typeof dtype})`}`, undefined, name);
   if (!isSizes(shape)) throw wrong('its shape is not a list of non-negative integers', undefined, name);
   if (shape.length > MAX_DIMENSIONS) throw wrong(`${shape.length} dimensions are too many`, undefined, name);
   if (!isSizes(offsets)) throw wrong('its data_offsets are not two non-negative integers', undefined, name);

@@ -1,4 +1,4 @@
-/** The command line as its users call it: exit codes, JSON, messages; and pictures in a real browser. */
+/** Runs the built command line: exit codes, JSON, messages, and images in a real browser. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ function cli(...args: string[]): { status: number | null; stdout: string; stderr
   return { status, stdout, stderr };
 }
 
-describe('usage', () => {
+describe('wrong usage', () => {
   it.each([
     [['nonsense'], /there is no command "nonsense"; the commands are classify/],
     [['classify', '--backend', 'opera'], /--backend is opera; it must be one of auto, chrome, firefox, node/],
@@ -31,37 +31,37 @@ describe('usage', () => {
     [['verify', 'x.safetensors'], /verify needs --reference/],
     [['import', 'x.pth'], /import needs -o/],
     [['serve', '--port', '70000'], /--port is 70000; it must be 0 to 65535/],
-  ])('%j is wrong usage: exit code 2', (args, message) => {
+  ])('%j exits with code 2 and the reason', (args, message) => {
     const { status, stderr, stdout } = cli(...args);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
   });
 
-  it('a missing file fails with exit code 1 and one line', () => {
+  it('exits with code 1 and one line for a missing file', () => {
     const { status, stderr } = cli('inspect', 'none.safetensors');
     expect(status).toBe(1);
     expect(stderr).toBe('ModelFormatError: there is no file none.safetensors: check the path\n');
   });
 
-  it('helps', () => {
+  it('prints help', () => {
     expect(cli('--help').status).toBe(0);
     expect(cli('classify', '--help').stdout).toMatch(/--model PATH\|URL/);
   });
 });
 
-/** Set by npm, whose banner is what this is about. */
+/** Set by npm, whose banner must not reach stdout. */
 const NPM = process.env.npm_execpath;
 
 describe.skipIf(!NPM)('through npm', () => {
-  it('nothing but the command’s own words reach stdout', () => {
+  it('prints only the command’s own output on stdout', () => {
     const args = [NPM ?? '', 'run', 'classify', '--', '--help'];
     const { stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', timeout: 110_000 });
-    expect(stdout).toMatch(/^densenet-webgpu classify \[PICTURE/);
+    expect(stdout).toMatch(/^densenet-webgpu classify \[IMAGE/);
   });
 });
 
 describe('inspect', () => {
-  it('knows DenseNet-121 without a file or a GPU', () => {
+  it('describes DenseNet-121 without a file or a GPU', () => {
     const { status, stdout } = cli('inspect', '--arch', 'densenet121', '--input', '1,3,224,224', '--json');
     const { parameters, macs, arenaBytes, lowerBoundBytes, weightBytes, steps } = JSON.parse(stdout);
     expect(status).toBe(0);
@@ -74,7 +74,7 @@ describe('inspect', () => {
 });
 
 describe('import and verify', () => {
-  it('torchvision, end to end, on the GPU that Node finds', () => {
+  it('agree with torchvision at every tap, on Node’s GPU', () => {
     const model = join(OUT, 'torchvision.safetensors');
     expect(cli('import', join(FIXTURES, 'torchvision.pth'), '-o', model, '--json').status).toBe(0);
     const { status, stdout } = cli(
@@ -101,7 +101,7 @@ describe('import and verify', () => {
     expect(wrong.status).toBe(1);
   });
 
-  it('Keras, from an .h5 file and from a folder of TensorFlow.js, to the same model', () => {
+  it('make the same model of a Keras .h5 file and of a TensorFlow.js folder', () => {
     const models = ['keras2.h5', 'tfjs'].map((name) => {
       const model = join(OUT, `${name}.safetensors`);
       expect(cli('import', join(FIXTURES, 'keras', name), '-o', model).status, name).toBe(0);
@@ -119,7 +119,7 @@ describe('import and verify', () => {
     ]);
   });
 
-  it('a NaN anywhere fails, and is not lost behind later numbers', () => {
+  it('fail on a NaN in the reference, whatever numbers follow it', () => {
     const model = join(OUT, 'densenet3-bc.safetensors');
     expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model).status).toBe(0);
     const { tensors } = readSafetensors(readBytes(join(FIXTURES, 'densenet3-bc.reference.safetensors')));
@@ -138,20 +138,20 @@ describe('import and verify', () => {
 });
 
 describe.skipIf(!findBrowser('chrome'))('classify in a browser', () => {
-  it('takes a pattern that the shell has left alone', () => {
+  it('expands a pattern that the shell did not', () => {
     const { status, stdout } = cli('classify', join(ROOT, 'demo/samples', '*ir*.png'), '--top', '1', '--json');
     const images = JSON.parse(stdout).results.map(({ image }: { image: string }) => basename(image));
     expect([status, images]).toEqual([0, ['airplane.png', 'bird.png']]);
     expect(cli('classify', 'none/*.png').stderr).toBe('ImageError: no file matches none/*.png\n');
   });
 
-  it('names every sample picture with the default model, reports a bad one, and exits 1 for it', () => {
+  it('classifies every sample with the default model, reports a broken image, and exits with code 1', () => {
     const bad = join(OUT, 'bad.png');
     writeFileSync(bad, 'no picture');
     const { status, stdout, stderr } = cli('classify', join(ROOT, 'demo/samples'), bad, '--json');
     const { results, adapter, model } = JSON.parse(stdout);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/bad\.png is no picture/);
+    expect(stderr).toMatch(/bad\.png cannot be decoded/);
     const named = results.filter(
       ({ image, top }: { image: string; top?: { label: string }[] }) => top && image.endsWith(`${top[0]?.label}.png`),
     );

@@ -44,7 +44,7 @@ describe('a command with an hf: id', () => {
     rmSync(OUT, { recursive: true, force: true });
   });
 
-  it('imports it with labels and preprocessing; timm’s ImageNet models get the names of the classes', async () => {
+  it('imports it with labels and preprocessing; timm’s ImageNet models get ImageNet’s labels', async () => {
     const { status, stderr } = await cli('import', 'hf:some/small.in1k');
     expect([status, stderr]).toEqual([0, expect.stringMatching(/^hf:some\/small\.in1k {2}█+ 100 %/m)]);
     const { metadata } = readModel(readFileSync(join(OUT, 'small.in1k.safetensors')));

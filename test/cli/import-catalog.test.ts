@@ -50,7 +50,7 @@ describe('import by an id of the catalogue', () => {
     rmSync(OUT, { recursive: true, force: true });
   });
 
-  it('downloads, converts, and writes down what the catalogue knows', async () => {
+  it('downloads, converts, and writes the catalogue’s facts into the metadata', async () => {
     const id = 'timm-densenet121.ra_in1k';
     const { status, stdout, stderr } = await cli('import', id, '--mirror', server.origin, '--dtype', 'f16', '--json');
     expect([status, JSON.parse(stdout).output]).toEqual([0, `${id}.safetensors`]);
@@ -58,8 +58,8 @@ describe('import by an id of the catalogue', () => {
     const { folded, metadata } = readModel(readFileSync(join(OUT, `${id}.safetensors`)));
     expect(folded.config).toEqual(familyConfig('densenet121'));
     expect(metadata).toMatchObject({
-      name: 'random weights, seed 1', // what the file says of itself goes before
-      licence: 'Apache-2.0',
+      name: 'random weights, seed 1', // the file's own metadata overrides the catalogue's
+      license: 'Apache-2.0',
       provenance: `https://huggingface.co/timm/densenet121.ra_in1k/resolve/main/model.safetensors`,
       preprocess: presetOf('timm-ra'),
       activation: 'softmax',
@@ -75,20 +75,20 @@ describe('import by an id of the catalogue', () => {
     ['timm-densenet121.tv_in1k', /the file has the sha256 [0-9a-f]{64}, but c894c6d9[0-9a-f]{56} was published/],
     [
       'torchxrayvision-densenet121-res224-all',
-      /^ModelShapeError: torchxrayvision-densenet121-res224-all: the file is not the network that was published: .*blocks \[/,
+      /^ModelShapeError: torchxrayvision-densenet121-res224-all: the file is not the network that was published: .*blocks is \[/,
     ],
     ['keras-densenet169', /^DownloadError: http\S+ answered 404 Not Found: check the address$/],
     [
       'keras-densnet169',
       /^OptionError: there is no file and no catalogue entry "keras-densnet169"; the nearest entries are keras-densenet169/,
     ],
-  ])('refuses what is not what was published: %s', async (id, message) => {
+  ])('rejects a download that is not what was published: %s', async (id, message) => {
     const { status, stdout, stderr } = await cli('import', id, '--mirror', server.origin, '-o', 'refused.safetensors');
     expect([status, stdout, existsSync(join(OUT, 'refused.safetensors'))]).toEqual([1, '', false]);
     expect(stderr.trim().split('\n').at(-1)).toMatch(message);
   });
 
-  it('lists what there is', async () => {
+  it('lists the catalogue', async () => {
     const { status, stdout } = await cli('import', '--list');
     expect([status, stdout.trimEnd().split('\n').length]).toEqual([0, 1 + readCatalog().length]);
     const rows = JSON.parse((await cli('import', '--list', '--json')).stdout);

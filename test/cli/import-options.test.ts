@@ -1,4 +1,4 @@
-/** `import` and `verify` of networks of which the file does not say all: the order of concatenation, thresholds. */
+/** `import` and `verify` of networks whose files lack facts: the order of concatenation, thresholds. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ describe('--concat new-first', () => {
     for (const { maxRelError } of taps) expect(maxRelError).toBeLessThan(1e-4);
   });
 
-  it('unsaid, verify fails and says what it looks like', () => {
+  it('left out: verify fails and advises it', () => {
     expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model).status).toBe(0);
     const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
     const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node');
@@ -55,8 +55,15 @@ describe('--concat new-first', () => {
   });
 });
 
+describe('--license', () => {
+  it.each(['--license', '--licence'])('is written to the metadata, spelled %s', (option) => {
+    expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, option, 'MIT').status).toBe(0);
+    expect(readModel(readBytes(model)).metadata).toMatchObject({ license: 'MIT' });
+  });
+});
+
 describe('verify', () => {
-  it('says which tensors of a reference are no taps, and fails when none is one', () => {
+  it('notes the reference’s tensors that are not taps, and fails when none is one', () => {
     expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model).status).toBe(0);
     const { tensors } = readSafetensors(readBytes(join(FIXTURES, 'densenet3-bc.reference.safetensors')));
     const reference = join(OUT, 'reference.safetensors');
@@ -87,17 +94,17 @@ describe('--thresholds', () => {
   };
   const all = (value: number) => Array<number>(18).fill(value);
 
-  it('come from the file, from the option for all or for each, and go with a softmax', () => {
+  it('are read from the file, or from the option for all classes or for each, and removed for softmax', () => {
     expect(scores()).toEqual({ activation: 'sigmoid', thresholds: all(0.5) });
     expect(scores('--thresholds', '0.25')).toEqual({ activation: 'sigmoid', thresholds: all(0.25) });
     expect(scores('--thresholds', all(0.125).join())).toEqual({ activation: 'sigmoid', thresholds: all(0.125) });
     expect(scores('--activation', 'softmax')).toEqual({ activation: 'softmax', thresholds: undefined });
   });
 
-  it('that make no sense are wrong usage', () => {
-    expect(scores('--thresholds', '0.5,0.5')).toMatch(/it must be one number from 0 to 1, or 18 with commas between/);
+  it('out of range or of another count are wrong usage', () => {
+    expect(scores('--thresholds', '0.5,0.5')).toMatch(/it must be one number from 0 to 1, or 18 separated by commas/);
     expect(scores('--thresholds', '')).toMatch(/--thresholds is ; it must be/);
     expect(scores('--thresholds', '7')).toMatch(/--thresholds is 7; it must be/);
-    expect(scores('--thresholds', '0.5', '--activation', 'softmax')).toMatch(/goes with --activation sigmoid/);
+    expect(scores('--thresholds', '0.5', '--activation', 'softmax')).toMatch(/needs --activation sigmoid/);
   });
 });

@@ -1,4 +1,4 @@
-/** What is shipped: nothing that it depends on, nothing that does not belong, licences known, and it works where it is installed. */
+/** The published package: no dependencies, no stray files, known licenses, and it works after an offline install. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -12,15 +12,15 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const json = (path: string) => JSON.parse(read(path));
 
-describe('the package depends on nothing', () => {
-  it('that has to be installed: what it may use is optional', () => {
+describe('the package', () => {
+  it('has only optional peer dependencies', () => {
     const { dependencies, optionalDependencies, bundleDependencies, peerDependencies, peerDependenciesMeta } =
       json('package.json');
     expect([dependencies, optionalDependencies, bundleDependencies]).toEqual([undefined, undefined, undefined]);
     for (const name of Object.keys(peerDependencies)) expect(peerDependenciesMeta[name]?.optional, name).toBe(true);
   });
 
-  it('that its bundles for the browser import, and they use no eval and no wasm', () => {
+  it('has browser bundles that import no package and use no eval and no wasm', () => {
     const bundles = ['.', 'demo'].flatMap((folder) =>
       readdirSync(join(ROOT, 'dist', folder))
         .filter((file) => file.endsWith('.js') && !file.startsWith('bench'))
@@ -52,10 +52,10 @@ describe('the packages that build it', () => {
     for (const range of Object.values(json('package.json').devDependencies)) expect(range).toMatch(/^[\^~]?\d/);
   });
 
-  it('leave parts in the bundles under licences that ask for their text alone, and the text is there', () => {
-    // The build fails for any other licence (build/notices.mjs).
+  it('are bundled only under licenses that require their text, and the text is included', () => {
+    // The build fails for any other license (build/notices.mjs).
     const packages = [...read('dist/THIRD-PARTY-LICENSES.txt').matchAll(/^(\S+) \d\S+ \((.+)\)$/gm)];
-    expect(packages.map(([, name, licence]) => [name, licence])).toEqual([
+    expect(packages.map(([, name, license]) => [name, license])).toEqual([
       ['fflate', 'MIT'],
       ['protobufjs', 'BSD-3-Clause'],
     ]);
@@ -63,12 +63,12 @@ describe('the packages that build it', () => {
 });
 
 describe('the default weights', () => {
-  it('are those whose making is written down, by their hash', () => {
+  it('have the hash that weights/train/README.md states', () => {
     const bytes = readFileSync(join(ROOT, 'weights/default.safetensors'));
     expect(read('weights/train/README.md')).toContain(createHash('sha256').update(bytes).digest('hex'));
     const document = readHeader(bytes, bytes.length)?.metadata.get('densenet-webgpu');
     expect(JSON.parse(document ?? '{}')).toMatchObject({
-      licence: 'MIT',
+      license: 'MIT',
       provenance: expect.stringContaining('weights/train/README.md'),
     });
   });
@@ -121,7 +121,7 @@ describe.skipIf(!NPM)('the packed package', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('holds what is used, and no test, no fixture, no source of ours but the shaders', () => {
+  it('contains what is used, and no tests, fixtures or sources but the shaders', () => {
     expect(files.filter((file) => !SHIPPED.some((pattern) => pattern.test(file)))).toEqual([]);
     for (const needed of [
       'dist/densenet-webgpu.js',
@@ -133,14 +133,14 @@ describe.skipIf(!NPM)('the packed package', () => {
     expect(bytes).toBeLessThan(MOST_BYTES);
   });
 
-  it('installs alone, offline', () => {
+  it('installs offline, without any other package', () => {
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
       'densenet-webgpu',
     ]);
     expect(existsSync(join(folder, 'node_modules/.bin/densenet-webgpu'))).toBe(true);
   });
 
-  it('helps, and inspects the model that it brings', () => {
+  it('prints help, and inspects the bundled model', () => {
     expect(run('--help').stdout).toMatch(/classify[\s\S]+import[\s\S]+inspect/);
     const { status, stdout, stderr } = run('inspect', '--json');
     expect(status, stderr).toBe(0);
@@ -153,12 +153,12 @@ describe.skipIf(!NPM)('the packed package', () => {
     'keras/keras-cifar.h5',
     'keras/keras3.keras',
     'keras/tfjs/model.json',
-  ])('imports %s with what it brings', (file) => {
+  ])('imports %s without any other package', (file) => {
     const { status, stderr } = run('import', join(ROOT, 'test/fixtures', file), '-o', 'model.safetensors', '--json');
     expect(status, stderr).toBe(0);
   });
 
-  it('is imported by Node without touching anything', () => {
+  it('adds no global when Node imports it', () => {
     const script = `const before = Object.keys(globalThis).length; const { DenseNet } = await import('densenet-webgpu');
       console.log(typeof DenseNet.load, Object.keys(globalThis).length - before);`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {

@@ -66,7 +66,7 @@ describe.skipIf(!existsSync(SHARED)).each(CHECKPOINTS)(
       cli('import', join(source, 'checkpoint_100.pth.tar'), '-o', model, ...options);
     });
 
-    it(`names 200 pictures as PyTorch does, ${right} of them rightly`, () => {
+    it(`gives PyTorch's answer for 200 images, ${right} of them correct`, () => {
       const { logits_f64 } = JSON.parse(readFileSync(join(source, 'expected_logits.json'), 'utf8'));
       const expected: readonly (readonly number[])[] = logits_f64;
       const found = classify(pictures, model);
@@ -85,7 +85,7 @@ describe.skipIf(!existsSync(SHARED)).each(CHECKPOINTS)(
       expect(truth.images.filter(({ file, label }) => found.get(file)?.index === label)).toHaveLength(right);
     });
 
-    it(`names ${samples} of foolbox's 20 pictures rightly`, () => {
+    it(`classifies ${samples} of foolbox's 20 images correctly`, () => {
       const found = classify(join(SHARED, `images/foolbox-samples/${data}_*.png`), model);
       // The class is the last number of the name: cifar10_03_0.png.
       const rightly = [...found].filter(([file, { index }]) => index === Number(/(\d+)\.png$/.exec(file)?.[1]));
@@ -95,7 +95,7 @@ describe.skipIf(!existsSync(SHARED)).each(CHECKPOINTS)(
 );
 
 describe.skipIf(!existsSync(SHARED) || BACKEND !== 'chrome')('photographs', () => {
-  it('are decoded and prepared alike by Chrome and by Node: JPEG of 512×512, through resize and crop', () => {
+  it('are decoded and preprocessed equally by Chrome and Node: 512×512 JPEG, resized and cropped', () => {
     const model = join(OUT, 'photographs.safetensors');
     cli('import', join(FIXTURES, 'torchvision.pth'), '-o', model, '--preprocess', 'torchvision');
     const folder = join(SHARED, 'images/foolbox-samples');

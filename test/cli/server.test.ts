@@ -1,4 +1,4 @@
-/** The server behind the demo and the commands: what it hands out, under which headers, and what it keeps to itself. */
+/** The local server of the demo and the commands: what it serves, with which headers, and what it refuses. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ describe('the server', () => {
     expect(await get(path)).toEqual({ status: 200, type, body, csp: STRICT_CSP });
   });
 
-  it('isolates its pages, so that they may measure time finely', async () => {
+  it('isolates its pages from other origins, which precise clocks require', async () => {
     const { headers } = await fetch(server.origin);
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
     expect(headers.get('cross-origin-embedder-policy')).toBe('require-corp');
@@ -75,14 +75,14 @@ describe('the server', () => {
     expect([status, body.includes('not for the web')]).toEqual([404, false]);
   });
 
-  it('refuses a broken path and other methods', async () => {
+  it('rejects a malformed path and other methods', async () => {
     expect((await get('/%')).status).toBe(400);
     expect((await get('/', 'DELETE')).status).toBe(405);
     expect((await get('/', 'POST')).status).toBe(405);
     expect(await get('/', 'HEAD')).toMatchObject({ status: 200, body: '' });
   });
 
-  it('says when its port is taken', async () => {
+  it('rejects when its port is taken', async () => {
     const port = Number(new URL(server.origin).port);
     await expect(startServer({ folders: {}, port })).rejects.toThrow(/EADDRINUSE/);
   });

@@ -1,4 +1,4 @@
-/** Names in a file from a stranger are shown, not obeyed. */
+/** Control characters in a file's names do not reach the terminal. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

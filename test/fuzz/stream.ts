@@ -1,8 +1,8 @@
 /** The way of `DenseNet.load` with a URL: a model that is used while it arrives, in pieces of any size. */
 
 import { decodeMetadata } from '../../src/model/metadata.js';
-import { Arrival } from '../../src/runtime/model-stream.js';
-import { packArriving } from '../../src/runtime/stream-weights.js';
+import { ModelStream } from '../../src/runtime/model-stream.js';
+import { packStreamed } from '../../src/runtime/stream-weights.js';
 import { interpretTensors } from '../../src/weights/interpret.js';
 import { layoutWeights } from '../../src/weights/pack.js';
 
@@ -25,17 +25,17 @@ function respond(bytes: Uint8Array, size: number, isLengthSaid: boolean): Respon
 export async function loadInPieces(bytes: Uint8Array, size: number, isLengthSaid: boolean): Promise<void> {
   const original = globalThis.fetch;
   globalThis.fetch = async () => respond(bytes, size, isLengthSaid);
-  const opening = Arrival.open(URL_OF_IT, () => undefined);
+  const opening = ModelStream.open(URL_OF_IT, () => undefined);
   globalThis.fetch = original; // open() has asked by now
-  const arrival = await opening;
+  const stream = await opening;
   try {
-    const metadata = decodeMetadata(arrival.header.metadata);
-    const { canonical, config } = interpretTensors(arrival.tensors, metadata);
+    const metadata = decodeMetadata(stream.header.metadata);
+    const { canonical, config } = interpretTensors(stream.tensors, metadata);
     const layout = layoutWeights(config, 'f32');
     const packed = new ArrayBuffer(layout.bytes);
-    for await (const _ of packArriving(arrival, canonical, config, layout, packed));
+    for await (const _ of packStreamed(stream, canonical, config, layout, packed));
   } catch (error) {
-    arrival.cancel();
+    stream.cancel();
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 /** The preprocessor over many pictures: normalised values, batches of mixed sizes, callers' textures, steady state. */
 import { describe, expect, it } from 'vitest';
-import { type ImageSource, openPicture } from '../../src/gpu/image-source.js';
+import { captureImage, type ImageSource } from '../../src/gpu/image-source.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
 import { Preprocessor } from '../../src/gpu/preprocessor.js';
+import { Resources } from '../../src/gpu/resources.js';
 import { TEXTURE_USAGE, USAGE } from '../../src/gpu/usage.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/preprocess/spec.js';
@@ -11,10 +12,13 @@ import { imageCases, picture, TENSOR_STEP } from '../fixtures/images.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { F32 } from './harness.js';
 
+const open = (source: ImageSource) => captureImage(source, async (texture) => texture).open();
+
 /** A preprocessor with an input region of its own, somewhere inside a larger buffer. */
 class Bench {
   private constructor(
     private readonly device: GPUDevice,
+    readonly resources: Resources,
     readonly preprocessor: Preprocessor,
     private readonly imageBytes: number,
     private readonly buffer: GPUBuffer,
@@ -24,15 +28,22 @@ class Bench {
     const size = inputSizeOf(spec);
     if (!size) throw new Error('the specification has no size of its own');
     const input = { channels: channelsOf(spec), size };
-    const preprocessor = await Preprocessor.create(device, new PipelineCache(device, F32), spec, input);
+    const resources = new Resources(device);
+    const preprocessor = await Preprocessor.create(resources, new PipelineCache(device, F32), spec, input);
     const imageBytes = size[0] * size[1] * 16;
     const usage = USAGE.STORAGE | USAGE.COPY_SRC;
-    return new Bench(device, preprocessor, imageBytes, device.createBuffer({ size: 256 + images * imageBytes, usage }));
+    return new Bench(
+      device,
+      resources,
+      preprocessor,
+      imageBytes,
+      device.createBuffer({ size: 256 + images * imageBytes, usage }),
+    );
   }
 
   /** Images' inputs, [image][pixel][4]. */
   async run(sources: readonly ImageSource[]): Promise<Float32Array[]> {
-    const pictures = await Promise.all(sources.map((source) => openPicture(source, 8192)));
+    const pictures = await Promise.all(sources.map(open));
     const batch = await this.preprocessor.prepare(pictures);
     const bytes = sources.length * this.imageBytes;
     const encoder = this.device.createCommandEncoder();
@@ -143,21 +154,24 @@ describe.skipIf(!hasDriver('swiftshader'))('the preprocessor', () => {
       }
       // Eight sizes of at most 80×50 pixels: the texture, the resized rows, and less than that again for the tables.
       expect(Math.max(...held)).toBeLessThan(8 * (80 * 50 * 4 + 32 * 50 * 4 + 4096));
-      bench.preprocessor.dispose();
-      expect(bench.preprocessor.bytes).toBe(0);
+      bench.resources.destroy();
+      expect(bench.resources.bytes).toBe(0);
     }));
 
   it('refuses what the network does not take, and works on afterwards', () =>
     withDevice('swiftshader', async ({ device }) => {
-      const cache = new PipelineCache(device, F32);
-      const grey = Preprocessor.create(device, cache, presetOf('torchxrayvision'), { channels: 3, size: [224, 224] });
+      const [cache, resources] = [new PipelineCache(device, F32), new Resources(device)];
+      const grey = Preprocessor.create(resources, cache, presetOf('torchxrayvision'), {
+        channels: 3,
+        size: [224, 224],
+      });
       await expect(grey).rejects.toThrow(
-        "the model's preprocessing makes 1 channels (grey-mean), but the network takes 3: correct its channelOrder, or pass tensors to run()",
+        "the model's preprocessing makes 1 channels (gray-mean), but the network takes 3: correct its channelOrder, or pass tensors to run()",
       );
       const asTheyAre: PreprocessSpec = { ...presetOf('cifar10'), resize: { kind: 'none' }, crop: null };
-      const preprocessor = await Preprocessor.create(device, cache, asTheyAre, { channels: 3, size: [32, 32] });
-      const open = (width: number) => openPicture(picture(width, 32), 8192);
-      await expect(preprocessor.prepare([await open(32), await open(33)])).rejects.toThrow('comes to 33×32');
-      (await preprocessor.prepare([await open(32)])).release();
+      const preprocessor = await Preprocessor.create(resources, cache, asTheyAre, { channels: 3, size: [32, 32] });
+      const wide = (width: number) => open(picture(width, 32));
+      await expect(preprocessor.prepare([await wide(32), await wide(33)])).rejects.toThrow('comes to 33×32');
+      (await preprocessor.prepare([await wide(32)])).release();
     }));
 });

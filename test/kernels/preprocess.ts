@@ -1,8 +1,9 @@
 /** A picture through the preprocessor alone: what the network would be fed, before normalisation. Runs in browsers too. */
 
-import { type ImageSource, openPicture } from '../../src/gpu/image-source.js';
+import { captureImage, type ImageSource } from '../../src/gpu/image-source.js';
 import { PipelineCache } from '../../src/gpu/pipelines.js';
 import { Preprocessor } from '../../src/gpu/preprocessor.js';
+import { Resources } from '../../src/gpu/resources.js';
 import { USAGE } from '../../src/gpu/usage.js';
 import { channelsOf, inputSizeOf, type PreprocessSpec } from '../../src/preprocess/spec.js';
 
@@ -14,11 +15,13 @@ export interface Preprocessed {
 }
 
 export async function preprocess(device: GPUDevice, spec: PreprocessSpec, source: ImageSource): Promise<Preprocessed> {
-  const picture = await openPicture(source, 8192);
+  const captured = captureImage(source, async (texture) => texture);
+  const picture = await captured.open();
+  const resources = new Resources(device);
   const size = inputSizeOf(spec) ?? [picture.height, picture.width];
   const identity = { ...spec, scale: 1, mean: spec.mean.map(() => 0), std: spec.std.map(() => 1) };
   const pipelines = new PipelineCache(device, { activations: 'f32', weights: 'f32' });
-  const preprocessor = await Preprocessor.create(device, pipelines, identity, { channels: channelsOf(spec), size });
+  const preprocessor = await Preprocessor.create(resources, pipelines, identity, { channels: channelsOf(spec), size });
   const bytes = size[0] * size[1] * 16;
   const usage = USAGE.STORAGE | USAGE.COPY_SRC;
   const destination = { buffer: device.createBuffer({ size: bytes, usage }), offset: 0, bytes };
@@ -33,7 +36,8 @@ export async function preprocess(device: GPUDevice, spec: PreprocessSpec, source
   batch.release();
   await staging.mapAsync(1);
   const values = new Float32Array(staging.getMappedRange().slice(0));
-  preprocessor.dispose();
+  resources.destroy();
+  captured.close();
   destination.buffer.destroy();
   staging.destroy();
   return { width: size[1], height: size[0], values };

@@ -83,8 +83,10 @@ export class CountingGpu {
   /** Maps asked for and not answered. */
   mapping = 0;
   mostMapping = 0;
-  /** Told when a map is asked for. */
+  /** Called when a map is asked for. */
   onMap: () => void = () => {};
+  /** Called whenever an asynchronous method is about to answer. */
+  onAnswer: () => void = () => {};
   /** By label; kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
   private readonly pipelines = new Map<string | undefined, GPUComputePipeline>();
 
@@ -118,7 +120,7 @@ export class CountingGpu {
 
   /** The answer, unless it is not to come. */
   private async heard<T>(method: Asynchronous, answer: Promise<T>): Promise<T> {
-    if (!this.silent.has(method)) return answer;
+    if (!this.silent.has(method)) return answer.finally(() => this.onAnswer());
     await answer;
     this.unanswered += 1;
     return new Promise<never>(() => {});

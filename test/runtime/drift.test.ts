@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadOptions } from '../../src/api.js';
 import { dawnGpu, type VulkanDriver } from '../../src/cli/dawn.js';
-import { DEFAULT_MODEL, pictureFiles } from '../../src/cli/files.js';
+import { DEFAULT_MODEL, imageFiles } from '../../src/cli/files.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import type { PixelData } from '../../src/gpu/image-source.js';
@@ -24,7 +24,7 @@ interface Answer {
 
 async function pictures(): Promise<PixelData[]> {
   return Promise.all(
-    pictureFiles([]).map(async (path) => {
+    imageFiles([]).map(async ({ path }) => {
       const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
       return { data: new Uint8Array(data), width: info.width, height: info.height };
     }),

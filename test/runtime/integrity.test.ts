@@ -46,6 +46,12 @@ describe.skipIf(!hasDriver('swiftshader'))('weights with a hash', () => {
     expect(await load(`${server.origin}/model`, hashOf(SMALL_MODEL, algorithm))).toBe('loaded');
   });
 
+  it('are loaded when one of a list is theirs, of its strongest algorithm', async () => {
+    const other = hashOf(exchanged, 'sha384');
+    expect(await load(SMALL_MODEL, `${other} ${hashOf(SMALL_MODEL, 'sha384')}`)).toBe('loaded');
+    expect(await load(SMALL_MODEL, `${other} ${hashOf(SMALL_MODEL, 'sha256')}`)).toMatch(/^IntegrityError/);
+  });
+
   it('are refused when it is not, from a URL as from memory, though only one bit differs', async () => {
     const [expected, found] = [hashOf(SMALL_MODEL), hashOf(exchanged)];
     for (const source of [`${server.origin}/exchanged`, exchanged, new Blob([exchanged])])
@@ -58,7 +64,7 @@ describe.skipIf(!hasDriver('swiftshader'))('weights with a hash', () => {
     'are not looked at when it is no hash: %s',
     async (integrity) => {
       expect(await load(`${server.origin}/model`, integrity)).toMatch(
-        /^OptionError: integrity is .*: make it sha256-…, as for scripts$/,
+        /^OptionError: integrity is ".*": make it sha256-… \(or 384, 512\) in base64, as for scripts$/,
       );
     },
   );

@@ -1,7 +1,7 @@
 /** The catalogue of public checkpoints: every row is whole, and its figures are those of the network it describes. */
 import { describe, expect, it } from 'vitest';
 import { catalogRow, metadataOf, readCatalog } from '../../src/cli/catalog.js';
-import { checkConfig, configOf } from '../../src/cli/obtain-checkpoint.js';
+import { checkConfig, configOf } from '../../src/cli/model-source.js';
 import { layerTable } from '../../src/model/layers.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import { channelsOf, inputSizeOf } from '../../src/preprocess/spec.js';
@@ -57,11 +57,11 @@ describe('the catalogue', () => {
   it('refuses a file whose network is another than the row’s', () => {
     const row = catalogRow('keras-densenet121', ROWS);
     const source = { format: 'safetensors', scheme: 'torchvision', fileName: row.id } as const;
-    const imported = { tensors: new Map(), metadata: {}, source };
+    const imported = { tensors: new Map(), metadata: {}, notes: [], source };
     expect(() => checkConfig(row, { ...imported, config: configOf(row) })).not.toThrow();
     const other = { ...configOf(row), classes: 10, blocks: [6, 12, 24] };
     expect(() => checkConfig(row, { ...imported, config: other })).toThrow(
-      'keras-densenet121: the file is not the network that was published: blocks [6,12,24] for [6,12,24,16], classes 10 for 1000',
+      'keras-densenet121: the file is not the network that was published: blocks is [6,12,24] instead of [6,12,24,16], classes is 10 instead of 1000',
     );
   });
 });

@@ -1,28 +1,39 @@
-/** What counts as a picture where there is no DOM, and what is said of everything else. */
+/** What counts as an image where there is no DOM, and the errors for everything else. */
 import { describe, expect, it } from 'vitest';
-import { openPicture } from '../../src/gpu/image-source.js';
+import { captureImage, checkImageSize } from '../../src/gpu/image-source.js';
 
 /** An object that looks like a DOM class of that name from another realm. */
 const tagged = (tag: string, fields: object): unknown => ({ ...fields, [Symbol.toStringTag]: tag });
 
 /** Passes anything, as plain JavaScript may. */
-const open = (source: unknown, largestSide = 8192): Promise<unknown> =>
-  Reflect.apply(openPicture, undefined, [source, largestSide]);
+const open = (source: unknown): Promise<unknown> =>
+  Reflect.apply(captureImage, undefined, [source, async (texture: GPUTexture) => texture]).open();
 
-describe('a picture', () => {
+describe('an image', () => {
   it('is RGBA bytes with a size, whatever class of bytes', async () => {
     for (const data of [new Uint8Array(24), new Uint8ClampedArray(24), Buffer.alloc(24)]) {
-      expect(await open({ data, width: 3, height: 2 })).toEqual({ kind: 'pixels', data, width: 3, height: 2 });
+      expect(await open({ data, width: 3, height: 2 })).toMatchObject({
+        kind: 'pixels',
+        data: data.slice(),
+        width: 3,
+        height: 2,
+      });
     }
   });
 
+  it('is captured as it was, so that its bytes can be reused at once', async () => {
+    const data = new Uint8Array(24).fill(7);
+    const image = open({ data, width: 3, height: 2 });
+    data.fill(9);
+    expect(await image).toMatchObject({ data: new Uint8Array(24).fill(7) });
+  });
+
   it('is recognised by its tag, so that classes of other frames and runtimes count', async () => {
-    const canvas = tagged('OffscreenCanvas', { width: 3, height: 2 });
-    expect(await open(canvas)).toMatchObject({ kind: 'external', source: canvas, width: 3, height: 2 });
+    const bitmap = { width: 4, height: 5, close: () => {} };
+    Object.assign(globalThis, { createImageBitmap: async () => bitmap });
     const frame = tagged('VideoFrame', { displayWidth: 4, displayHeight: 5, codedWidth: 8 });
-    expect(await open(frame)).toMatchObject({ kind: 'external', width: 4, height: 5 });
-    const video = tagged('HTMLVideoElement', { readyState: 2, videoWidth: 6, videoHeight: 7, width: 1, height: 1 });
-    expect(await open(video)).toMatchObject({ kind: 'external', width: 6, height: 7 });
+    expect(await open(frame)).toMatchObject({ kind: 'external', source: bitmap, width: 4, height: 5 });
+    Reflect.deleteProperty(globalThis, 'createImageBitmap');
   });
 
   const texture = { format: 'rgba8unorm', usage: 4, dimension: '2d', sampleCount: 1, width: 3, height: 2 };
@@ -30,22 +41,28 @@ describe('a picture', () => {
     [
       'too few bytes',
       { data: new Uint8Array(18), width: 3, height: 2 },
-      "the picture's data has 18 bytes, but 3×2 RGBA pixels take 24: add the alpha bytes?",
+      "the image's data has 18 bytes, but 3×2 RGBA pixels take 24: add the alpha bytes?",
     ],
     [
       'detached bytes',
       { data: detached(), width: 3, height: 2 },
-      "the picture's data is empty or detached, but 3×2 RGBA pixels take 24: add the alpha bytes?",
+      "the image's data is empty or detached, but 3×2 RGBA pixels take 24: add the alpha bytes?",
     ],
     [
       'half floats',
       { data: new Float32Array(24), width: 3, height: 2 },
-      "the picture's data is a Float32Array: make it a Uint8ClampedArray or Uint8Array of RGBA bytes",
+      "the image's data is a Float32Array: make it a Uint8ClampedArray or Uint8Array of RGBA bytes",
     ],
-    ['no pixels', { data: new Uint8Array(0), width: 0, height: 2 }, '0×2 is no size of a picture'],
-    ['a fraction of a pixel', { data: new Uint8Array(4), width: 0.5, height: 2 }, '0.5×2 is no size of a picture'],
-    ['a path', 'cat.jpg', /^a string \(fetch it, and pass the Blob\) is not a picture: pass an ImageBitmap/],
-    ['nothing', null, /^a Null is not a picture/],
+    ['no pixels', { data: new Uint8Array(0), width: 0, height: 2 }, '0×2 is not a size of an image'],
+    ['a fraction of a pixel', { data: new Uint8Array(4), width: 0.5, height: 2 }, '0.5×2 is not a size of an image'],
+    ['a path where there is no page', 'cat.jpg', /^cat\.jpg could not be fetched/],
+    ['null', null, /^null \(did querySelector find nothing\?\) is not an image: pass an ImageBitmap/],
+    ['a number', 42, /^a Number is not an image/],
+    [
+      'an HEIC file',
+      new Blob(['x'], { type: 'image/heic' }),
+      'this is an HEIC image, which browsers do not decode: convert it to JPEG',
+    ],
     [
       'a file, where nothing decodes',
       new Blob(['x']),
@@ -92,9 +109,9 @@ describe('a picture', () => {
     });
   });
 
-  it('is not larger than a texture can be', async () => {
-    await expect(open({ data: new Uint8Array(40), width: 10, height: 1 }, 9)).rejects.toThrow(
-      "the picture has 10×1 pixels, but this adapter's textures reach 9 a side: shrink it first, for example with " +
+  it('is not larger than a texture can be', () => {
+    expect(() => checkImageSize({ width: 10, height: 1 }, 9)).toThrow(
+      "the image has 10×1 pixels, but this adapter's textures have at most 9 on a side: shrink it first, for example with " +
         'createImageBitmap(source, { resizeWidth, resizeHeight })',
     );
   });

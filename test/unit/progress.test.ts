@@ -1,6 +1,6 @@
 /** A download's bar: drawn over on a terminal, a few lines in a log. */
 import { describe, expect, it } from 'vitest';
-import { progressBar } from '../../src/cli/progress.js';
+import { progressBar } from '../../src/cli/terminal.js';
 
 const MEBIBYTE = 2 ** 20;
 

@@ -1,6 +1,6 @@
 /** `verify` says what a difference looks like. */
 import { describe, expect, it } from 'vitest';
-import { adviceFor } from '../../src/cli/verify-advice.js';
+import { adviceFor } from '../../src/cli/verify.js';
 import { floatTensor, type TensorMap } from '../../src/tensor/tensor.js';
 
 const TAPS = ['stem', 'block1', 'block2', 'final', 'pooled', 'logits'];
@@ -22,7 +22,7 @@ describe('advice', () => {
     ['new features first', 'block1', ['block1'], undefined, /^block1 is the first .*import it with --concat new-first/],
     ['old features first', 'block1', ['block1'], 'new-first', /import it without --concat new-first/],
     ['a last ReLU left out', 'final', ['block1', 'final'], undefined, /torchvision's features\(x\) ends before/],
-    ['a stem taken before its ReLU', 'stem', ['stem', 'block1'], undefined, /behind the ReLU, and the pool/],
+    ['a stem taken before its ReLU', 'stem', ['stem', 'block1'], undefined, /after the ReLU and the pool/],
     ['probabilities for logits', 'logits', ['block1'], undefined, /before any softmax/],
     ['something else', 'block2', ['block1'], undefined, /^block2 is the first tap that differs\.$/],
     ['nothing', null, ['block1'], undefined, /^$/],

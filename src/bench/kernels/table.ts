@@ -1,5 +1,5 @@
 /** The lab's reports as text. */
-import { table } from '../../cli/command.js';
+import { table } from '../../cli/terminal.js';
 import type { FamilyReport, KernelReport, Totals } from './account.js';
 
 const HEADINGS = [

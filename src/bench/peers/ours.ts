@@ -21,17 +21,17 @@ export async function openOurs(host: Host, task: Task, f16: boolean): Promise<()
       adapter: [vendor, architecture, description].filter((part) => part !== '').join(' '),
       run: async () => (await net.run(input)).logits,
       async profile() {
-        const pictured = await DenseNet.load(model, { ...options, preprocess: AS_IT_IS });
-        const found = await pictured.profile(grey(width, height));
-        pictured.dispose();
+        const withPreprocess = await DenseNet.load(model, { ...options, preprocess: UNCHANGED });
+        const found = await withPreprocess.profile(gray(width, height));
+        withPreprocess.dispose();
         return found;
       },
     };
   };
 }
 
-/** Profiles take a picture; here one that fits already. */
-const AS_IT_IS: PreprocessSpec = {
+/** `profile` takes an image; this one fits already. */
+const UNCHANGED: PreprocessSpec = {
   resize: { kind: 'none' },
   crop: null,
   scale: 1 / 255,
@@ -40,7 +40,7 @@ const AS_IT_IS: PreprocessSpec = {
   channelOrder: 'rgb',
 };
 
-/** Any picture will do: the time does not depend on the values. */
-function grey(width: number, height: number): { data: Uint8Array; width: number; height: number } {
+/** The time does not depend on the values. */
+function gray(width: number, height: number): { data: Uint8Array; width: number; height: number } {
   return { data: new Uint8Array(4 * width * height).fill(128), width, height };
 }

@@ -1,6 +1,6 @@
 /** Attributes (IV.A.2.m): texts and lists of texts, which is how Keras stores names, configs and versions. */
 import { elementCount } from '../../tensor/tensor.js';
-import { type Hdf5Bytes, wrong } from './cursor.js';
+import { type Hdf5Bytes, hdf5Error } from './cursor.js';
 import { MESSAGE, type Message } from './header.js';
 import { readElementType, readShape } from './types.js';
 
@@ -23,7 +23,7 @@ interface Parts {
 
 function locate(bytes: Hdf5Bytes, { address }: Message): Parts {
   const version = bytes.u8(address);
-  if (version < 1 || version > 3) throw wrong(`an attribute is of the unknown version ${version}`, address);
+  if (version < 1 || version > 3) throw hdf5Error(`an attribute is of the unknown version ${version}`, address);
   const pad = (size: number) => (version === 1 ? Math.ceil(size / 8) * 8 : size);
   const [nameSize, typeSize, spaceSize] = [2, 4, 6].map((offset) => bytes.u16(address + offset));
   const start = address + (version === 3 ? 9 : 8);
@@ -56,7 +56,7 @@ function readReference(bytes: Hdf5Bytes, at: number, heaps: Map<number, Heap>): 
   const heap = heaps.get(address) ?? readGlobalHeap(bytes, address);
   heaps.set(address, heap);
   const object = heap.get(bytes.u32(at + 12));
-  if (!object || length > object.length) throw wrong('an attribute refers to a text that is not there', at);
+  if (!object || length > object.length) throw hdf5Error('an attribute refers to a text that is not there', at);
   return bytes.text(object.address, length);
 }
 

@@ -3,7 +3,8 @@
  * total than a multiple of its length. The second bounds time and memory whatever the structures point to: trees that
  * share their branches, headers that continue into themselves, attributes that repeat one heap object.
  */
-import { ModelFormatError } from '../../core/errors.js';
+import type { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 
 /** Bytes that may be looked at, per byte of the file. Keras files come to between a half and one: their structure and their data. */
 const READS_PER_BYTE = 2;
@@ -62,21 +63,20 @@ export class Hdf5Bytes {
 
   /** @throws ModelFormatError when the structure at `address` does not begin so */
   expect(signature: string, address: number): void {
-    if (this.text(address, signature.length) !== signature) throw wrong(`no ${signature} at byte ${address}`, address);
+    if (this.text(address, signature.length) !== signature)
+      throw hdf5Error(`no ${signature} at byte ${address}`, address);
   }
 
   private claim(address: number, length: number): void {
     if (!(address >= 0 && length >= 0 && address + length <= this.bytes.length)) {
-      throw wrong(`it points to ${length} bytes at ${address}, but it has ${this.bytes.length}`, address);
+      throw hdf5Error(`it points to ${length} bytes at ${address}, but it has ${this.bytes.length}`, address);
     }
     this.budget -= length;
-    if (this.budget < 0) throw wrong('its structures contain one another without end', address);
+    if (this.budget < 0) throw hdf5Error('its structures contain one another without end', address);
   }
 }
 
-export function wrong(what: string, offset?: number): ModelFormatError {
-  return new ModelFormatError(`bad HDF5 file: ${what}`, {
-    format: 'hdf5',
-    ...(offset === undefined ? {} : { offset }),
-  });
-}
+const error = formatError('hdf5');
+
+export const hdf5Error = (what: string, offset?: number): ModelFormatError =>
+  error(what, offset === undefined ? {} : { offset });

@@ -7,7 +7,7 @@
  */
 import { elementCount, type Tensor } from '../../tensor/tensor.js';
 import { readTexts } from './attribute.js';
-import { Hdf5Bytes, UNDEFINED_ADDRESS, wrong } from './cursor.js';
+import { Hdf5Bytes, hdf5Error, UNDEFINED_ADDRESS } from './cursor.js';
 import { findMessage, MESSAGE, type Message, readHeader } from './header.js';
 import { type Links, readLinks } from './links.js';
 import { readElementType, readShape } from './types.js';
@@ -70,14 +70,15 @@ export class Hdf5Object {
     const [type, space, layout] = [MESSAGE.datatype, MESSAGE.dataspace, MESSAGE.layout].map((kind) =>
       findMessage(this.messages, kind),
     );
-    if (!type || !space || !layout) throw wrong(`"${this.path}" is no dataset`);
+    if (!type || !space || !layout) throw hdf5Error(`"${this.path}" is no dataset`);
     this.checkStorage(layout.address);
-    if (findMessage(this.messages, MESSAGE.externalFiles)) throw wrong(`the data of "${this.path}" is in another file`);
+    if (findMessage(this.messages, MESSAGE.externalFiles))
+      throw hdf5Error(`the data of "${this.path}" is in another file`);
     const element = readElementType(this.bytes, type.address, this.path);
-    if (element.kind !== 'number') throw wrong(`"${this.path}" holds no numbers`);
+    if (element.kind !== 'number') throw hdf5Error(`"${this.path}" holds no numbers`);
     const shape = readShape(this.bytes, space.address);
     const length = elementCount(shape) * element.size;
-    if (length > this.bytes.length) throw wrong(`"${this.path}" would be [${shape}], larger than the file`);
+    if (length > this.bytes.length) throw hdf5Error(`"${this.path}" would be [${shape}], larger than the file`);
     return { name, dtype: element.dtype, shape, bytes: this.data(layout.address, length) };
   }
 
@@ -85,11 +86,12 @@ export class Hdf5Object {
   private checkStorage(layout: number): void {
     const [version, storage] = [this.bytes.u8(layout), this.bytes.u8(layout + 1)];
     if (findMessage(this.messages, MESSAGE.filters) || (storage !== 0 && storage !== 1)) {
-      throw wrong(
+      throw hdf5Error(
         `"${this.path}" is chunked or compressed, which Keras never writes: h5repack -f NONE -l CONTI IN.h5 OUT.h5`,
       );
     }
-    if (version !== 3 && version !== 4) throw wrong(`the storage of "${this.path}" is of the old version ${version}`);
+    if (version !== 3 && version !== 4)
+      throw hdf5Error(`the storage of "${this.path}" is of the old version ${version}`);
   }
 
   private data(layout: number, length: number): Uint8Array {
@@ -98,7 +100,7 @@ export class Hdf5Object {
         ? [layout + 4, this.bytes.u16(layout + 2)]
         : [this.bytes.u64(layout + 2), this.bytes.u64(layout + 10)];
     if (length === 0) return new Uint8Array(0);
-    if (address === UNDEFINED_ADDRESS || stored < length) throw wrong(`"${this.path}" was never written`);
+    if (address === UNDEFINED_ADDRESS || stored < length) throw hdf5Error(`"${this.path}" was never written`);
     return this.bytes.take(address, length);
   }
 }
@@ -108,15 +110,15 @@ export class Hdf5Object {
  * @throws ModelFormatError when the file is cut, or is none of the layout that h5py writes by default
  */
 export function openHdf5(file: Uint8Array): Hdf5Object {
-  if (!isHdf5(file)) throw wrong('it does not begin as one');
+  if (!isHdf5(file)) throw hdf5Error('it does not begin as one');
   const bytes = new Hdf5Bytes(file);
   const version = bytes.u8(8);
   if (version > 1) {
-    throw wrong('it is of the layout that `libver="latest"` writes: save it with Keras, which does not', 8);
+    throw hdf5Error('it is of the layout that `libver="latest"` writes: save it with Keras, which does not', 8);
   }
-  if (bytes.u8(13) !== 8 || bytes.u8(14) !== 8) throw wrong('its addresses are not of 8 bytes', 13);
+  if (bytes.u8(13) !== 8 || bytes.u8(14) !== 8) throw hdf5Error('its addresses are not of 8 bytes', 13);
   const start = version === 0 ? 24 : 28;
   const end = bytes.u64(start + 16);
-  if (end > file.length) throw wrong(`it is cut: ${file.length} of its ${end} bytes are here`);
+  if (end > file.length) throw hdf5Error(`it is cut: ${file.length} of its ${end} bytes are here`);
   return new Hdf5Object(bytes, bytes.u64(start + 40), '');
 }

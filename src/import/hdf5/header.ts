@@ -1,5 +1,5 @@
 /** Object headers (HDF5 file format specification, IV.A.1.a): what a group or a dataset consists of, as messages. */
-import { type Hdf5Bytes, wrong } from './cursor.js';
+import { type Hdf5Bytes, hdf5Error } from './cursor.js';
 
 export const MESSAGE = {
   dataspace: 0x01,
@@ -30,9 +30,9 @@ const MESSAGE_PREFIX = 8;
 export function readHeader(bytes: Hdf5Bytes, address: number): Message[] {
   const version = bytes.u8(address);
   if (version === 0x4f) {
-    throw wrong('it is of the layout that `libver="latest"` writes: save it with Keras, which does not', address);
+    throw hdf5Error('it is of the layout that `libver="latest"` writes: save it with Keras, which does not', address);
   }
-  if (version !== 1) throw wrong(`no object header at byte ${address}`, address);
+  if (version !== 1) throw hdf5Error(`no object header at byte ${address}`, address);
   const count = bytes.u16(address + 2);
   const blocks = [{ start: address + PREFIX, length: bytes.u32(address + 8) }];
   const messages: Message[] = [];
@@ -58,6 +58,7 @@ function readMessage(bytes: Hdf5Bytes, at: number): Message {
 /** The one message of a type, or `null`. @throws ModelFormatError when its body is shared, which Keras never writes */
 export function findMessage(messages: readonly Message[], type: number): Message | null {
   const message = messages.find((candidate) => candidate.type === type);
-  if (message?.shared) throw wrong('it uses shared messages (named types), which no Keras file does', message.address);
+  if (message?.shared)
+    throw hdf5Error('it uses shared messages (named types), which no Keras file does', message.address);
   return message ?? null;
 }

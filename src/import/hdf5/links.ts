@@ -1,5 +1,5 @@
 /** The links of a group: a B-tree of names (IV.A.2.r, III.A.1), or the messages of a small group (IV.A.2.g). */
-import { type Hdf5Bytes, wrong } from './cursor.js';
+import { type Hdf5Bytes, hdf5Error } from './cursor.js';
 import { findMessage, MESSAGE, type Message } from './header.js';
 
 /** Name → address of the object's header. */
@@ -21,7 +21,7 @@ export function readLinks(bytes: Hdf5Bytes, messages: readonly Message[]): Links
     if (message.type === MESSAGE.link) readLinkMessage(bytes, message, links);
   }
   if (links.size === 0 && messages.some(({ type }) => type === MESSAGE.linkInfo)) {
-    throw wrong('its groups are of the layout that `libver="latest"` writes: save it with Keras, which does not');
+    throw hdf5Error('its groups are of the layout that `libver="latest"` writes: save it with Keras, which does not');
   }
   return links;
 }
@@ -47,7 +47,7 @@ function readTree(
   bytes.expect('TREE', address);
   const level = bytes.u8(address + 5);
   if (bytes.u8(address + 4) !== 0 || (expectedLevel !== null && level !== expectedLevel)) {
-    throw wrong(`the tree at byte ${address} is not of a group`, address);
+    throw hdf5Error(`the tree at byte ${address} is not of a group`, address);
   }
   const entries = bytes.u16(address + 6);
   for (let i = 0; i < entries; i++) {
@@ -70,7 +70,7 @@ function readSymbols(bytes: Hdf5Bytes, address: number, heap: Heap, links: Map<s
 const LONGEST_NAME = 1024;
 
 function nameIn(bytes: Hdf5Bytes, heap: Heap, offset: number): string {
-  if (!(offset < heap.length)) throw wrong(`a link's name lies outside its heap, at ${offset}`, heap.start);
+  if (!(offset < heap.length)) throw hdf5Error(`a link's name lies outside its heap, at ${offset}`, heap.start);
   const longest = Math.min(heap.length - offset, LONGEST_NAME, bytes.length - heap.start - offset);
   let length = 0;
   while (length < longest && bytes.u8(heap.start + offset + length) !== 0) length++;
@@ -78,7 +78,7 @@ function nameIn(bytes: Hdf5Bytes, heap: Heap, offset: number): string {
 }
 
 function add(links: Map<string, number>, name: string, address: number): void {
-  if (links.has(name)) throw wrong(`it holds "${name}" twice in one group`);
+  if (links.has(name)) throw hdf5Error(`it holds "${name}" twice in one group`);
   links.set(name, address);
 }
 
@@ -98,5 +98,5 @@ function readLinkMessage(bytes: Hdf5Bytes, message: Message, links: Map<string, 
 }
 
 function elsewhere(name: string, what: string) {
-  return wrong(`"${name}" is ${what}; nothing outside the file is read: save the model as one file`);
+  return hdf5Error(`"${name}" is ${what}; nothing outside the file is read: save the model as one file`);
 }

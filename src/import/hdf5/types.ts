@@ -1,6 +1,6 @@
 /** Element types and shapes (IV.A.2.b and d) of the datasets and attributes that Keras writes. */
 import type { Dtype } from '../../tensor/tensor.js';
-import { type Hdf5Bytes, wrong } from './cursor.js';
+import { type Hdf5Bytes, hdf5Error } from './cursor.js';
 
 export type ElementType =
   | { readonly kind: 'number'; readonly dtype: Dtype; readonly size: number }
@@ -20,7 +20,8 @@ export function readElementType(bytes: Hdf5Bytes, address: number, name: string)
   const kind = bytes.u8(address) & 15;
   const flags = bytes.u8(address + 1);
   const size = bytes.u32(address + 4);
-  if ((kind === FIXED_POINT || kind === FLOATING_POINT) && (flags & 1) !== 0) throw wrong(`"${name}" is big-endian`);
+  if ((kind === FIXED_POINT || kind === FLOATING_POINT) && (flags & 1) !== 0)
+    throw hdf5Error(`"${name}" is big-endian`);
   // numpy's bfloat16, of which HDF5 knows no more than that it has two bytes.
   if (kind === OPAQUE && size === 2) return { kind: 'number', dtype: 'BF16', size };
   if (kind === STRING) return { kind: 'text', size };
@@ -31,7 +32,7 @@ export function readElementType(bytes: Hdf5Bytes, address: number, name: string)
       : kind === FIXED_POINT
         ? INTEGERS.get(`${(flags & 8) !== 0} ${size}`)
         : undefined;
-  if (dtype === undefined) throw wrong(`"${name}" holds neither texts nor floats nor integers`);
+  if (dtype === undefined) throw hdf5Error(`"${name}" holds neither texts nor floats nor integers`);
   return { kind: 'number', dtype, size };
 }
 
@@ -66,7 +67,7 @@ const NULL_SPACE = 2;
 export function readShape(bytes: Hdf5Bytes, address: number): number[] {
   const version = bytes.u8(address);
   const rank = bytes.u8(address + 1);
-  if ((version !== 1 && version !== 2) || rank > 32) throw wrong(`no shape at byte ${address}`, address);
+  if ((version !== 1 && version !== 2) || rank > 32) throw hdf5Error(`no shape at byte ${address}`, address);
   if (version === 2 && bytes.u8(address + 3) === NULL_SPACE) return [0];
   const first = address + (version === 1 ? 8 : 4);
   return Array.from({ length: rank }, (_, axis) => bytes.u64(first + 8 * axis));

@@ -1,6 +1,9 @@
 /** The `.keras` archive: a zip of config.json, metadata.json and model.weights.h5. */
 import { unzipSync } from 'fflate';
 import { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
+
+const kerasError = formatError('keras');
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.weights.h5';
@@ -18,23 +21,19 @@ export function openArchive(bytes: Uint8Array): { readonly config: Uint8Array; r
   try {
     files = unzipSync(bytes, {
       filter: ({ name, originalSize, size }) => {
-        if (++entries > MAX_ENTRIES) throw wrong(`it has more than ${MAX_ENTRIES} entries`);
+        if (++entries > MAX_ENTRIES) throw kerasError(`it has more than ${MAX_ENTRIES} entries`);
         names.push(name);
         if (name !== CONFIG && name !== WEIGHTS) return false;
         total += Math.max(size, originalSize);
-        if (total > SMALL + MAX_EXPANSION * bytes.length) throw wrong(`it would expand to over ${total} bytes`);
+        if (total > SMALL + MAX_EXPANSION * bytes.length) throw kerasError(`it would expand to over ${total} bytes`);
         return true;
       },
     });
   } catch (cause) {
     if (cause instanceof ModelFormatError) throw cause;
-    throw new ModelFormatError('bad .keras file: the archive is damaged or truncated', { format: 'keras' }, { cause });
+    throw kerasError('the archive is damaged or truncated', { cause });
   }
   const [config, weights] = [files[CONFIG], files[WEIGHTS]];
   if (config && weights) return { config, weights };
-  throw wrong(`it lacks ${config ? WEIGHTS : CONFIG}; it holds ${names.slice(0, 8).join(', ') || 'nothing'}`);
-}
-
-function wrong(what: string): ModelFormatError {
-  return new ModelFormatError(`bad .keras file: ${what}`, { format: 'keras' });
+  throw kerasError(`it lacks ${config ? WEIGHTS : CONFIG}; it holds ${names.slice(0, 8).join(', ') || 'nothing'}`);
 }

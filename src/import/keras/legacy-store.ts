@@ -1,5 +1,6 @@
 /** The weights of a Keras 2 `.h5` file (Keras 3 writes such too): groups by layer, whose attributes list the tensors. */
 import { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 import type { Hdf5Object } from '../hdf5/file.js';
 import type { Layer } from './network.js';
 import { type StoredLayer, StoredLayers } from './stored.js';
@@ -73,5 +74,5 @@ function olderThan2(names: readonly string[]): ModelFormatError {
 }
 
 function missing(what: string): ModelFormatError {
-  return new ModelFormatError(`bad Keras file: ${what} is listed but not there`, { format: 'keras' });
+  return formatError('keras')(`${what} is listed but not there`);
 }

@@ -2,8 +2,11 @@
  * The architecture that a Keras file describes beside its weights (`model_config`, config.json, `modelTopology`): its
  * layers in the order of the computation, models inside models laid flat. Keras 1.2 to 3 and TensorFlow.js.
  */
-import { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
+import { numbersIn } from './config.js';
 import { kerasHubRefusal } from './refusals.js';
+
+const kerasError = formatError('keras');
 
 export interface Layer {
   readonly name: string;
@@ -12,6 +15,8 @@ export interface Layer {
   readonly config: ReadonlyMap<string, unknown>;
   /** Names of the layers whose outputs go in, in order. */
   readonly inputs: readonly string[];
+  /** Constants that an operator takes beside its input: `x / 255`. `isFirst` where the constant is on the left. */
+  readonly operands: readonly { readonly values: readonly number[]; readonly isFirst: boolean }[];
   /** Where a Keras 3 weight store keeps it: `layers/functional/layers/conv2d_3`. */
   readonly container: string;
 }
@@ -33,7 +38,7 @@ export function readNetwork(config: unknown): readonly Layer[] {
 
   /** @returns the name of the layer whose output is the model's */
   function flatten(model: Entries, container: string, outer: readonly string[], depth: number): string {
-    if (depth > MAX_DEPTH) throw wrong('its models are nested without end');
+    if (depth > MAX_DEPTH) throw kerasError('its models are nested without end');
     const counts = new Map<string, number>();
     let last = outer[0] ?? '';
     for (const value of layersOf(model)) {
@@ -41,17 +46,18 @@ export function readNetwork(config: unknown): readonly Layer[] {
       const kind = text(entry.get('class_name'), 'class_name');
       const settings = entries(entry.get('config'));
       const name = text(entry.get('name') ?? settings.get('name'), `the name of a ${kind}`);
-      if (names.has(name)) throw wrong(`two layers are called "${name}"`);
+      if (names.has(name)) throw kerasError(`two layers are called "${name}"`);
       names.add(name);
-      const place = `${container}layers/${counted(counts, snakeCase(kind))}`;
+      const path = `${container}layers/${counted(counts, snakeCase(kind))}`;
       const isInput = kind === 'InputLayer';
       const listed = isInput ? outer : inputsOf(entry.get('inbound_nodes'));
       const inputs = listed.length === 0 && !isInput && last !== '' ? [last] : listed;
       if (MODELS.has(kind)) {
-        aliases.set(name, flatten(entry, `${place}/`, inputs, depth + 1));
+        aliases.set(name, flatten(entry, `${path}/`, inputs, depth + 1));
       } else {
-        if (flat.length >= MAX_LAYERS) throw wrong(`it has more than ${MAX_LAYERS} layers`);
-        flat.push({ name, kind, config: settings, inputs, container: place });
+        if (flat.length >= MAX_LAYERS) throw kerasError(`it has more than ${MAX_LAYERS} layers`);
+        const operands = operandsOf(entry.get('inbound_nodes'));
+        flat.push({ name, kind, config: settings, inputs, operands, container: path });
       }
       last = name;
     }
@@ -67,7 +73,9 @@ function layersOf(model: Entries): readonly unknown[] {
   const kind = text(model.get('class_name'), 'class_name');
   throw (
     kerasHubRefusal(`${kind} ${String(model.get('registered_name')).slice(0, LONGEST_NAME)}`) ??
-    wrong(`its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`)
+    kerasError(
+      `its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`,
+    )
   );
 }
 
@@ -84,7 +92,7 @@ function outputOf(model: Entries): string | null {
 function inputsOf(nodes: unknown): string[] {
   const found: string[] = [];
   const visit = (value: unknown, depth: number): void => {
-    if (depth > 12 || found.length > MAX_LAYERS) throw wrong("a layer's inputs are nested without end");
+    if (depth > 12 || found.length > MAX_LAYERS) throw kerasError("a layer's inputs are nested without end");
     if (Array.isArray(value)) {
       const [name, node, tensor] = value;
       if (typeof name === 'string' && typeof node === 'number' && typeof tensor === 'number') found.push(name);
@@ -96,6 +104,33 @@ function inputsOf(nodes: unknown): string[] {
   };
   visit(nodes, 0);
   return found;
+}
+
+/** Numbers and tensors of numbers among a layer's arguments: Keras 3's `args`, Keras 2's keywords of a TFOpLambda. */
+function operandsOf(nodes: unknown): Layer['operands'] {
+  const [node] = Array.isArray(nodes) ? nodes : [];
+  if (Array.isArray(node)) {
+    const keywords: unknown = Array.isArray(node[0]) ? node[0][3] : node[3];
+    if (typeof keywords !== 'object' || keywords === null) return [];
+    return Object.entries(keywords).flatMap(([key, value]) => {
+      const values = key === 'y' || key === 'bias' ? numbersIn(value) : null;
+      return values ? [{ values, isFirst: false }] : [];
+    });
+  }
+  if (typeof node !== 'object' || node === null) return [];
+  const args: unknown = new Map(Object.entries(node)).get('args');
+  if (!Array.isArray(args)) return [];
+  return args.flatMap((argument: unknown, index) => {
+    const values = numbersIn(argument) ?? tensorNumbers(argument);
+    return values ? [{ values, isFirst: index === 0 }] : [];
+  });
+}
+
+/** `{ class_name: "__tensor__", config: { value } }` */
+function tensorNumbers(argument: unknown): number[] | null {
+  if (typeof argument !== 'object' || argument === null || !('config' in argument)) return null;
+  const { config } = argument;
+  return typeof config === 'object' && config !== null && 'value' in config ? numbersIn(config.value) : null;
 }
 
 function resolve(name: string, aliases: ReadonlyMap<string, string>): string {
@@ -125,16 +160,12 @@ type Entries = ReadonlyMap<string, unknown>;
 /** The fields of a JSON object. */
 export function entries(value: unknown): Entries {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw wrong('its config is not of the form that Keras writes');
+  throw kerasError('its config is not of the form that Keras writes');
 }
 
 const LONGEST_NAME = 1024;
 
 function text(value: unknown, what: string): string {
   if (typeof value === 'string' && value.length <= LONGEST_NAME) return value;
-  throw wrong(`${what} is no name`);
-}
-
-function wrong(what: string): ModelFormatError {
-  return new ModelFormatError(`bad Keras model: ${what}`, { format: 'keras' });
+  throw kerasError(`${what} is no name`);
 }

@@ -3,7 +3,7 @@
  * by class and number, with its variables by number. What the layers are called stands in the config; since Keras 3.4
  * or so in an attribute too.
  */
-import { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 import type { Hdf5Object } from '../hdf5/file.js';
 import type { Layer } from './network.js';
 import { kerasHubRefusal, refuse } from './refusals.js';
@@ -12,8 +12,8 @@ import { type StoredLayer, StoredLayers, type Variable } from './stored.js';
 /** @param network the layers of the config, or `null` for a weights-only file */
 export function readStore(root: Hdf5Object, network: readonly Layer[] | null): StoredLayer[] {
   const stored = new StoredLayers();
-  const places = network ? placesIn(root, network) : placesFound(root, 'layers', 0);
-  for (const { name, variables, group } of places) {
+  const containers = network ? containersIn(root, network) : containersFound(root, 'layers', 0);
+  for (const { name, variables, group } of containers) {
     const keys = group.keys();
     if (keys.length > variables.length || keys.some((key) => !/^\d+$/.test(key) || Number(key) >= variables.length)) {
       throw refuse(name, `has the variables ${keys.slice(0, 8).join(', ')}, where ${variables.join(', ')} are known`);
@@ -26,24 +26,23 @@ export function readStore(root: Hdf5Object, network: readonly Layer[] | null): S
   return stored.all();
 }
 
-interface Place {
+interface Container {
   readonly name: string;
   readonly variables: readonly Variable[];
   readonly group: Hdf5Object;
 }
 
 /** Numbered like the config's layers of the same class. */
-function placesIn(root: Hdf5Object, network: readonly Layer[]): Place[] {
+function containersIn(root: Hdf5Object, network: readonly Layer[]): Container[] {
   return network.flatMap(({ name, kind, config, container }) => {
     const variables = variablesOf(kind, config);
     const group = variables.length > 0 ? root.get(`${container}/vars`) : null;
     if (!group) return [];
     const found = group.texts('name')?.[0] ?? name;
     if (found === name) return [{ name, variables, group }];
-    throw new ModelFormatError(
-      `bad Keras file: the weights at ${container} are of "${found}", where the config has "${name}"`,
-      { format: 'keras', tensor: name },
-    );
+    throw formatError('keras')(`the weights at ${container} are of "${found}", where the config has "${name}"`, {
+      tensor: name,
+    });
   });
 }
 
@@ -55,17 +54,17 @@ const CLASSES: ReadonlyMap<string, string> = new Map([
 const MAX_DEPTH = 8;
 
 /** Without a config: under the name in the attribute, else the container's; classes by the container's name. */
-function placesFound(root: Hdf5Object, path: string, depth: number): Place[] {
-  if (depth > MAX_DEPTH) throw new ModelFormatError('bad Keras file: nested without end', { format: 'keras' });
+function containersFound(root: Hdf5Object, path: string, depth: number): Container[] {
+  if (depth > MAX_DEPTH) throw formatError('keras')('nested without end');
   const layers = root.get(path);
-  const containers = layers?.keys().map((key) => ({ key, ...numbered(key) })) ?? [];
-  containers.sort((a, b) => a.number - b.number);
-  return containers.flatMap(({ key, base }) => {
+  const keys = layers?.keys().map((key) => ({ key, ...numbered(key) })) ?? [];
+  keys.sort((a, b) => a.number - b.number);
+  return keys.flatMap(({ key, base }) => {
     const hub = kerasHubRefusal(base);
     if (hub) throw hub;
     const group = layers?.get(`${key}/vars`);
     const kind = CLASSES.get(base);
-    const inner = layers?.get(`${key}/layers`) ? placesFound(root, `${path}/${key}/layers`, depth + 1) : [];
+    const inner = layers?.get(`${key}/layers`) ? containersFound(root, `${path}/${key}/layers`, depth + 1) : [];
     if (!group || group.keys().length === 0) return inner;
     const name = group.texts('name')?.[0] ?? key;
     if (!kind) throw refuse(name, `is a ${base}, which no DenseNet of this runtime has`);
@@ -91,6 +90,8 @@ function variablesOf(kind: string, config: ReadonlyMap<string, unknown>): readon
       const kept = learned.filter((_, i) => has(i === 0 ? 'scale' : 'center'));
       return [...kept, 'moving_mean', 'moving_variance'];
     }
+    case 'Normalization':
+      return ['mean', 'variance', 'count'];
     default:
       return [];
   }

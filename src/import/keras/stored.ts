@@ -1,9 +1,20 @@
 /** A layer's variables as Keras stores them, whatever the file. */
-import { ModelFormatError } from '../../core/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
 import { refuse } from './refusals.js';
 
-export const VARIABLES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
+/** Of convolutions and dense layers, batch norms, and Normalization. */
+export const VARIABLES = [
+  'kernel',
+  'bias',
+  'gamma',
+  'beta',
+  'moving_mean',
+  'moving_variance',
+  'mean',
+  'variance',
+  'count',
+] as const;
 export type Variable = (typeof VARIABLES)[number];
 
 export interface StoredLayer {
@@ -21,10 +32,7 @@ export class StoredLayers {
     if (!known) throw refuse(layer, `has a variable "${variable}", which no layer of a DenseNet has`);
     const variables = this.found.get(layer) ?? new Map<Variable, Tensor>();
     if (variables.has(known)) {
-      throw new ModelFormatError(`bad Keras file: "${layer}" has its ${known} twice`, {
-        format: 'keras',
-        tensor: layer,
-      });
+      throw formatError('keras')(`"${layer}" has its ${known} twice`, { tensor: layer });
     }
     this.found.set(layer, variables.set(known, tensor));
   }

@@ -1,31 +1,8 @@
-/**
- * Constants of a graph: weights, which stay in the file's bytes, and the whole numbers that say axes, pads and shapes.
- */
-import { DTYPE_BYTES, type Dtype, elementCount, type Tensor } from '../../tensor/tensor.js';
+/** The tensors of an ONNX file as constants. */
+import { DTYPE_BYTES, type Dtype, elementCount } from '../../tensor/tensor.js';
+import type { Constant } from '../graph/constant.js';
 import type { DataField, TensorProto } from './messages.js';
-import { bad, readVarints } from './proto.js';
-
-/** Floating-point values; `tensor.name` is the initialiser's, for messages. */
-export interface Floats {
-  readonly kind: 'floats';
-  readonly tensor: Tensor;
-}
-
-/** Whole numbers, row-major; `null` where only running the graph would tell (a dimension that it leaves open). */
-export interface Ints {
-  readonly kind: 'ints';
-  readonly shape: readonly number[];
-  readonly values: readonly (number | null)[];
-}
-
-/** Values of a type that neither weights nor shapes have, or far too many for a shape. */
-export interface Opaque {
-  readonly kind: 'opaque';
-  readonly shape: readonly number[];
-  readonly type: string;
-}
-
-export type Constant = Floats | Ints | Opaque;
+import { onnxError, readVarints } from './proto.js';
 
 const FLOAT_TYPES: Readonly<Record<number, { dtype: Dtype; field: DataField }>> = {
   1: { dtype: 'F32', field: 'float' },
@@ -54,7 +31,8 @@ export function readConstant(proto: TensorProto): Constant {
   if (proto.external !== null) throw external(name, proto.external);
   const isShape = dims.length <= MOST_DIMENSIONS && dims.every((dimension) => dimension >= 0);
   const count = elementCount(dims);
-  if (!isShape || !Number.isSafeInteger(8 * count)) throw bad(`tensor "${name}" has the impossible shape [${dims}]`);
+  if (!isShape || !Number.isSafeInteger(8 * count))
+    throw onnxError(`tensor "${name}" has the impossible shape [${dims}]`);
   const float = FLOAT_TYPES[dataType];
   if (float) {
     const bytes = floatBytes(proto, float.dtype, float.field, count);
@@ -66,15 +44,8 @@ export function readConstant(proto: TensorProto): Constant {
   return { kind: 'ints', shape: dims, values: readInts(proto, int.bytes, int.field, count) };
 }
 
-/** For messages. */
-export function describeConstant(constant: Constant | null | undefined): string {
-  if (!constant) return 'nothing';
-  if (constant.kind === 'floats') return `${constant.tensor.dtype} [${constant.tensor.shape}]`;
-  return `${constant.kind === 'ints' ? 'whole numbers' : constant.type} [${constant.shape}]`;
-}
-
 function external(name: string, file: string): Error {
-  return bad(
+  return onnxError(
     `tensor "${name}" lies in another file ("${file}"): put all in one with onnx.save(onnx.load("model.onnx"), "one.onnx")`,
   );
 }
@@ -88,7 +59,7 @@ function floatBytes(proto: TensorProto, dtype: Dtype, field: DataField, count: n
   }
   const bytes = joined(raw ?? proto.data.get(field) ?? []);
   if (bytes.length !== count * size) {
-    throw bad(
+    throw onnxError(
       `tensor "${proto.name}" [${proto.dims}] needs ${count * size} bytes of ${dtype}, but has ${bytes.length}`,
     );
   }
@@ -100,7 +71,7 @@ function readInts(proto: TensorProto, size: 1 | 4 | 8, field: DataField, count: 
   if (!raw) return varints(proto, field, count);
   const bytes = joined(raw);
   if (bytes.length !== count * size) {
-    throw bad(`tensor "${proto.name}" [${proto.dims}] needs ${count * size} bytes, but has ${bytes.length}`);
+    throw onnxError(`tensor "${proto.name}" [${proto.dims}] needs ${count * size} bytes, but has ${bytes.length}`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: count }, (_, i) =>
@@ -112,7 +83,7 @@ function readInts(proto: TensorProto, size: 1 | 4 | 8, field: DataField, count: 
 function varints(proto: TensorProto, field: DataField, count: number): number[] {
   const values = readVarints(joined(proto.data.get(field) ?? []), field === 'int64' ? 64 : 32, count);
   if (values.length === count) return values;
-  throw bad(`tensor "${proto.name}" [${proto.dims}] needs ${count} values, but has ${values.length}`);
+  throw onnxError(`tensor "${proto.name}" [${proto.dims}] needs ${count} values, but has ${values.length}`);
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

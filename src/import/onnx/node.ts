@@ -1,22 +1,23 @@
-/** A node of the graph with its attributes read by name, and the error that names it. */
-import { ModelShapeError } from '../../core/errors.js';
-import { type Constant, readConstant } from './constant.js';
-import type { AttributeProto, NodeProto } from './messages.js';
+/** A node of an ONNX file: attributes are read from its messages when they are asked for. */
+import type { Constant } from '../graph/constant.js';
+import type { NetworkGraph, Node } from '../graph/node.js';
+import { readConstant } from './constant.js';
+import type { AttributeProto, ModelProto, NodeProto } from './messages.js';
 
-export class Node {
+class OnnxNode implements Node {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Version of the standard operators that the file was written for: defaults and inputs differ. */
-  readonly opset: number;
   readonly #name: string;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
 
-  constructor(proto: NodeProto, opset: number) {
+  constructor(
+    proto: NodeProto,
+    readonly opset: number,
+  ) {
     this.op = proto.op;
     this.inputs = proto.inputs;
     this.outputs = proto.outputs;
-    this.opset = opset;
     this.#name = proto.name;
     this.#attributes = proto.attributes;
   }
@@ -50,17 +51,26 @@ export class Node {
     return proto ? readConstant(proto) : null;
   }
 
-  /** `"n7" (MaxPool)`; where the node has no name, what it makes. */
+  /** Where the node has no name, what it makes. */
   toString(): string {
-    return this.#name === '' ? `that makes "${this.outputs[0] ?? ''}" (${this.op})` : `"${this.#name}" (${this.op})`;
+    const name = this.#name === '' ? `that makes "${this.outputs[0] ?? ''}"` : `"${this.#name}"`;
+    return `node ${name} (${this.op})`;
   }
 }
 
-/** @param what continues "node … does not fit:" */
-export function misfit(node: Node, what: string): ModelShapeError {
-  return new ModelShapeError(`not a DenseNet that can be run here: node ${node} does not fit: ${what}`, {
-    missing: [],
-    extra: [`${node}`],
-    misshaped: [],
-  });
+/** @throws ModelFormatError, when a constant is asked for, if its data cannot be read */
+export function graphOf({ graph, opset }: ModelProto): NetworkGraph {
+  const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  return {
+    // Before IR version 4, weights were inputs too.
+    inputs: graph.inputs
+      .filter(({ name }) => !initializers.has(name))
+      .map(({ name, dims }) => ({ name, dims: dims ?? [] })),
+    outputs: graph.outputs.map(({ name }) => name),
+    nodes: graph.nodes.map((proto) => new OnnxNode(proto, opset)),
+    constant: (name) => {
+      const proto = initializers.get(name);
+      return proto ? readConstant(proto) : null;
+    },
+  };
 }

@@ -5,7 +5,8 @@
  * Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3.
  */
 import protobuf from 'protobufjs/minimal.js';
-import { isDenseNetError, ModelFormatError } from '../../core/errors.js';
+import { isDenseNetError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 import type {
   AttributeProto,
   DataField,
@@ -31,7 +32,7 @@ function guarded<T>(read: () => T): T {
     return read();
   } catch (cause) {
     if (isDenseNetError(cause) || !(cause instanceof Error)) throw cause;
-    throw bad(`it is truncated or damaged (${cause.message})`, cause);
+    throw onnxError(`it is truncated or damaged (${cause.message})`, { cause });
   }
 }
 
@@ -62,7 +63,7 @@ class ProtoReader {
       }),
     });
     const [graph] = graphs;
-    if (!graph) throw bad('it has no graph');
+    if (!graph) throw onnxError('it has no graph');
     return { opset, graph };
   }
 
@@ -146,7 +147,7 @@ class ProtoReader {
       13: message((value) => (location = this.#location(value) ?? location)),
       14: int((value) => (isExternal = value === 1)),
     });
-    if (isSegment) throw bad(`tensor "${name}" is one segment of several, which is not read`);
+    if (isSegment) throw onnxError(`tensor "${name}" is one segment of several, which is not read`);
     return { name, dims, dataType, data, external: isExternal ? location || 'another file' : null };
   }
 
@@ -188,7 +189,7 @@ class ProtoReader {
         reader.skipType(wire);
         continue;
       }
-      if (!field.wires.includes(wire)) throw bad(`field ${number} is of wire type ${wire}`);
+      if (!field.wires.includes(wire)) throw onnxError(`field ${number} is of wire type ${wire}`);
       this.#count();
       field.read(reader, wire);
     }
@@ -210,7 +211,8 @@ class ProtoReader {
   }
 
   #count(): void {
-    if (++this.#items > MOST_ITEMS) throw bad(`it has more than ${MOST_ITEMS} messages, far more than any DenseNet`);
+    if (++this.#items > MOST_ITEMS)
+      throw onnxError(`it has more than ${MOST_ITEMS} messages, far more than any DenseNet`);
   }
 }
 
@@ -243,6 +245,4 @@ function element(reader: protobuf.Reader, wire: number): Uint8Array {
   return reader.buf.subarray(start, reader.pos);
 }
 
-export function bad(what: string, cause?: unknown): ModelFormatError {
-  return new ModelFormatError(`bad ONNX file: ${what}`, { format: 'onnx' }, { cause });
-}
+export const onnxError = formatError('onnx');

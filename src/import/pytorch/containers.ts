@@ -5,10 +5,13 @@
 import { unzipSync } from 'fflate';
 import { ModelFormatError } from '../../core/errors.js';
 import { DTYPE_BYTES } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
 import { ByteCursor } from './cursor.js';
 import type { StorageReader } from './tensors.js';
 import { unpickle } from './unpickle.js';
 import { Instance, type PickleValue, StorageRef, TensorRef } from './values.js';
+
+const pytorchError = formatError('pytorch');
 
 export interface Container {
   readonly root: PickleValue;
@@ -29,19 +32,19 @@ const FREE_BYTES = 2 ** 20;
 export function openZip(bytes: Uint8Array): Container {
   const all = new Set<string>();
   unzip(bytes, (name) => {
-    if (all.has(name)) throw wrong(`the zip archive holds ${name} twice`);
+    if (all.has(name)) throw pytorchError(`the zip archive holds ${name} twice`);
     all.add(name);
     return false;
   });
   const names = [...all];
   const pickleName = names.find((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickleName === undefined)
-    throw wrong(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);
+    throw pytorchError(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);
   const folder = pickleName.slice(0, -'data.pkl'.length);
   const head = unzip(bytes, (name) => name === pickleName || name === `${folder}byteorder`);
   const order = head[`${folder}byteorder`];
   if (order && new TextDecoder().decode(order).trim() !== 'little')
-    throw wrong('it was written on a big-endian machine');
+    throw pytorchError('it was written on a big-endian machine');
   const root = unpickle(new ByteCursor(head[pickleName] ?? new Uint8Array(0)));
   const pathOf = (storage: StorageRef) => `${folder}data/${storage.key}`;
   const open = (wanted: readonly StorageRef[]): StorageReader => {
@@ -51,7 +54,9 @@ export function openZip(bytes: Uint8Array): Container {
       const data = storages[pathOf(storage)];
       const needed = storage.count * elementSize(storage);
       if (data && data.length >= needed) return data;
-      throw wrong(`storage ${storage.key} has ${data?.length ?? 0} of ${needed} bytes; the file may be truncated`);
+      throw pytorchError(
+        `storage ${storage.key} has ${data?.length ?? 0} of ${needed} bytes; the file may be truncated`,
+      );
     };
   };
   return { root, open };
@@ -63,44 +68,43 @@ function unzip(bytes: Uint8Array, wanted: (name: string) => boolean): Record<str
   try {
     return unzipSync(bytes, {
       filter: ({ name, originalSize, size }) => {
-        if (++entries > MAX_ZIP_ENTRIES) throw wrong(`the zip archive has more than ${MAX_ZIP_ENTRIES} entries`);
+        if (++entries > MAX_ZIP_ENTRIES) throw pytorchError(`the zip archive has more than ${MAX_ZIP_ENTRIES} entries`);
         if (!wanted(name)) return false;
         total += Math.max(size, originalSize);
         if (total > MAX_EXPANSION * bytes.length + FREE_BYTES)
-          throw wrong(`the zip archive would expand to over ${total} bytes: unzip it, and zip it without compression`);
+          throw pytorchError(
+            `the zip archive would expand to over ${total} bytes: unzip it, and zip it without compression`,
+          );
         return true;
       },
     });
   } catch (cause) {
     if (cause instanceof ModelFormatError) throw cause;
-    throw new ModelFormatError(
-      'bad PyTorch file: the zip archive is damaged or truncated',
-      { format: 'pytorch' },
-      { cause },
-    );
+    throw pytorchError('the zip archive is damaged or truncated', { cause });
   }
 }
 
 /** @throws ModelFormatError when the stream is not torch's, or ends early */
 export function openLegacy(bytes: Uint8Array): Container {
   const cursor = new ByteCursor(bytes);
-  if (unpickle(cursor) !== LEGACY_MAGIC) throw wrong('it is a pickle, but not one that torch.save made');
+  if (unpickle(cursor) !== LEGACY_MAGIC) throw pytorchError('it is a pickle, but not one that torch.save made');
   unpickle(cursor); // the protocol's version, 1001 ever since
   const system = unpickle(cursor);
   if (system instanceof Map && system.get('little_endian') === false)
-    throw wrong('it was written on a big-endian machine');
+    throw pytorchError('it was written on a big-endian machine');
   const root = unpickle(cursor);
   const keys = unpickle(cursor);
   const sizes = storageSizes(root);
   const storages = new Map<string, Uint8Array>();
   for (const key of Array.isArray(keys) ? keys : []) {
     const size = typeof key === 'string' ? sizes.get(key) : undefined;
-    if (typeof key !== 'string' || size === undefined) throw wrong(`storage ${String(key)} belongs to no tensor`);
+    if (typeof key !== 'string' || size === undefined)
+      throw pytorchError(`storage ${String(key)} belongs to no tensor`);
     storages.set(key, cursor.take(cursor.u64() * size));
   }
   const open = (): StorageReader => (storage) => {
     const data = storages.get(storage.key);
-    if (!data) throw wrong(`storage ${storage.key} is not in the file`);
+    if (!data) throw pytorchError(`storage ${storage.key} is not in the file`);
     return data;
   };
   return { root, open };
@@ -130,8 +134,4 @@ function* partsOf(value: PickleValue): Iterable<PickleValue> {
 /** An untyped storage counts in bytes. */
 function elementSize({ dtype }: StorageRef): number {
   return dtype === null ? 1 : DTYPE_BYTES[dtype];
-}
-
-function wrong(what: string): ModelFormatError {
-  return new ModelFormatError(`bad PyTorch file: ${what}`, { format: 'pytorch' });
 }

@@ -1,5 +1,6 @@
 /** A bounded reader over bytes: every read past the end is a `ModelFormatError`, never an `undefined`. */
-import { ModelFormatError } from '../../core/errors.js';
+import type { ModelFormatError } from '../../core/errors.js';
+import { formatError } from '../format-error.js';
 
 export class ByteCursor {
   readonly #bytes: Uint8Array;
@@ -64,10 +65,7 @@ export class ByteCursor {
 
   fail(what: string): ModelFormatError {
     const at = this.#position;
-    return new ModelFormatError(`bad PyTorch file: ${what} (byte ${at} of its pickle)`, {
-      format: 'pytorch',
-      offset: at,
-    });
+    return formatError('pytorch')(`${what} (byte ${at} of its pickle)`, { offset: at });
   }
 
   #advance(count: number): number {

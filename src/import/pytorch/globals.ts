@@ -7,9 +7,11 @@
  * instantiated, leaving records; (4) everything in Python's own library that (1) does not list is refused by name,
  * since no network's weights need it and an attack does.
  */
-import { ModelFormatError } from '../../core/errors.js';
 import type { Dtype } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
 import { GlobalName, Instance, type PickleDict, type PickleValue, StorageRef, TensorRef } from './values.js';
+
+const pytorchError = formatError('pytorch');
 
 /** Rule 2. */
 const NETWORK_PACKAGES = new Set(
@@ -38,7 +40,7 @@ const PYTHON_LIBRARY = new Set(
 );
 
 /** Functions inside the network packages that load or run something; no weight file needs them. */
-const FORBIDDEN = new Set([
+const LOADERS = new Set([
   'torch.load',
   'torch.jit.load',
   'torch.hub.load',
@@ -131,22 +133,22 @@ const DTYPES: ReadonlyMap<string, Dtype> = new Map([
 export function resolveGlobal(module: string, name: string): GlobalName {
   const global = new GlobalName(module, name);
   const isKnown = CONSTRUCTORS.has(global.path);
-  if (FORBIDDEN.has(global.path) || (PYTHON_LIBRARY.has(topLevel(module)) && !isKnown)) throw forbidden(global);
+  if (LOADERS.has(global.path) || (PYTHON_LIBRARY.has(topLevel(module)) && !isKnown)) throw notAllowed(global);
   return global;
 }
 
 /** `global(*args)` as the pickle asks for it. */
 export function call(global: PickleValue, args: readonly PickleValue[]): PickleValue {
-  if (!(global instanceof GlobalName)) throw wrong('it calls something that is not a name');
+  if (!(global instanceof GlobalName)) throw pytorchError('it calls something that is not a name');
   const construct = CONSTRUCTORS.get(global.path);
   if (construct) return construct(args, global);
   if (NETWORK_PACKAGES.has(topLevel(global.module))) return new Instance(global, args);
-  throw forbidden(global);
+  throw notAllowed(global);
 }
 
 /** `cls.__new__(cls, *args)`: an OrderedDict's or such, else a record. */
 export function instantiate(type: PickleValue, args: readonly PickleValue[]): PickleValue {
-  if (!(type instanceof GlobalName)) throw wrong('it instantiates something that is not a class');
+  if (!(type instanceof GlobalName)) throw pytorchError('it instantiates something that is not a class');
   return CONSTRUCTORS.get(type.path)?.(args, type) ?? new Instance(type, args);
 }
 
@@ -158,10 +160,10 @@ export function persistentLoad(id: PickleValue): PickleValue {
   const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
   if (kind === 'module' && type instanceof GlobalName) return type;
   if (kind !== 'storage' || !(type instanceof GlobalName) || typeof count !== 'number')
-    throw wrong('a persistent id is not a storage');
+    throw pytorchError('a persistent id is not a storage');
   const [, offset, length] = Array.isArray(view) ? view : [null, 0, count];
   if (typeof key !== 'string' || typeof offset !== 'number' || typeof length !== 'number')
-    throw wrong('a storage has no key');
+    throw pytorchError('a storage has no key');
   if (type.name === 'UntypedStorage') return new StorageRef(null, key, length, offset);
   const dtype = STORAGE_TYPES.get(type.name);
   return dtype ? new StorageRef(dtype, key, length, offset) : new Instance(type, []);
@@ -172,7 +174,7 @@ function rebuildTensor(args: readonly PickleValue[], type: GlobalName, dtype?: D
   const resolved = dtype ?? (storage instanceof StorageRef ? storage.dtype : null);
   if (!(storage instanceof StorageRef) || resolved === null) return new Instance(type, args);
   if (!isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length)
-    throw wrong('a tensor has a bad offset, shape or stride');
+    throw pytorchError('a tensor has a bad offset, shape or stride');
   return new TensorRef(storage, resolved, offset, shape, strides);
 }
 
@@ -192,10 +194,6 @@ function topLevel(module: string): string {
   return module.split('.', 1)[0] ?? '';
 }
 
-function forbidden(global: GlobalName): ModelFormatError {
-  return wrong(`it names ${global.path}, which no weights need; it was not run, and the file is not trusted`);
-}
-
-function wrong(what: string): ModelFormatError {
-  return new ModelFormatError(`bad PyTorch file: ${what}`, { format: 'pytorch' });
+function notAllowed(global: GlobalName): Error {
+  return pytorchError(`it names ${global.path}, which no weights need; it was not run, and the file is not trusted`);
 }

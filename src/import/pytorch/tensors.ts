@@ -1,7 +1,9 @@
 /** Strided views of storages → dense tensors. */
-import { ModelFormatError } from '../../core/errors.js';
 import { DTYPE_BYTES, elementCount, type Tensor } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
 import type { StorageRef, TensorRef } from './values.js';
+
+const pytorchError = formatError('pytorch');
 
 /** The bytes of a storage: at least `count` elements of it. */
 export type StorageReader = (storage: StorageRef) => Uint8Array;
@@ -70,6 +72,6 @@ function gather(bytes: Uint8Array, first: number, { shape, strides }: TensorRef,
   return out;
 }
 
-function wrong(tensor: string, what: string): ModelFormatError {
-  return new ModelFormatError(`bad PyTorch file: tensor "${tensor}" ${what}`, { format: 'pytorch', tensor });
+function wrong(tensor: string, what: string): Error {
+  return pytorchError(`tensor "${tensor}" ${what}`, { tensor });
 }

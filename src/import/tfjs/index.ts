@@ -2,35 +2,34 @@
  * TensorFlow.js layers models: model.json, which describes a Keras network and lists its weights, and the binary files
  * (shards) beside it. Made by tensorflowjs_converter, or by `model.save()` in a page.
  */
-import { ModelFormatError } from '../../core/errors.js';
 import { floatTensor, type Tensor } from '../../tensor/tensor.js';
-import type { Decoded, ReadBeside } from '../decoded.js';
+import type { Decoded, ReadSibling } from '../decoded.js';
 import { assemble } from '../keras/assemble.js';
-import { describeNetwork } from '../keras/check.js';
 import { layerOf, variableOf } from '../keras/legacy-store.js';
+import { readNetwork } from '../keras/network.js';
 import { StoredLayers } from '../keras/stored.js';
-import { byteLength, readManifest, type WeightEntry, type WeightGroup, wrong } from './manifest.js';
+import { byteLength, readManifest, tfjsError, type WeightEntry, type WeightGroup } from './manifest.js';
 
 const MAX_SHARDS = 10_000;
 
 /**
  * @param bytes model.json
- * @param beside reads the shards
+ * @param readSibling reads the shards
  * @throws ModelFormatError naming what does not fit, or the file that is needed too
  */
-export async function readTfjs(bytes: Uint8Array, beside: ReadBeside | undefined): Promise<Decoded> {
+export async function readTfjs(bytes: Uint8Array, readSibling: ReadSibling | undefined): Promise<Decoded> {
   const model = objectOf(parse(bytes), 'the file');
   const topology = objectOf(model.get('modelTopology'), 'modelTopology');
   if (model.get('format') === 'graph-model' || topology.has('node')) {
-    throw wrong(
+    throw tfjsError(
       'it is a graph model, without layers: convert with --output_format tfjs_layers_model, or import the Keras file',
     );
   }
-  const network = describeNetwork(topology.get('model_config') ?? Object.fromEntries(topology));
-  const known = new Set(network.layers.map(({ name }) => name));
+  const network = readNetwork(topology.get('model_config') ?? Object.fromEntries(topology));
+  const known = new Set(network.map(({ name }) => name));
   const stored = new StoredLayers();
   for (const group of readManifest(model.get('weightsManifest'))) {
-    for (const tensor of await readGroup(group, beside)) {
+    for (const tensor of await readGroup(group, readSibling)) {
       const at = tensor.name.lastIndexOf('/');
       stored.add(layerOf(tensor.name.slice(0, Math.max(0, at)), known), variableOf(tensor.name), tensor);
     }
@@ -38,21 +37,21 @@ export async function readTfjs(bytes: Uint8Array, beside: ReadBeside | undefined
   return assemble(stored.all(), network, false);
 }
 
-async function readGroup({ paths, weights }: WeightGroup, beside: ReadBeside | undefined): Promise<Tensor[]> {
-  if (!beside)
-    throw wrong(`its weights are in ${paths.slice(0, 3).join(', ')}: hand these files over together with it`);
-  if (paths.length > MAX_SHARDS) throw wrong(`it lists ${paths.length} files`);
+async function readGroup({ paths, weights }: WeightGroup, readSibling: ReadSibling | undefined): Promise<Tensor[]> {
+  if (!readSibling)
+    throw tfjsError(`its weights are in ${paths.slice(0, 3).join(', ')}: hand these files over together with it`);
+  if (paths.length > MAX_SHARDS) throw tfjsError(`it lists ${paths.length} files`);
   const needed = weights.reduce((total, entry) => total + byteLength(entry), 0);
   const shards: Uint8Array[] = [];
   let found = 0;
   for (const path of paths) {
-    const shard = await beside(path);
+    const shard = await readSibling(path);
     shards.push(shard);
     found += shard.length;
     if (found > needed) break;
   }
   if (found !== needed) {
-    throw wrong(
+    throw tfjsError(
       `${paths.slice(0, 3).join(', ')} have ${found} bytes, but the tensors listed take ${needed}: files are missing, cut or of another model`,
     );
   }
@@ -80,7 +79,7 @@ function joined(shards: readonly Uint8Array[], length: number): Uint8Array {
 
 /** @throws ModelFormatError for tensors that are no floats */
 function readTensor({ name, shape, dtype, quantization }: WeightEntry, bytes: Uint8Array): Tensor {
-  if (dtype !== 'float32') throw wrong(`"${name}" is of type ${dtype}, but weights are float32`);
+  if (dtype !== 'float32') throw tfjsError(`"${name}" is of type ${dtype}, but weights are float32`);
   if (quantization === null) return { name, shape, dtype: 'F32', bytes };
   if (quantization.dtype === 'float16') return { name, shape, dtype: 'F16', bytes };
   const { scale, min } = quantization;
@@ -96,15 +95,11 @@ function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new ModelFormatError(
-      'bad TensorFlow.js model: model.json is not JSON, or cut',
-      { format: 'tfjs' },
-      { cause },
-    );
+    throw tfjsError('model.json is not JSON, or cut', { cause });
   }
 }
 
 function objectOf(value: unknown, what: string): ReadonlyMap<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw wrong(`${what} is not an object`);
+  throw tfjsError(`${what} is not an object`);
 }

@@ -1,7 +1,10 @@
 /** The `weightsManifest` of a TensorFlow.js model: which tensors lie in which files, and in what form. */
-import { ModelFormatError, OptionError } from '../../core/errors.js';
+import { OptionError } from '../../core/errors.js';
 import { type Check, Fields, fail, listOf, number, oneOf } from '../../core/json.js';
 import { elementCount } from '../../tensor/tensor.js';
+import { formatError } from '../format-error.js';
+
+export const tfjsError = formatError('tfjs');
 
 /** How a tensor was made smaller: value = stored · scale + min, or as half floats. */
 export type Quantization =
@@ -27,7 +30,7 @@ export function readManifest(value: unknown): readonly WeightGroup[] {
     return listOf(group)(value, 'weightsManifest');
   } catch (cause) {
     if (!(cause instanceof OptionError)) throw cause;
-    throw wrong(cause.message, { cause });
+    throw tfjsError(cause.message, { cause });
   }
 }
 
@@ -40,12 +43,12 @@ const dimension: Check<number> = (value, path) =>
   Number.isSafeInteger(number(value, path)) && number(value, path) >= 0 ? number(value, path) : fail(path, 'a size');
 
 /** Letters, digits and what file names have between them; no dot, space or slash comes first, in no folder either. */
-const BESIDE = /^[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*(\/[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*)*$/u;
+const SIBLING_PATH = /^[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*(\/[\p{L}\p{N}_][\p{L}\p{N}_ .()+@,=-]*)*$/u;
 
 /** A file beside the model or below it: no other folder, no other host. */
 const path: Check<string> = (value, at) => {
   const name = text(value, at);
-  return BESIDE.test(name) ? name : fail(at, `the name of a file beside model.json, not "${name.slice(0, 80)}"`);
+  return SIBLING_PATH.test(name) ? name : fail(at, `the name of a file beside model.json, not "${name.slice(0, 80)}"`);
 };
 
 const group: Check<WeightGroup> = (value, at) => {
@@ -82,10 +85,6 @@ const BYTES: ReadonlyMap<string, number> = new Map([
 /** Bytes that a tensor takes in its file. @throws ModelFormatError for types without a fixed size, naming the tensor */
 export function byteLength({ name, shape, dtype, quantization: made }: WeightEntry): number {
   const size = BYTES.get(made?.dtype ?? dtype);
-  if (size === undefined) throw wrong(`"${name}" is of type ${dtype}, which no weights are`);
+  if (size === undefined) throw tfjsError(`"${name}" is of type ${dtype}, which no weights are`);
   return elementCount(shape) * size;
-}
-
-export function wrong(what: string, options?: ErrorOptions): ModelFormatError {
-  return new ModelFormatError(`bad TensorFlow.js model: ${what}`, { format: 'tfjs' }, options);
 }

@@ -1,0 +1,56 @@
+/** Opens a network on the backend that the user chose, or on the first that works; and runs it in this process. */
+import { WebGPUUnavailableError } from '../core/errors.js';
+import { DenseNet } from '../densenet.js';
+import { missingPackage } from './command.js';
+import { anyGpu } from './dawn.js';
+import { findBrowser } from './installed-browsers.js';
+import type { Backend, Runner, RunnerOptions } from './runner.js';
+import { note } from './terminal.js';
+
+/**
+ * @param backend `auto` takes an installed Chrome, Chromium or Edge, and Node with Dawn where there is none or it has no
+ * WebGPU
+ * @throws WebGPUUnavailableError when nothing here has WebGPU; what `DenseNet.load` throws
+ */
+export async function openRunner(backend: Backend, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  if (backend === 'node') return openInNode(model, options);
+  if (backend !== 'auto') return openInBrowser(backend, model, options);
+  if (findBrowser('chrome') === null) {
+    note('No Chrome, Chromium or Edge is installed: using WebGPU in Node.');
+    return openInNode(model, options);
+  }
+  try {
+    return await openInBrowser('chrome', model, options);
+  } catch (error) {
+    const missing = missingPackage(error);
+    if (!(error instanceof WebGPUUnavailableError) && missing === null) throw error;
+    const why = error instanceof WebGPUUnavailableError ? error.message : `the npm package ${missing} is missing`;
+    note(`${why}\nUsing WebGPU in Node.`);
+    return openInNode(model, options);
+  }
+}
+
+// npm packages are imported where they are used: not all of them need be installed.
+
+async function openInBrowser(kind: 'chrome' | 'firefox', model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  const { openBrowserRunner } = await import('./browser-runner.js');
+  return openBrowserRunner(kind, model, options);
+}
+
+async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Runner> {
+  const net = await DenseNet.load(model, { gpu: await anyGpu(), ...options });
+  return {
+    backend: 'node',
+    adapter: net.adapter,
+    tuning: net.tuning,
+    async classify(image, topK) {
+      const { decodeImage } = await import('./decode-image.js');
+      const pixels = image.pixels ?? (await decodeImage(image));
+      const start = performance.now();
+      const top = await net.classify(pixels, { topK });
+      return { top, milliseconds: performance.now() - start };
+    },
+    taps: (data, shape) => net.taps({ data, shape }),
+    close: async () => net.dispose(),
+  };
+}
