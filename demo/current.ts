@@ -81,7 +81,7 @@ async function swapModel(next: Model): Promise<void> {
   chosenClass = null;
   page.advice.hidden = true;
   showArena(next.net.plan);
-  showFacts(next.net, next.name, next.note);
+  showFacts(next.net, next.name);
   showClasses(next.net, toggleClass);
   setReady(`${next.name} is ready`);
   if (image) await classifyAndDraw(image);

@@ -5,15 +5,17 @@ import { redraw, refresh, useImage, useModel, withCurrent } from './current.js';
 import { listenToEvidence } from './evidence.js';
 import { fetchPicture } from './fetch-picture.js';
 import { type Incoming, listenForFiles } from './file-input.js';
-import { loadDefault, loadFile } from './models.js';
+import { listenToModelCard, openModel, takeLabels } from './model-card.js';
+import { loadDefault } from './models.js';
 import { page } from './page.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
 import { attempt, listenToRetry, setError } from './status.js';
 import { hideStrip, listenToStrip, showStrip } from './strip.js';
 
-function useFiles({ images, model, all }: Incoming): void {
+function useFiles({ images, labels, model, all }: Incoming): void {
   stopCamera();
-  if (model) void useModel(() => loadFile(model, all));
+  const labelsRead = labels ? takeLabels(labels, model !== null) : Promise.resolve();
+  if (model) void labelsRead.then(() => openModel(model, all));
   const [first, second] = images;
   if (!first) return;
   markSample(null);
@@ -64,6 +66,7 @@ listenToCamera(() => {
 });
 listenToCharts();
 listenToEvidence(redraw);
+listenToModelCard();
 listenToRetry();
 listenToStrip();
 page.heat.addEventListener('change', refresh);

