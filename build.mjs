@@ -19,14 +19,7 @@ process.chdir(dirname(fileURLToPath(import.meta.url)));
 const GZIP_BUDGET = 64 * 1024;
 
 /** Packages that the command line loads when a command needs them. */
-const CLI_EXTERNAL = [
-  'puppeteer-core',
-  'sharp',
-  'webgpu',
-  'onnxruntime-node',
-  'onnxruntime-web',
-  '@tensorflow/*',
-];
+const CLI_EXTERNAL = ['puppeteer-core', 'sharp', 'webgpu', 'onnxruntime-node', 'onnxruntime-web', '@tensorflow/*'];
 
 /**
  * protobufjs works without the package `long`, and then gives numbers, which the importers want. With it a page would

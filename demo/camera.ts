@@ -1,6 +1,7 @@
 /** The camera: shows its frames until it is stopped. */
+import { showFrame } from './current.js';
 import { page } from './page.js';
-import { showStatus } from './status.js';
+import { attempt, clearError, setError } from './status.js';
 
 /** Error messages by the name of the browser's error. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -11,18 +12,26 @@ const REASONS: Readonly<Record<string, string>> = {
 
 let stop: (() => void) | null = null;
 
-export const isLive = (): boolean => stop !== null;
-
 export function stopCamera(): void {
   stop?.();
 }
 
-/** Calls `show` with one frame after another until stopped. The next frame waits until `show` has finished. */
-export async function startCamera(show: (frame: ImageBitmap) => Promise<void>): Promise<void> {
+/** @param onStart called when the camera starts */
+export function listenToCamera(onStart: () => void): void {
+  page.camera.addEventListener('click', () => {
+    if (stop) return stopCamera();
+    onStart();
+    void attempt('camera', startCamera, () => page.camera.click());
+  });
+}
+
+/** Shows one frame after another until stopped. The next frame waits until the last one is answered. */
+async function startCamera(): Promise<void> {
   page.camera.disabled = true;
   const stream = await open();
   page.camera.disabled = false;
   if (!stream) return;
+  clearError('camera');
   const video = document.createElement('video');
   video.muted = true;
   video.playsInline = true;
@@ -42,7 +51,8 @@ export async function startCamera(show: (frame: ImageBitmap) => Promise<void>): 
     await video.play();
     while (isRunning) {
       const frame = await createImageBitmap(video);
-      if (isRunning) await show(frame);
+      if (isRunning) await showFrame(frame);
+      else frame.close();
       await new Promise(requestAnimationFrame);
     }
   } finally {
@@ -56,7 +66,8 @@ async function open(): Promise<MediaStream | null> {
     return await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
   } catch (error) {
     const name = error instanceof Error ? error.name : '';
-    showStatus(REASONS[name] ?? 'there is no camera here: it needs https or localhost', 'error');
+    const text = REASONS[name] ?? 'there is no camera here: it needs https or localhost';
+    setError('camera', text, () => page.camera.click());
     return null;
   }
 }

@@ -1,4 +1,4 @@
-/** The page's elements, found once and typed, and functions that create elements. Knows no network. */
+/** The page's elements, found once and typed. */
 
 function find<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -8,6 +8,7 @@ function find<T extends Element>(id: string, type: new () => T): T {
 
 export const page = {
   status: find('status', HTMLElement),
+  retry: find('retry', HTMLButtonElement),
   progress: find('progress', HTMLProgressElement),
   advice: find('advice', HTMLElement),
   adviceList: find('advice-list', HTMLElement),
@@ -28,12 +29,41 @@ export const page = {
   heatScale: find('heat-scale', HTMLSelectElement),
   opacity: find('opacity', HTMLInputElement),
   samples: find('samples', HTMLUListElement),
+  answerPanel: find('answer-panel', HTMLElement),
+  classesPanel: find('classes-panel', HTMLDetailsElement),
+  classesTitle: find('classes-title', HTMLElement),
+  classes: find('classes', HTMLUListElement),
+  stripPanel: find('strip-panel', HTMLElement),
+  strip: find('strip', HTMLUListElement),
+  stripNote: find('strip-note', HTMLElement),
+  csv: find('csv', HTMLButtonElement),
+  closeStrip: find('close-strip', HTMLButtonElement),
   answerNote: find('answer-note', HTMLElement),
   answer: find('answer', HTMLOListElement),
   time: find('time', HTMLElement),
-  milliseconds: find('milliseconds', HTMLOutputElement),
+  milliseconds: find('milliseconds', HTMLElement),
   announce: find('announce', HTMLElement),
   facts: find('facts', HTMLElement),
+  modelCard: find('model-card', HTMLElement),
+  modelCardTitle: find('model-card-title', HTMLElement),
+  modelCardNote: find('model-card-note', HTMLElement),
+  modelForm: find('model-form', HTMLFormElement),
+  labels: find('labels', HTMLTextAreaElement),
+  labelsOrigin: find('labels-origin', HTMLElement),
+  labelsError: find('labels-error', HTMLElement),
+  labelsFile: find('labels-file', HTMLButtonElement),
+  labelsImagenet: find('labels-imagenet', HTMLButtonElement),
+  activation: find('activation', HTMLSelectElement),
+  activationOrigin: find('activation-origin', HTMLElement),
+  preset: find('preset', HTMLSelectElement),
+  preprocessOrigin: find('preprocess-origin', HTMLElement),
+  preprocessJson: find('preprocess-json', HTMLTextAreaElement),
+  preprocessError: find('preprocess-error', HTMLElement),
+  thresholdsField: find('thresholds-field', HTMLElement),
+  thresholds: find('thresholds', HTMLInputElement),
+  thresholdsOrigin: find('thresholds-origin', HTMLElement),
+  thresholdsError: find('thresholds-error', HTMLElement),
+  downloadModel: find('download-model', HTMLButtonElement),
   arenaPanel: find('arena-panel', HTMLElement),
   arena: find('arena', HTMLElement),
   step: find('step', HTMLInputElement),
@@ -47,31 +77,3 @@ export const page = {
   timesTable: find('times-table', HTMLElement),
   drop: find('drop', HTMLElement),
 } as const;
-
-/** Creates an element with its properties and children. */
-export function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  properties: Partial<HTMLElementTagNameMap[K]> = {},
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  Object.assign(made, properties);
-  made.append(...children);
-  return made;
-}
-
-/** Fills a `<dl>`: term → description. */
-export function showTerms(list: HTMLElement, terms: Readonly<Record<string, string>>): void {
-  const rows = Object.entries(terms).flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]);
-  list.replaceChildren(...rows);
-}
-
-/** Creates a table from its header and its rows. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLTableElement {
-  return make(
-    'table',
-    {},
-    make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
-    make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))),
-  );
-}

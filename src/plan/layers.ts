@@ -6,7 +6,7 @@
 import type { ConvShape } from '../kernels/shape.js';
 import { plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from '../kernels/variants.js';
 import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
-import type { DenseNetConfig } from '../model/config.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
 import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
 import { region, type StepOf, weights } from './step.js';
@@ -58,7 +58,7 @@ export function packStep(dst: FeatureMap, { batch }: LayerContext): StepOf<'pack
 /** @param out the channels that it writes, the first of `dst` */
 export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, context: LayerContext): StepOf<'stem'> {
   const { batch, config, traits, tuned } = context;
-  const [size, stride] = config.stem === 'imagenet' ? [7, 2] : [3, 1];
+  const { kernel: size, stride } = stemOf(config);
   const [height, width] = dst.size;
   const channels = stemLanes(config.inChannels);
   const shape: ConvShape = { kernel: 'stem', ...shapeOf(dst, out, src, batch), size, stride, channels };

@@ -73,7 +73,7 @@ describe('a pickle that names code', () => {
     const values = Float32Array.of(1, 2, 3);
     const state = `}${text('_parameters')}}${text('w')}${tensor(3, 0, 'K\x03\x85', 'K\x01\x85')}ss`;
     const bytes = checkpoint(`\x80\x02cmymodel\nNet\n)\x81${state}b.`, { 0: new Uint8Array(values.buffer) });
-    expect([...readPyTorch(bytes)]).toMatchObject([['w', { dtype: 'F32', shape: [3] }]]);
+    expect([...readPyTorch(bytes).tensors]).toMatchObject([['w', { dtype: 'F32', shape: [3] }]]);
   });
 });
 
@@ -202,7 +202,7 @@ describe('a legacy stream', () => {
   const floats = [2, 0, 0, 0, 0, 0, 0, 0, ...Array<number>(8).fill(0)];
 
   it('is read', () => {
-    expect([...readPyTorch(legacy(one, `]${text('0')}a`, floats))]).toMatchObject([
+    expect([...readPyTorch(legacy(one, `]${text('0')}a`, floats)).tensors]).toMatchObject([
       ['w', { dtype: 'F32', shape: [2] }],
     ]);
   });
@@ -210,7 +210,7 @@ describe('a legacy stream', () => {
   it('with a class in it, source text and all, is read; the class is a name', () => {
     const classes = `(${text('module')}cmynet\nNet\n${text('net.py')}${text('import os')}tQ`;
     const module = `${classes})\x81}${text('_parameters')}${one}sb`;
-    expect([...readPyTorch(legacy(module, `]${text('0')}a`, floats)).keys()]).toEqual(['w']);
+    expect([...readPyTorch(legacy(module, `]${text('0')}a`, floats)).tensors.keys()]).toEqual(['w']);
   });
 
   const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { candidates, type Traits } from '../../src/kernels/variants.js';
 import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
-import { contenders } from '../../src/runtime/tune/shortlist.js';
+import { shortlist } from '../../src/runtime/tune/shortlist.js';
 import { tableIn } from '../../src/runtime/tune/table.js';
 
 /** The only clock, so that nothing but the pretended times counts. */
@@ -100,11 +100,11 @@ describe('the tuner', () => {
   });
 });
 
-describe('the contenders of a shape', () => {
+describe('the shortlist of a shape', () => {
   const shape = { kernel: 'conv1x1', batch: 1, width: 7, height: 7, inQuads: 192, outQuads: 32 } as const;
   const tried = (traits: Traits) => {
     const variants = candidates(shape, traits);
-    const chosen = contenders(variants);
+    const chosen = shortlist(variants);
     expect(chosen[0]).toEqual(variants[0]);
     return { chosen: chosen.map(({ tile }) => tile), unlikely: variants.filter((each) => !chosen.includes(each)) };
   };

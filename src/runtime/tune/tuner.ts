@@ -9,7 +9,7 @@ import { type NetworkPlan, planNetwork } from '../../plan/network.js';
 import type { Stage, Step } from '../../plan/step.js';
 import type { Engine } from '../engine.js';
 import { type Tunable, tune } from './measure.js';
-import { contenders } from './shortlist.js';
+import { shortlist } from './shortlist.js';
 import { tableIn } from './table.js';
 
 const NETWORK: ReadonlySet<Stage> = new Set(['network']);
@@ -53,7 +53,7 @@ function tunableOf(session: Session, plan: NetworkPlan, known: TunedVariants): T
     device: session.device,
     shapes: unknown.map(([key, [{ shape }]]) => ({
       key,
-      variants: contenders(candidates(shape, plan.options.traits)).map((variant) => variantKey(shape.kernel, variant)),
+      variants: shortlist(candidates(shape, plan.options.traits)).map((variant) => variantKey(shape.kernel, variant)),
     })),
     async bind(choices, key) {
       const tuned = new Map([...known, ...choices]);
