@@ -12,11 +12,10 @@ import type { DenseNetConfig } from '../model/config.js';
 import { familyConfig } from '../model/family.js';
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
-import { readSource } from '../runtime/download.js';
 import { isHubId, openHub } from '../runtime/hub.js';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
 import { type CatalogRow, catalogRow, imagenetLabels, metadataOf, readCatalog } from './catalog.js';
-import { progressBar } from './terminal.js';
+import { download } from './download.js';
 
 const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
 
@@ -28,7 +27,7 @@ const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
  */
 export async function readModelBytes(name: string): Promise<Uint8Array> {
   if (isHubId(name)) return readHubModel(name);
-  if (isUrl(name)) return readSource(name, () => undefined);
+  if (isUrl(name)) return download(name, name);
   if (!existsSync(name) || !statSync(name).isFile()) {
     throw new ModelFormatError(`there is no file ${name}: check the path`, { format: 'file' });
   }
@@ -66,12 +65,12 @@ export async function openCheckpoint(name: string, mirror?: string): Promise<Che
     return { bytes, name: name.replace(/^hf:.*\//, ''), metadata, row: null };
   }
   if (isFileName(name)) {
-    const bytes = isUrl(name) ? await readSource(name, progressBar(name)) : await readModelBytes(name);
+    const bytes = isUrl(name) ? await download(name, name) : await readModelBytes(name);
     return { bytes, name, metadata: {}, row: null };
   }
   const row = catalogRow(name, readCatalog());
   const url = mirror === undefined ? row.url : mirrored(row.url, mirror);
-  const bytes = await readSource(url, progressBar(row.id));
+  const bytes = await download(url, row.id);
   checkDownload(row, bytes);
   return { bytes, name: row.id, metadata: metadataOf(row), row };
 }
@@ -110,7 +109,7 @@ function mirrored(url: string, mirror: string): string {
 async function downloadHubModel(id: string): Promise<{ bytes: Uint8Array; metadata: ModelMetadata }> {
   const endpoint = process.env.HF_ENDPOINT?.replace(/\/+$/, '');
   const { url, metadata, config } = await openHub(id, endpoint ? { hub: endpoint } : {});
-  const bytes = await readSource(url, progressBar(id));
+  const bytes = await download(url, id);
   const labels = metadata.labels ?? labelsOfImagenet(config);
   return { bytes, metadata: { ...metadata, ...(labels ? { labels } : {}), provenance: url } };
 }

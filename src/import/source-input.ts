@@ -33,7 +33,7 @@ export function withPreprocessing(
     scale: inputScaleOf(sourceInput),
     mean: Array<number>(channels).fill(0),
     std: Array<number>(channels).fill(1),
-    channelOrder: channels === 3 ? 'rgb' : 'grey',
+    channelOrder: channels === 3 ? 'rgb' : 'gray',
   };
   return { ...metadata, preprocess: beforeNetwork(plain, sourceInput) };
 }
