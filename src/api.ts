@@ -101,6 +101,11 @@ export interface ClassifyOptions extends CallOptions {
   readonly topK?: number;
 }
 
+export interface TrainOptions extends CallOptions {
+  /** Called with the share that is done, up to 1. */
+  readonly onProgress?: (done: number) => void;
+}
+
 export interface Prediction {
   readonly index: number;
   /** The model file's name for the class, or its index in words. */
