@@ -6,7 +6,7 @@ export function activationName({ config }: Layer): string {
   const value = config.get('activation') ?? 'linear';
   if (typeof value === 'string') return value;
   const name = typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get('class_name') : null;
-  return String(name).toLowerCase();
+  return typeof name === 'string' ? name.toLowerCase() : 'an activation without a name';
 }
 
 export function textOf({ config }: Layer, option: string, otherwise: string): string {

@@ -4,11 +4,12 @@
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
 import { ModelShapeError } from '../../core/errors.js';
+import type { Budget } from '../budget.js';
 import type { Constant, Ints } from '../graph/constant.js';
 import { Evaluator } from '../graph/evaluate.js';
 import { axesOf, dimensions, reshapeTarget, slice } from '../graph/lists.js';
 import { type NetworkGraph, type Node, unsupportedNode } from '../graph/node.js';
-import { type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
+import { asInts, type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
 import { FOLLOWERS, type GraphState, type HeadVector, unexpected } from './graph-state.js';
@@ -17,6 +18,7 @@ import {
   affineVector,
   convHead,
   flatten,
+  gatherVector,
   gemm,
   globalPool,
   joinPools,
@@ -36,8 +38,8 @@ export interface Recognised {
 }
 
 /** @throws ModelShapeError naming the first node that does not fit; ModelFormatError for tensors that cannot be read */
-export function recognise(graph: NetworkGraph): Recognised {
-  return new Walk(graph).run();
+export function recognise(graph: NetworkGraph, budget: Budget): Recognised {
+  return new Walk(graph, budget).run();
 }
 
 /** A node that does not fit: the error for whatever needs its result. */
@@ -58,10 +60,11 @@ class Walk {
   readonly #graph: NetworkGraph;
   readonly #values = new Map<string, Value>();
   readonly #body = new Body();
-  readonly #evaluator = new Evaluator();
+  readonly #evaluator: Evaluator;
 
-  constructor(graph: NetworkGraph) {
+  constructor(graph: NetworkGraph, budget: Budget) {
     this.#graph = graph;
+    this.#evaluator = new Evaluator(budget);
     for (const { name, dims } of graph.inputs) this.#values.set(name, { at: 'input', dims, from: null, affine: null });
   }
 
@@ -279,6 +282,10 @@ function transposeInput(node: Node, state: GraphState): GraphState {
 
 /** Channels of the image. */
 function pick(node: Node, state: GraphState, operands: Operands): GraphState {
+  if (state.at === 'vector' && node.op === 'Gather') {
+    const indices = asInts(node, operands[0]);
+    return gatherVector(node, state, wholeNumbers(node, indices), indices.shape.length);
+  }
   if (state.at !== 'input') throw unexpected(node, state, `, found ${node.op}`);
   const length = state.dims[1] ?? 0;
   const all: Ints = { kind: 'ints', shape: [1, length], values: Array.from({ length }, (_, c) => c) };
