@@ -19,15 +19,7 @@ process.chdir(dirname(fileURLToPath(import.meta.url)));
 const GZIP_BUDGET = 64 * 1024;
 
 /** Packages that the command line loads when a command needs them. */
-const CLI_EXTERNAL = [
-  'puppeteer-core',
-  '@puppeteer/browsers',
-  'sharp',
-  'webgpu',
-  'onnxruntime-node',
-  'onnxruntime-web',
-  '@tensorflow/*',
-];
+const CLI_EXTERNAL = ['puppeteer-core', 'sharp', 'webgpu', 'onnxruntime-node', 'onnxruntime-web', '@tensorflow/*'];
 
 /**
  * protobufjs works without the package `long`, and then gives numbers, which the importers want. With it a page would
@@ -84,6 +76,9 @@ async function bundleAll() {
     'demo.css',
     'charts.css',
     'icon.svg',
+    'icon-512.png',
+    'manifest.json',
+    'service-worker.js',
     'bench/peer.html',
     'bench/bench.css',
   ];

@@ -22,7 +22,7 @@ const host: Host = {
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   },
-  ours: () => import(absolute('/dist/densenet-webgpu.js')),
+  ours: () => import(absolute('../dist/densenet-webgpu.js')),
   async ort(build, threads) {
     const ort: typeof import('onnxruntime-web') = await import(absolute(ORT[build]));
     ort.env.wasm.numThreads = threads;
