@@ -85,7 +85,7 @@ const SHIPPED = [
   /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
   /^dist\/types\/[\w/.-]+\.d\.ts$/,
   /^dist\/cli\/[\w.-]+\.js$/,
-  /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
+  /^dist\/demo\/[\w-]+\.(js|css|html|svg|json|png)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^shaders\/((apart|parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
