@@ -76,6 +76,9 @@ async function bundleAll() {
     'demo.css',
     'charts.css',
     'icon.svg',
+    'icon-512.png',
+    'manifest.json',
+    'service-worker.js',
     'bench/peer.html',
     'bench/bench.css',
   ];

@@ -1,6 +1,7 @@
 /** Tells the user how to get WebGPU: one row per browser, the user's own first. */
 import { WebGPUUnavailableError } from 'densenet-webgpu';
-import { make, page } from './page.js';
+import { make } from './dom.js';
+import { page } from './page.js';
 
 interface Row {
   readonly browser: string;

@@ -1,7 +1,8 @@
 /** Shows the predictions as bars. Each bar is a button that shows the class's map. */
 import type { DenseNet, Prediction } from 'densenet-webgpu';
+import { make } from './dom.js';
 import { milliseconds, percent } from './format.js';
-import { make, page } from './page.js';
+import { page } from './page.js';
 import { announce } from './status.js';
 
 /** Below this probability of the best class, no class fits well. */
@@ -9,7 +10,7 @@ const FITS_FROM = 0.5;
 
 interface Row {
   readonly item: HTMLLIElement;
-  show(prediction: Prediction, isShown: boolean): void;
+  show(prediction: Prediction, isShown: boolean, threshold: number | null): void;
 }
 
 const rows: Row[] = [];
@@ -19,20 +20,22 @@ function makeRow(onChoose: (classIndex: number) => void): Row {
   const label = make('span');
   const figure = make('span', { className: 'figure' });
   const bar = make('span', { className: 'bar' });
-  const threshold = make('span', { className: 'threshold' });
-  const track = make('span', { className: 'track' }, bar, threshold);
+  const mark = make('span', { className: 'threshold' });
+  const track = make('span', { className: 'track' }, bar, mark);
   const button = make('button', { type: 'button' }, label, figure, track);
   let classIndex = 0;
   button.addEventListener('click', () => onChoose(classIndex));
   return {
     item: make('li', {}, button),
-    show(prediction, isShown) {
+    show(prediction, isShown, threshold) {
       classIndex = prediction.index;
       label.textContent = prediction.present ? `${prediction.label} (present)` : prediction.label;
       figure.textContent = percent(prediction.probability);
       bar.style.inlineSize = percent(prediction.probability).replace(' ', '');
+      mark.hidden = threshold === null;
+      mark.style.insetInlineStart = `${100 * (threshold ?? 0)}%`;
       button.setAttribute('aria-pressed', String(isShown));
-      button.title = `Show the evidence for ${prediction.label}`;
+      button.title = `Show the evidence for ${prediction.label}${threshold === null ? '' : `; threshold ${percent(threshold)}`}`;
     },
   };
 }
@@ -49,9 +52,13 @@ export function showAnswer(
   onChoose: (classIndex: number) => void,
 ): void {
   while (rows.length < predictions.length) rows.push(makeRow(onChoose));
-  for (const [r, prediction] of predictions.entries()) rows[r]?.show(prediction, prediction.index === shownClass);
+  for (const [r, prediction] of predictions.entries()) {
+    const threshold = net.metadata.thresholds?.[prediction.index] ?? null;
+    rows[r]?.show(prediction, prediction.index === shownClass, threshold);
+  }
   const items = rows.slice(0, predictions.length).map(({ item }) => item);
   if (page.answer.children.length !== items.length) page.answer.replaceChildren(...items);
+  page.answer.classList.toggle('long', items.length > 8);
   const note = describeFit(net, predictions);
   page.answerNote.textContent = note;
   page.answerNote.hidden = note === '';

@@ -38,6 +38,7 @@ let image: CurrentImage | null = null;
 let chosenClass: number | null = null;
 /** What is drawn: it is drawn again when the colours of the map change. */
 let view: View | null = null;
+let predictions: readonly Prediction[] = [];
 
 let lastJob: Promise<unknown> = Promise.resolve();
 
@@ -81,7 +82,7 @@ async function swapModel(next: Model): Promise<void> {
   chosenClass = null;
   page.advice.hidden = true;
   showArena(next.net.plan);
-  showFacts(next.net, next.name, next.note);
+  showFacts(next.net, next.name);
   showClasses(next.net, toggleClass);
   setReady(`${next.name} is ready`);
   if (image) await classifyAndDraw(image);
@@ -140,17 +141,17 @@ async function showImage(next: CurrentImage, isLatest: () => boolean): Promise<v
 async function classifyAndDraw({ bitmap, caption, isLive }: CurrentImage): Promise<void> {
   const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
   if (!model) {
-    view = { bitmap, crop, evidence: null };
+    view = { bitmap, crop, evidence: null, isLive };
     redraw();
     showCaption(caption);
     return;
   }
   const { net } = model;
   const start = performance.now();
-  const predictions = await net.classify(bitmap, { topK: countOf(net) });
+  predictions = await net.classify(bitmap, { topK: countOf(net) });
   showTime(performance.now() - start);
   const evidence = page.heat.checked ? await explain(net, bitmap) : null;
-  view = { bitmap, crop, evidence };
+  view = { bitmap, crop, evidence, isLive };
   redraw();
   showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
   showAnswer(net, predictions, evidence?.shown.classIndex ?? null, toggleClass);
@@ -178,6 +179,36 @@ function toggleClass(classIndex: number): void {
   const isShown = classIndex === view?.evidence?.shown.classIndex;
   page.heat.checked = !isShown;
   chosenClass = isShown ? null : classIndex;
+  void refresh();
+}
+
+/** The last frame of the camera becomes an image like any other. */
+export function leaveLive(): void {
+  if (image) image = { ...image, isLive: false };
+  if (view) view = { ...view, isLive: false };
+  redraw();
+}
+
+/** What is on the page now. */
+export function current(): { view: View | null; predictions: readonly Prediction[]; modelName: string } {
+  return { view, predictions, modelName: model?.net.metadata.name ?? model?.name ?? '' };
+}
+
+/** Shows the map of a class by its name or its index. */
+export function showClass(text: string): void {
+  if (!model) return;
+  const { labels, config } = model.net;
+  const named = (labels ?? []).findIndex((label) => label.toLowerCase() === text.toLowerCase());
+  const index = named >= 0 ? named : Number(text);
+  if (!(Number.isInteger(index) && index >= 0 && index < config.classes) || text.trim() === '') {
+    setError(
+      'image',
+      `the model knows no class "${text}": give one of its names, or a number from 0 to ${config.classes - 1}`,
+    );
+    return;
+  }
+  page.heat.checked = true;
+  chosenClass = index;
   void refresh();
 }
 

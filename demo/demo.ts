@@ -1,19 +1,21 @@
 /** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
 import { listenToCamera, stopCamera } from './camera.js';
 import { listenToCharts, showTimes } from './charts/show.js';
-import { redraw, refresh, useImage, useModel, withCurrent } from './current.js';
+import { listenToCopy } from './copy-picture.js';
+import { onModel, redraw, refresh, useImage, withCurrent } from './current.js';
 import { listenToEvidence } from './evidence.js';
-import { fetchPicture } from './fetch-picture.js';
 import { type Incoming, listenForFiles } from './file-input.js';
-import { loadDefault, loadFile } from './models.js';
+import { listenToModelCard, openModel, takeLabels } from './model-card.js';
 import { page } from './page.js';
+import { useImageAt, useParameters } from './parameters.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
 import { attempt, listenToRetry, setError } from './status.js';
 import { hideStrip, listenToStrip, showStrip } from './strip.js';
 
-function useFiles({ images, model, all }: Incoming): void {
+function useFiles({ images, labels, model, all }: Incoming): void {
   stopCamera();
-  if (model) void useModel(() => loadFile(model, all));
+  const labelsRead = labels ? takeLabels(labels, model !== null) : Promise.resolve();
+  if (model) void labelsRead.then(() => openModel(async () => model, model.name, all));
   const [first, second] = images;
   if (!first) return;
   markSample(null);
@@ -29,8 +31,7 @@ function useAddress(url: string): void {
   stopCamera();
   hideStrip();
   markSample(null);
-  const name = decodeURI(new URL(url).pathname.split('/').at(-1) || new URL(url).host);
-  void useImage({ blob: () => fetchPicture(url), name, caption: `${name}.` });
+  void useImageAt(url);
 }
 
 function useSample(sample: Sample): void {
@@ -51,10 +52,19 @@ async function measure(): Promise<void> {
   page.measure.disabled = false;
 }
 
+/** Keeps the page's files for use without a network, once the first model is there. */
+async function keepOffline(): Promise<void> {
+  await new Promise((resolve) => onModel(resolve));
+  if (!('serviceWorker' in navigator)) return;
+  await navigator.serviceWorker.register('/service-worker.js').catch(() => undefined);
+  await navigator.serviceWorker.ready;
+  page.offline.hidden = false;
+}
+
 async function begin(): Promise<void> {
-  void useModel(loadDefault);
+  const hasImage = useParameters(location.search);
   const [first] = await showSamples(useSample);
-  if (first) useSample(first);
+  if (first && !hasImage) useSample(first);
 }
 
 listenForFiles({ onFiles: useFiles, onAddress: useAddress });
@@ -63,9 +73,12 @@ listenToCamera(() => {
   markSample(null);
 });
 listenToCharts();
+listenToCopy();
 listenToEvidence(redraw);
+listenToModelCard();
 listenToRetry();
 listenToStrip();
 page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);
 await begin();
+void keepOffline();

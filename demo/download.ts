@@ -1,5 +1,5 @@
 /** Files that the page hands to the user. */
-import { make } from './page.js';
+import { make } from './dom.js';
 
 /** The browser reads the URL after the click; by then it has. */
 const READ_MS = 60_000;

@@ -1,9 +1,10 @@
 /** Describes the network and the machine in a list of terms. */
 import type { AdapterReport, DenseNet } from 'densenet-webgpu';
+import { showTerms } from './dom.js';
 import { amount, bytes } from './format.js';
-import { page, showTerms } from './page.js';
+import { page } from './page.js';
 
-export function showFacts(net: DenseNet, name: string, note: string): void {
+export function showFacts(net: DenseNet, name: string): void {
   const { config, memory, metadata, precision, plan, inputSize } = net;
   const macs = plan.steps.reduce((sum, step) => sum + (step.stage === 'network' ? step.macs : 0), 0);
   const kind = config.bottleneck === null ? 'DenseNet' : 'DenseNet-B';
@@ -11,7 +12,6 @@ export function showFacts(net: DenseNet, name: string, note: string): void {
   showTerms(page.facts, {
     Model: metadata.name ?? name,
     ...(metadata.provenance ? { Provenance: metadata.provenance } : {}),
-    ...(note ? { Note: note } : {}),
     Network: `${kind}${isCompressed ? 'C' : ''}, blocks of ${config.blocks.join(', ')} layers, growth rate ${config.growthRate}`,
     Input: `${inputSize[1]} × ${inputSize[0]} pixels, ${config.inChannels === 1 ? '1 channel' : `${config.inChannels} channels`}; ${config.classes} classes`,
     Work: `${amount(macs)} multiply-adds in ${plan.steps.filter(({ stage }) => stage === 'network').length} dispatches, one submission`,

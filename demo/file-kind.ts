@@ -12,7 +12,7 @@ export function kindOf({ name, type }: File): FileKind {
 /** Browsers do not know the type of all of these. Those that no browser decodes get advice in place of an answer. */
 const IMAGE_NAMES =
   /\.(jpe?g|png|webp|gif|avif|bmp|svg|ico|heic|heif|tiff?|dcm|dicom|pdf|jxl|jp2|psd|cr2|nef|arw|dng)$/i;
-const LABEL_NAMES = /(\.txt|\.csv|(labels|classes|class_index|categories)[\w-]*\.json)$/i;
+const LABEL_NAMES = /(\.txt|(labels|classes|class_index|categories)[\w-]*\.json)$/i;
 
 interface Row {
   /** At this offset the file holds this text. */

@@ -1,5 +1,6 @@
 /** The sample images. */
-import { make, page } from './page.js';
+import { make } from './dom.js';
+import { page } from './page.js';
 
 export interface Sample {
   readonly file: string;

@@ -1,10 +1,11 @@
 /** Several pictures at once: a strip of thumbnails with the best class of each, and all predictions as CSV. */
 import type { Prediction } from 'densenet-webgpu';
 import { classifyBeside, onModel, useImage } from './current.js';
+import { make } from './dom.js';
 import { csv, download } from './download.js';
 import { describeUnreadable } from './file-kind.js';
 import { percent } from './format.js';
-import { make, page } from './page.js';
+import { page } from './page.js';
 import { messageOf } from './status.js';
 
 interface Entry {

@@ -1,5 +1,5 @@
 /** Option and result types of the public API. */
-import type { DeviceLostError, PrecisionOverflowError } from './core/errors.js';
+import type { CacheError, DeviceLostError, PrecisionOverflowError } from './core/errors.js';
 import type { ImageSource } from './gpu/image-source.js';
 import type { PreprocessSpec } from './preprocess/spec.js';
 
@@ -13,6 +13,8 @@ export interface LoadProgress {
   readonly phase: 'download' | 'read' | 'upload' | 'compile' | 'tune';
   readonly loaded: number;
   readonly total: number;
+  /** The bytes come from the cache, not from the network. */
+  readonly fromCache?: true;
 }
 
 export interface TuneOptions {
@@ -63,6 +65,11 @@ export interface LoadOptions {
    */
   readonly integrity?: string;
   /**
+   * Keep the model of a URL in the browser's Cache API, and use it while the server has the same file, or offline. With
+   * `integrity` the server is not asked. `DenseNet.clearCache()` deletes all. Default false.
+   */
+  readonly cache?: boolean;
+  /**
    * Measure which kernel variants suit this adapter, and remember: the next load with the same adapter and version
    * measures nothing. Costs the time that `budget` says; the choice without it follows from limits and shapes.
    */
@@ -72,9 +79,9 @@ export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
    * Called for what went wrong and was repaired: DeviceLostError when the device was lost, and the next call opens another;
-   * PrecisionOverflowError when `auto` went from f16 to f32. Default `console.warn`. What it throws is only logged.
+   * PrecisionOverflowError when `auto` went from f16 to f32; CacheError when a model could not be cached. Default `console.warn`. What it throws is only logged.
    */
-  readonly onWarning?: (warning: DeviceLostError | PrecisionOverflowError) => void;
+  readonly onWarning?: (warning: DeviceLostError | PrecisionOverflowError | CacheError) => void;
   /** The longest that one wait for the GPU or for an image to be decoded may take, in milliseconds. Default 180,000. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -92,6 +99,11 @@ export interface CallOptions {
 export interface ClassifyOptions extends CallOptions {
   /** How many classes to return, best first. Default 5. */
   readonly topK?: number;
+}
+
+export interface TrainOptions extends CallOptions {
+  /** Called with the share that is done, up to 1. */
+  readonly onProgress?: (done: number) => void;
 }
 
 export interface Prediction {

@@ -27,6 +27,7 @@ import type { Engine } from './runtime/engine.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
+import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
@@ -78,6 +79,11 @@ export class DenseNet {
    */
   static isSupported({ gpu }: Pick<LoadOptions, 'gpu'> = {}): Promise<Support> {
     return checkSupport(gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu));
+  }
+
+  /** Deletes the models that `load({ cache: true })` has kept. */
+  static clearCache(): Promise<void> {
+    return clearModelCache();
   }
 
   /** Class names by index, or null when the model file has none. */

@@ -1,7 +1,8 @@
 /** Shows the two charts and the slider that selects a step. */
 import type { NetworkPlan, NetworkProfile } from 'densenet-webgpu';
+import { table } from '../dom.js';
 import { amount, bytes, milliseconds } from '../format.js';
-import { page, table } from '../page.js';
+import { page } from '../page.js';
 import { type ArenaChart, arenaChart } from './arena.js';
 import { describeStep } from './step-accesses.js';
 import { timesChart } from './times.js';

@@ -1,14 +1,13 @@
 /** `kernels`: what the compilers of real GPUs make of a network's kernels, without the GPUs. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, oneOf, parse, positive, UsageError } from '../cli/command.js';
-import { PACKAGE } from '../cli/files.js';
 import { note, print, printJson } from '../cli/terminal.js';
 import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
 import { layersOf, readDump } from './kernels/dump.js';
-import { DRIVERS_VARIABLE, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
+import { DRIVERS_VARIABLE, driversFolder, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
 import type { Network } from './kernels/planned.js';
 import { recordPeer } from './kernels/record.js';
 import { familyLines, LEGEND } from './kernels/table.js';
@@ -53,7 +52,7 @@ export const kernels: Command = {
     if (values.record !== undefined) return record(values.record, values.as, values.output, network);
     if (values.gpu === undefined) throw new UsageError('kernels needs --gpu FAMILY,…; see kernels --help');
     const families = values.gpu.split(',').map((name) => familyNamed(name.trim()));
-    const drivers = values.drivers ?? process.env[DRIVERS_VARIABLE] ?? besideCheckout();
+    const drivers = values.drivers ?? driversFolder();
     const missing = families.map((family) => missingDriver(family, drivers)).find((sentence) => sentence !== null);
     if (missing) {
       note(missing);
@@ -96,10 +95,4 @@ function save(folder: string, family: string, { work, outputs }: Compiled): void
     writeFileSync(`${path}.wgsl`, code);
     writeFileSync(`${path}.txt`, outputs[i] ?? '');
   }
-}
-
-/** The drivers' folder that this project's own tests use, where it lies beside the checkout. */
-function besideCheckout(): string | undefined {
-  const folder = join(PACKAGE, '../shared/gpu-lab');
-  return existsSync(folder) ? folder : undefined;
 }

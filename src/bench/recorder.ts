@@ -1,6 +1,7 @@
 /**
  * Records which compute kernels a library dispatches, with their WGSL, by wrapping WebGPU's prototypes. Nothing is
- * computed: dispatches are noted and dropped, so that recording takes seconds on a software GPU.
+ * computed: dispatches are noted and dropped, and where a pipeline's layout is given an empty kernel is compiled in its
+ * place. A software GPU takes minutes and gigabytes for kernels that are meant for others.
  */
 
 /** A pipeline and its dispatches in one inference. `npm run kernels -- --dump` reads a list of these. */
@@ -80,6 +81,8 @@ interface PassState {
   readonly groups: Map<number, GPUBindGroup>;
 }
 
+const EMPTY = '@compute @workgroup_size(1) fn main() {}';
+
 function wrapModules(recording: Recording): void {
   const { prototype } = GPUDevice;
   const { createShaderModule, createComputePipeline, createComputePipelineAsync } = prototype;
@@ -88,13 +91,17 @@ function wrapModules(recording: Recording): void {
     recording.code.set(module, descriptor.code);
     return module;
   };
+  const emptied = (device: GPUDevice, descriptor: GPUComputePipelineDescriptor): GPUComputePipelineDescriptor => {
+    if (descriptor.layout === 'auto') return descriptor;
+    return { layout: descriptor.layout, compute: { module: createShaderModule.call(device, { code: EMPTY }) } };
+  };
   prototype.createComputePipeline = function (this: GPUDevice, descriptor) {
-    const pipeline = createComputePipeline.call(this, descriptor);
+    const pipeline = createComputePipeline.call(this, emptied(this, descriptor));
     recording.made(pipeline, descriptor);
     return pipeline;
   };
   prototype.createComputePipelineAsync = async function (this: GPUDevice, descriptor) {
-    const pipeline = await createComputePipelineAsync.call(this, descriptor);
+    const pipeline = await createComputePipelineAsync.call(this, emptied(this, descriptor));
     recording.made(pipeline, descriptor);
     return pipeline;
   };

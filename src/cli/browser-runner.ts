@@ -122,6 +122,7 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
   ModelShapeError: true,
   DownloadError: true,
   IntegrityError: true,
+  CacheError: true,
   ImageError: true,
   TensorShapeError: true,
   OptionError: true,

@@ -97,24 +97,27 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
   if (!size || size.width < 1 || size.height < 1) {
     throw new ImageError(`this ${format} file is damaged: its header gives no size`);
   }
-  const { width, height } = size;
+  const { width, height, depth = 8 } = size;
   if (width * height > MAX_PIXELS) {
     throw new ImageError(
       `the image has ${width}×${height} pixels, but at most ${MAX_PIXELS} (8192×8192) are decoded: make it smaller first`,
     );
   }
-  return { format, width, height, depth: format === 'PNG' ? view.getUint8(24) : 8 };
+  return { format, width, height, depth };
 }
 
 interface Size {
   readonly width: number;
   readonly height: number;
+  readonly depth?: number;
 }
 
 /** Each returns null when the header is damaged, or throws a RangeError when the file ends within it. */
 const SIZE_READERS: Readonly<Record<ImageFormat, (view: DataView) => Size | null>> = {
-  PNG: (view) =>
-    fourCharacters(view, 12) === 'IHDR' ? { width: view.getUint32(16), height: view.getUint32(20) } : null,
+  PNG: (view) => {
+    if (fourCharacters(view, 12) !== 'IHDR') return null;
+    return { width: view.getUint32(16), height: view.getUint32(20), depth: view.getUint8(24) };
+  },
   GIF: (view) => ({ width: view.getUint16(6, true), height: view.getUint16(8, true) }),
   BMP: (view) =>
     view.getUint32(14, true) === 12

@@ -7,13 +7,12 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { readSource } from '../runtime/download.js';
-import { note, progressBar } from './terminal.js';
+import { download } from './download.js';
+import { note } from './terminal.js';
 
 export interface DriverPackage {
   readonly url: string;
-  /** Size and hash of the tarball, the hash as in package-lock.json. */
-  readonly bytes: number;
+  /** The hash of the tarball, as in package-lock.json. */
   readonly integrity: string;
   /** The folder to make. */
   readonly folder: string;
@@ -26,7 +25,6 @@ const REGISTRY = (process.env.npm_config_registry ?? 'https://registry.npmjs.org
 
 const SWIFTSHADER: DriverPackage = {
   url: `${REGISTRY}/@sparticuz/chromium/-/chromium-${VERSION}.tgz`,
-  bytes: 69_995_309,
   integrity: 'sha512-jiGWqSvPMdu4+P9TilYqAR7yEGPEHINx+lCvE/NqNO/EHYzF/x1hUiI5T6ioVIt7dEy7n88byyT0vk+dnsgQwA==',
   folder: join(CACHE, `swiftshader-${VERSION}`),
 };
@@ -47,8 +45,7 @@ export async function downloadSwiftShader(from: DriverPackage = SWIFTSHADER): Pr
     throw new Error(`SwiftShader's npm package is for Linux on x64, not for ${process.platform} on ${process.arch}`);
   }
   note(`Downloading SwiftShader, a software GPU (npm @sparticuz/chromium, 70 MB, once), to ${from.folder} …`);
-  const progress = progressBar('SwiftShader');
-  const tarball = await readSource(from.url, (received) => progress(received, from.bytes));
+  const tarball = await download(from.url, 'SwiftShader');
   const [algorithm = '', expected = ''] = from.integrity.split(/-(.*)/s);
   const digest = createHash(algorithm).update(tarball).digest('base64');
   if (digest !== expected) throw new Error(`${from.url} has the ${algorithm} ${digest}, not the pinned ${expected}`);
@@ -60,7 +57,9 @@ export async function downloadSwiftShader(from: DriverPackage = SWIFTSHADER): Pr
   const unfinished = mkdtempSync(`${from.folder}-`);
   try {
     for (const [name, bytes] of files) writeFileSync(join(unfinished, name), bytes);
-    if (!existsSync(from.folder)) renameSync(unfinished, from.folder);
+    renameSync(unfinished, from.folder);
+  } catch (error) {
+    if (!existsSync(join(from.folder, MANIFEST))) throw error; // else another process was quicker
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }

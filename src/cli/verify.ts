@@ -5,7 +5,7 @@ import { readSafetensors } from '../tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { readModel } from '../weights/model-file.js';
 import { type Command, oneOf, parse, UsageError } from './command.js';
-import { readModelBytes } from './model-source.js';
+import { readModelBytes, readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
 import { BACKENDS } from './runner.js';
 import { note, print, printJson, table } from './terminal.js';
@@ -39,7 +39,7 @@ export const verify: Command = {
     if (!values.reference) throw new UsageError('verify needs --reference REF.safetensors');
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
-    const model = await readModelBytes(path);
+    const model = await readModelFile(path);
     const { metadata, folded } = readModel(model); // fails before a GPU is requested
     const written = readSafetensors(await readModelBytes(values.reference)).tensors;
     const reference = metadata.concat === 'new-first' ? tapsOldFirst(written, folded.config) : written;

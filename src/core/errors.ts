@@ -22,6 +22,7 @@ export type DenseNetErrorName =
   | 'ModelShapeError'
   | 'DownloadError'
   | 'IntegrityError'
+  | 'CacheError'
   | 'ImageError'
   | 'TensorShapeError'
   | 'OptionError'
@@ -112,6 +113,18 @@ export class IntegrityError extends DenseNetError {
     readonly found: string,
   ) {
     super(`the model's hash is ${found}, not ${expected}: it is another file, or load() is asked for another`);
+  }
+}
+
+/** A warning: the model was loaded, but could not be kept for the next visit. */
+export class CacheError extends DenseNetError {
+  override readonly name = 'CacheError' as const;
+  constructor(
+    readonly url: string,
+    why: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${url} is loaded but not cached: ${why}`, options);
   }
 }
 

@@ -70,6 +70,12 @@ export function activationFacts(
   return { activation, activationOrigin: origin };
 }
 
+/** `softmax (assumed)`, for messages. */
+export function describeScoring(metadata: ModelMetadata, classes: number): string {
+  const { activation, origin } = scoringOf(metadata, classes);
+  return `${activation} (${origin === 'file' ? 'from the file' : origin === 'option' ? 'as said' : 'assumed'})`;
+}
+
 /** What was assumed, each with its option, in one sentence; `null` when nothing was. */
 export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig): string | null {
   const { stride, pool } = stemOf(config);

@@ -2,15 +2,14 @@
  * The demo page for everybody: audited by axe, on a phone, in the dark, and where there is no WebGPU. Leaves pictures of
  * each in `.cache/demo/`; with UPDATE_SCREENSHOT=1 also the README's, `demo/screenshot.png`.
  */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, closeDemo, type Demo, openDemo, ROOT, said, textOf, visit } from './demo-page.js';
+import { answered, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const SHOTS = `${ROOT}.cache/demo/`;
 const NO_WEBGPU = "Object.defineProperty(navigator, 'gpu', { value: undefined })";
 const NO_ADAPTER = 'navigator.gpu.requestAdapter = async () => null';
 
@@ -42,17 +41,10 @@ async function openTables(page: Page, open: boolean): Promise<void> {
   }, open);
 }
 
-async function shoot(page: Page, name: string, fullPage = true): Promise<string> {
-  const path = `${SHOTS}${name}.png`;
-  await page.screenshot({ path, fullPage });
-  return path;
-}
-
 describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => {
   let demo: Demo;
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
     demo = await openDemo();
   });
   afterAll(() => closeDemo(demo));

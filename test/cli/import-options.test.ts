@@ -27,7 +27,7 @@ describe('--concat new-first', () => {
     expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model, '--concat', 'new-first').status).toBe(
       0,
     );
-    expect(readModel(readBytes(model)).metadata).toEqual({ concat: 'new-first' });
+    expect(readModel(readBytes(model)).metadata).toMatchObject({ concat: 'new-first' });
     const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
     const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node', '--json');
     const { taps, passed } = JSON.parse(stdout);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readHeader } from '../../src/tensor/safetensors.js';
+import { readModel } from '../../src/weights/model-file.js';
 import { installPacked, NPM } from './packed.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -68,8 +68,7 @@ describe('the default weights', () => {
   it('have the hash that weights/train/README.md states', () => {
     const bytes = readFileSync(join(ROOT, 'weights/default.safetensors'));
     expect(read('weights/train/README.md')).toContain(createHash('sha256').update(bytes).digest('hex'));
-    const document = readHeader(bytes, bytes.length)?.metadata.get('densenet-webgpu');
-    expect(JSON.parse(document ?? '{}')).toMatchObject({
+    expect(readModel(bytes).metadata).toMatchObject({
       license: 'MIT',
       provenance: expect.stringContaining('weights/train/README.md'),
     });
@@ -82,7 +81,7 @@ const SHIPPED = [
   /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
   /^dist\/types\/(index|import|iife)\.d\.ts$/,
   /^dist\/cli\/[\w.-]+\.js$/,
-  /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
+  /^dist\/demo\/[\w-]+\.(js|css|html|svg|png|json)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,

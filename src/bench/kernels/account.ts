@@ -54,6 +54,8 @@ export interface FamilyReport {
   readonly adapter: string;
   readonly subgroup: readonly [min: number, max: number];
   readonly device: DeviceRow | null;
+  /** Whether it is known which layers the dispatches are, and so what is needed. */
+  readonly hasLayers: boolean;
   readonly kernels: readonly KernelReport[];
   readonly total: Totals;
   /** Pipelines whose registers spill. */
@@ -64,13 +66,14 @@ export interface FamilyReport {
 
 /**
  * @param layers multiply-adds of the network's layers, where the dispatches do not say theirs (a peer's dump)
- * @throws Error when a kernel was not compiled, or the layers are not found among the dispatches
+ * @throws Error when a kernel was not compiled
  */
 export function account(family: Family, compiled: Compiled, layers?: readonly number[]): FamilyReport {
   const { adapter, subgroup } = compiled;
   const device = deviceOf(family.name);
   const programs = compiled.work.kernels.map((kernel, i) => programOf(family, kernel, i, compiled));
-  const work = layers ? assignLayers(compiled.work, programs, layers) : compiled.work;
+  const assigned = layers ? assignLayers(compiled.work, programs, layers) : compiled.work;
+  const work = assigned ?? compiled.work;
   const kernels = work.kernels.flatMap((kernel, i) => {
     const program = programs[i];
     const dispatches = work.dispatches.filter((dispatch) => dispatch.kernel === i);
@@ -81,6 +84,7 @@ export function account(family: Family, compiled: Compiled, layers?: readonly nu
     adapter,
     subgroup,
     device: device ?? null,
+    hasLayers: assigned !== null,
     kernels,
     total: sum(kernels),
     spilling: kernels.filter(({ spills }) => spills > 0).length,

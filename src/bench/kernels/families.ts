@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../../cli/command.js';
+import { PACKAGE } from '../../cli/files.js';
 import { readAdreno } from './adreno.js';
 import { readAmd } from './amd.js';
 import { readIntel } from './intel.js';
@@ -31,6 +32,12 @@ export const FAMILY_NAMES: readonly string[] = VENDORS.flatMap((vendor) => FAMIL
 
 /** The environment variable that names the folder of the drivers. */
 export const DRIVERS_VARIABLE = 'DENSENET_GPU_LAB';
+
+/** The folder that the variable names, or data beside the checkout, which the project's own tests use where it is. */
+export function driversFolder(): string | undefined {
+  const beside = join(PACKAGE, '../shared/gpu-lab');
+  return process.env[DRIVERS_VARIABLE] ?? (existsSync(beside) ? beside : undefined);
+}
 
 /** The files of each vendor in that folder. */
 const LIBRARIES: Readonly<Record<Vendor, readonly string[]>> = {

@@ -24,10 +24,13 @@ export function familyLines(report: FamilyReport): string[] {
   const { family, adapter, subgroup, device, kernels, total, spilling, dispatchMs } = report;
   const rows = kernels.map((kernel) => kernelRow(kernel, total));
   const where = device ? `${device.name} (${device.source})` : 'no device in the table';
+  const share = report.hasLayers
+    ? `useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes)`
+    : "its dispatches are not the network's layers (--arch, --batch), so only loops can be judged";
   return [
     `${family}: ${adapter}, subgroups of ${subgroup.join(' to ')}; times for ${where}`,
     ...table([HEADINGS, ...rows]),
-    `${family}: useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes), ${spilling} of ${kernels.length} pipelines spill, ${total.dispatches} dispatches, ${(total.needed / 1e9).toFixed(3)} G multiply-adds of ${(total.capacity / 1e9).toFixed(2)} G issued` +
+    `${family}: ${share}, ${spilling} of ${kernels.length} pipelines spill, ${total.dispatches} dispatches, ${(total.needed / 1e9).toFixed(3)} G multiply-adds of ${(total.capacity / 1e9).toFixed(2)} G issued` +
       (device
         ? `; at least ${ms(total.issueMs)} ms by issue slots, ${ms(total.bytesMs)} by bytes, ${ms(dispatchMs)} by dispatches; together ${ms(total.estimateMs + dispatchMs)} ms`
         : ''),

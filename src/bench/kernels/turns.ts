@@ -46,16 +46,21 @@ export function fromText(body: Region, loops: readonly Loop[], needed: number): 
 
 /**
  * The turns that the text does not say are those that make up the multiply-adds needed, all of them in the loop that
- * does most, a part of a turn where they do not divide. Edges cost nothing in this way: it flatters.
+ * does most, a part of a turn where they do not divide. Edges cost nothing in this way, and of several ways to see the
+ * loops the cheapest is taken: it flatters.
  */
 export function fromNeed(body: Region, loops: readonly Loop[], needed: number): Counted {
-  const ways = matches(loops, body.loops);
-  const candidates = (ways.length > 0 ? ways : [body.loops.map(unknown)]).map((found) => {
-    const root: Turned = { region: body, turns: 1, loops: found };
-    return { root, hot: openLoops(root).reduce((most, loop) => (most.own >= loop.own ? most : loop), NONE) };
-  });
-  const { root, hot } = candidates.reduce((most, way) => (most.hot.own >= way.hot.own ? most : way));
-  if (!hot.loop || hot.own === 0) return counted(root, root.loops.some(isOpen));
+  const ways = matches(loops, body.loops).map((found) => withNeed(body, found, needed));
+  const enough = ways.filter(({ total }) => allMultiplyAdds(total) >= SLACK * needed);
+  const [best] = enough.sort((a, b) => a.total.capacity - b.total.capacity);
+  return best ?? { ...withNeed(body, body.loops.map(unknown), needed), isEstimated: true };
+}
+
+/** Gives the loop of unknown turns that does most what is left to do; the others turn once. */
+function withNeed(body: Region, loops: readonly Turned[], needed: number): Counted {
+  const root: Turned = { region: body, turns: 1, loops };
+  const hot = openLoops(root).reduce((most, loop) => (most.own >= loop.own ? most : loop), NONE);
+  if (!hot.loop || hot.own === 0) return counted(root, loops.some(isOpen));
   const once = allMultiplyAdds(counted(root, true).total);
   const turns = Math.max(1, 1 + (needed - once) / (hot.times * hot.own));
   return counted(withTurns(root, hot.loop, turns), true);

@@ -91,6 +91,16 @@ export class Cursor {
   }
 }
 
+/** To behind the next `;`, over whole brackets. @param inBlock stops in front of a bracket that closes */
+export function skipStatement(cursor: Cursor, inBlock = false): void {
+  while (cursor.kind !== 'end') {
+    if (cursor.take(';')) return;
+    if (inBlock && (cursor.text === '}' || cursor.text === ')')) return;
+    if (cursor.text === '(' || cursor.text === '{' || cursor.text === '[') cursor.at = cursor.behindBracket();
+    else cursor.at++;
+  }
+}
+
 /** Weakest first. */
 const LEVELS: readonly (readonly string[])[] = [
   ['||'],

@@ -5,16 +5,16 @@
  * the first has the most turns, and those are counted: a wave turns as often as its busiest lane.
  */
 import {
-  ADDITIVE,
   BUILTIN,
   Cursor,
   combine,
   evaluate,
   type Scope,
-  tokens,
+  skipStatement,
   UNKNOWN,
   type Value,
 } from './wgsl-expression.js';
+import { type KernelText, WgslModule } from './wgsl-module.js';
 
 export interface Loop {
   /** Turns each time that it is reached; `undefined` where text and parameters do not say. */
@@ -22,15 +22,6 @@ export interface Loop {
   /** Whether a compiler knows the turns, so that it may write the body out instead. */
   readonly fixed: boolean;
   readonly loops: readonly Loop[];
-}
-
-export interface KernelText {
-  readonly code: string;
-  readonly entryPoint?: string | null;
-  /** Overrides. */
-  readonly constants: Readonly<Record<string, number>>;
-  /** Fields of uniform structs. */
-  readonly params: Readonly<Record<string, number>>;
 }
 
 export interface KernelLoops {
@@ -46,167 +37,29 @@ const MAX_FOLLOWED = 4096;
 
 /** @throws SyntaxError when the text has no such entry point or is no WGSL */
 export function kernelLoops(kernel: KernelText): KernelLoops {
-  return new Module(kernel).read(kernel.entryPoint ?? null);
+  const module = new WgslModule(kernel);
+  const { func, invocations } = module.entry;
+  const builtins = new Map(func.params.map((param) => [param, BUILTIN]));
+  return {
+    invocations,
+    loops: [...zeroing(module, invocations), ...new Bodies(module).bodyAt(func.body, builtins, [])],
+  };
 }
 
-interface Func {
-  readonly params: readonly string[];
-  readonly body: number;
-  readonly attributes: number;
+/** Workgroup memory starts as zeros: in front of the text Dawn puts a loop over what is larger than the workgroup. */
+function zeroing({ shared }: WgslModule, invocations: number): Loop[] {
+  const sizes = [...new Set(shared)].filter((size) => size > invocations).sort((a, b) => a - b);
+  return sizes.map((size) => ({ turns: Math.ceil(size / invocations), fixed: true, loops: [] }));
 }
 
-class Module {
-  private readonly list;
-  private readonly globals = new Map<string, Value>();
-  private readonly uniforms = new Set<string>();
-  /** Numbers of elements of what lies in workgroup memory. */
-  private readonly shared: number[] = [];
-  private readonly functions = new Map<string, Func>();
-  private readonly entries = new Map<string, number>();
+/** Reads the bodies of functions. */
+class Bodies {
+  constructor(private readonly module: WgslModule) {}
 
-  constructor(private readonly kernel: KernelText) {
-    this.list = tokens(kernel.code);
-    this.declarations();
-  }
-
-  read(name: string | null): KernelLoops {
-    const [only] = this.entries.keys();
-    const entry = this.functions.get(name ?? only ?? '');
-    const size = this.entries.get(name ?? only ?? '');
-    if (!entry || size === undefined) throw new SyntaxError(`the kernel has no entry point ${name ?? ''}`);
-    const scope = new Map(entry.params.map((param) => [param, BUILTIN]));
-    const invocations = this.workgroupSize(size);
-    return { invocations, loops: [...this.zeroing(invocations), ...this.bodyAt(entry.body, scope, [])] };
-  }
-
-  /** Workgroup memory starts as zeros: in front of the text Dawn puts a loop over what is larger than the workgroup. */
-  private zeroing(invocations: number): Loop[] {
-    const sizes = [...new Set(this.shared)].filter((size) => size > invocations).sort((a, b) => a - b);
-    return sizes.map((size) => ({ turns: Math.ceil(size / invocations), fixed: true, loops: [] }));
-  }
-
-  /** Everything outside functions. */
-  private declarations(): void {
-    const cursor = new Cursor(this.list);
-    let attributes = 0;
-    while (cursor.kind !== 'end') {
-      const word = cursor.text;
-      if (word === '@') {
-        cursor.at += 2;
-        if (cursor.text === '(') cursor.at = cursor.behindBracket();
-        continue;
-      }
-      if (word === 'fn') this.func(cursor, attributes);
-      else if (word === 'const' || word === 'override') this.constant(cursor);
-      else this.other(cursor);
-      attributes = cursor.at;
-    }
-  }
-
-  private constant(cursor: Cursor): void {
-    const isOverride = cursor.next() === 'override';
-    const name = cursor.next();
-    while (cursor.text !== '=' && cursor.text !== ';' && cursor.kind !== 'end') cursor.at++;
-    const given = isOverride ? this.kernel.constants[name] : undefined;
-    let value: Value = UNKNOWN;
-    if (cursor.take('='))
-      value = evaluate(
-        cursor,
-        this.scope(new Map(), () => undefined),
-      );
-    this.globals.set(name, given === undefined ? value : { number: Number(given), fixed: true });
-    skipStatement(cursor);
-  }
-
-  private other(cursor: Cursor): void {
-    if (cursor.text === 'var') {
-      let at = 1;
-      let space = '';
-      if (cursor.peek(at) === '<') {
-        space = cursor.peek(at + 1);
-        while (cursor.peek(at) !== '>' && cursor.peek(at) !== '') at++;
-        at++;
-      }
-      if (space === 'uniform') this.uniforms.add(cursor.peek(at));
-      if (space === 'workgroup') this.shared.push(this.elements(new Cursor(this.list, cursor.at + at + 2)));
-    }
-    if (cursor.text === 'struct') {
-      cursor.at += 2;
-      cursor.at = cursor.behindBracket();
-      cursor.take(';');
-    } else skipStatement(cursor);
-  }
-
-  /** Elements of a type, arrays in arrays multiplied. */
-  private elements(cursor: Cursor): number {
-    if (!cursor.take('array') || !cursor.take('<')) return 1;
-    const inner = this.elements(cursor);
-    while (cursor.text !== ',' && cursor.text !== '' && cursor.text !== ';') cursor.at++;
-    cursor.take(',');
-    return (
-      inner *
-      (evaluate(
-        cursor,
-        this.scope(new Map(), () => undefined),
-        ADDITIVE,
-      ).number ?? 1)
-    );
-  }
-
-  private func(cursor: Cursor, attributes: number): void {
-    cursor.next();
-    const name = cursor.next();
-    const end = cursor.behindBracket();
-    const params: string[] = [];
-    for (cursor.at++; cursor.at < end; cursor.at++)
-      if (cursor.peek(1) === ':' && cursor.kind === 'name') params.push(cursor.text);
-    cursor.at = end;
-    while (cursor.text !== '{' && cursor.kind !== 'end') {
-      if (cursor.text === '@' && cursor.peek(2) === '(') {
-        cursor.at += 2;
-        cursor.at = cursor.behindBracket();
-      } else cursor.at++;
-    }
-    this.functions.set(name, { params, body: cursor.at, attributes });
-    cursor.at = cursor.behindBracket();
-    for (let at = attributes; this.list[at]?.text !== 'fn'; at++)
-      if (this.list[at]?.text === 'workgroup_size') this.entries.set(name, at + 1);
-  }
-
-  private workgroupSize(at: number): number {
-    const cursor = new Cursor(this.list, at);
-    const end = cursor.behindBracket();
-    cursor.take('(');
-    let size = 1;
-    while (cursor.at < end - 1) {
-      const { number } = evaluate(
-        cursor,
-        this.scope(new Map(), () => undefined),
-      );
-      if (number === undefined) throw new SyntaxError('the size of the workgroup is not known');
-      size *= number;
-      if (!cursor.take(',')) break;
-    }
-    return size;
-  }
-
-  private bodyAt(at: number, names: Map<string, Value>, callers: readonly string[]): Loop[] {
+  bodyAt(at: number, names: Map<string, Value>, callers: readonly string[]): Loop[] {
     const loops: Loop[] = [];
-    this.block(new Cursor(this.list, at), names, loops, { callers, isSure: true });
+    this.block(new Cursor(this.module.list, at), names, loops, { callers, isSure: true });
     return loops;
-  }
-
-  private scope(names: Map<string, Value>, called: Scope['called']): Scope {
-    const { params } = this.kernel;
-    return {
-      get: (name) => names.get(name) ?? this.globals.get(name),
-      member: (name, field) => {
-        if (!this.uniforms.has(name)) return undefined;
-        return { number: Object.hasOwn(params, field) ? params[field] : undefined, fixed: false };
-      },
-      set: (name, value) => void (names.has(name) ? names : this.globals).set(name, value),
-      called,
-    };
   }
 
   /** Statements from `{` to its `}`. */
@@ -218,7 +71,7 @@ class Module {
   }
 
   private statement(cursor: Cursor, names: Map<string, Value>, loops: Loop[], context: Context): void {
-    const scope = this.scope(names, (name, args) => loops.push(...this.calledLoops(name, args, context)));
+    const scope = this.module.scope(names, (name, args) => loops.push(...this.calledLoops(name, args, context)));
     const word = cursor.text;
     if (word === '{') this.block(cursor, names, loops, context);
     else if (word === 'for') this.forLoop(cursor, names, loops, context);
@@ -247,7 +100,7 @@ class Module {
 
   /** The loops of a function of the kernel, where it is called. */
   private calledLoops(name: string, args: readonly Value[], { callers }: Context): Loop[] {
-    const func = this.functions.get(name);
+    const func = this.module.functions.get(name);
     if (!func || callers.includes(name)) return [];
     const names = new Map(func.params.map((param, i) => [param, args[i] ?? UNKNOWN]));
     return this.bodyAt(func.body, names, [...callers, name]);
@@ -258,14 +111,16 @@ class Module {
     const end = cursor.behindBracket();
     cursor.take('(');
     const local = new Map(names);
-    const scope = this.scope(local, () => undefined);
+    const scope = this.module.scope(local, () => undefined);
     if (!cursor.take(';')) this.statement(cursor, local, loops, { ...context, isSure: true });
     const conditionAt = cursor.at;
     const condition = () =>
-      this.list[conditionAt]?.text === ';' ? UNKNOWN : evaluate(new Cursor(this.list, conditionAt), scope);
+      this.module.list[conditionAt]?.text === ';'
+        ? UNKNOWN
+        : evaluate(new Cursor(this.module.list, conditionAt), scope);
     while (cursor.text !== ';') cursor.at++;
     const updateAt = cursor.at + 1;
-    const update = () => assignOrCall(new Cursor(this.list, updateAt), scope, true);
+    const update = () => assignOrCall(new Cursor(this.module.list, updateAt), scope, true);
     const fixed = condition().fixed;
     const turns: Loop[][] = [];
     const before = new Map(local);
@@ -283,7 +138,7 @@ class Module {
     cursor.at = end;
     cursor.at = cursor.behindBracket();
     forget(
-      this.list.slice(end, cursor.at).map(({ text }) => text),
+      this.module.list.slice(end, cursor.at).map(({ text }) => text),
       names,
     );
     loops.push({ turns: count, fixed, loops: averaged(turns) });
@@ -291,7 +146,7 @@ class Module {
 
   private turn(at: number, names: Map<string, Value>, { callers }: Context): Loop[] {
     const loops: Loop[] = [];
-    this.block(new Cursor(this.list, at), new Map(names), loops, { callers, isSure: false });
+    this.block(new Cursor(this.module.list, at), new Map(names), loops, { callers, isSure: false });
     return loops;
   }
 
@@ -301,7 +156,7 @@ class Module {
     const inner: Loop[] = [];
     this.block(cursor, new Map(names), inner, { ...context, isSure: false });
     forget(
-      this.list.slice(start, cursor.at).map(({ text }) => text),
+      this.module.list.slice(start, cursor.at).map(({ text }) => text),
       names,
     );
     loops.push({ turns: undefined, fixed: false, loops: inner });
@@ -369,14 +224,4 @@ function assignOrCall(cursor: Cursor, scope: Scope, isSure: boolean): void {
     if (isAssignment) evaluate(cursor, scope);
   }
   skipStatement(cursor, true);
-}
-
-/** To behind the next `;`, over whole brackets. @param inBlock stops in front of a bracket that closes */
-function skipStatement(cursor: Cursor, inBlock = false): void {
-  while (cursor.kind !== 'end') {
-    if (cursor.take(';')) return;
-    if (inBlock && (cursor.text === '}' || cursor.text === ')')) return;
-    if (cursor.text === '(' || cursor.text === '{' || cursor.text === '[') cursor.at = cursor.behindBracket();
-    else cursor.at++;
-  }
 }

@@ -1,20 +1,23 @@
 /** The options of a Keras layer, as its config has them. */
-import type { Layer } from './network.js';
+
+interface Configured {
+  readonly config: ReadonlyMap<string, unknown>;
+}
 
 /** `linear` for a layer that has none. */
-export function activationName({ config }: Layer): string {
+export function activationName({ config }: Configured): string {
   const value = config.get('activation') ?? 'linear';
   if (typeof value === 'string') return value;
   const name = typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get('class_name') : null;
   return String(name).toLowerCase();
 }
 
-export function textOf({ config }: Layer, option: string, otherwise: string): string {
+export function textOf({ config }: Configured, option: string, otherwise: string): string {
   const value = config.get(option);
   return typeof value === 'string' ? value : otherwise;
 }
 
-export function numberOf({ config }: Layer, option: string, otherwise: number): number {
+export function numberOf({ config }: Configured, option: string, otherwise: number): number {
   const value = config.get(option) ?? otherwise;
   return typeof value === 'number' ? value : Number.NaN;
 }
@@ -25,10 +28,11 @@ export function numbersIn(value: unknown): number[] | null {
   return list.every((entry) => typeof entry === 'number') ? list : null;
 }
 
-export const numbersOf = ({ config }: Layer, option: string): number[] => numbersIn(config.get(option) ?? []) ?? [];
+export const numbersOf = ({ config }: Configured, option: string): number[] =>
+  numbersIn(config.get(option) ?? []) ?? [];
 
 /** [height, width] of an option that is a number or two. */
-export function pairOf(layer: Layer, option: string, otherwise: number): number[] {
+export function pairOf(layer: Configured, option: string, otherwise: number): number[] {
   const numbers = numbersIn(layer.config.get(option) ?? otherwise) ?? [Number.NaN];
   return numbers.length === 1 ? [...numbers, ...numbers] : numbers;
 }

@@ -8,7 +8,7 @@ import type { Constant, Ints } from '../graph/constant.js';
 import { Evaluator } from '../graph/evaluate.js';
 import { axesOf, dimensions, reshapeTarget, slice } from '../graph/lists.js';
 import { type NetworkGraph, type Node, unsupportedNode } from '../graph/node.js';
-import { type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
+import { asInts, type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
 import { FOLLOWERS, type GraphState, type HeadVector, unexpected } from './graph-state.js';
@@ -17,6 +17,7 @@ import {
   affineVector,
   convHead,
   flatten,
+  gatherVector,
   gemm,
   globalPool,
   joinPools,
@@ -279,6 +280,10 @@ function transposeInput(node: Node, state: GraphState): GraphState {
 
 /** Channels of the image. */
 function pick(node: Node, state: GraphState, operands: Operands): GraphState {
+  if (state.at === 'vector' && node.op === 'Gather') {
+    const indices = asInts(node, operands[0]);
+    return gatherVector(node, state, wholeNumbers(node, indices), indices.shape.length);
+  }
   if (state.at !== 'input') throw unexpected(node, state, `, found ${node.op}`);
   const length = state.dims[1] ?? 0;
   const all: Ints = { kind: 'ints', shape: [1, length], values: Array.from({ length }, (_, c) => c) };

@@ -9,6 +9,10 @@
  * quick. Nothing is random: the same examples give the same bits.
  */
 
+import type { TrainOptions } from '../../api.js';
+import { AbortedError } from '../../core/errors.js';
+import { callSafely } from '../options.js';
+
 /** Rows of `features` numbers, one behind the other. */
 export interface Examples {
   readonly data: Float64Array;
@@ -41,39 +45,39 @@ const [ROUGH, FINE] = [0.02, 1e-4] as const;
 const BIAS_SQUARED = 100;
 
 /**
- * Trains a head on features as they are: standardised for the fit, with the standardisation folded into the result.
+ * Trains a head on features as they are: standardised for the fit, with the standardisation folded into the result. Gives
+ * the page a turn between fits.
  *
- * @param check called between fits; may throw to end the training
- * @param onProgress fits done, and all of them
+ * @param options `onProgress` is called with the share that is done
+ * @throws AbortedError
  */
-export function trainHead(
-  examples: Examples,
-  check: () => void,
-  onProgress: (done: number, total: number) => void,
-): Trained {
+export async function trainHead(examples: Examples, { signal, onProgress }: TrainOptions = {}): Promise<Trained> {
   const scaler = scalerOf(examples);
   const x = scaler.apply(examples);
   const gram = gramOf(x, examples);
   const folds = foldsOf(examples.labels, examples.classes);
-  const total = folds === null ? 1 : (folds.count + 1) * PENALTIES.length;
+  const total = (folds?.count ?? 0) + 1;
   let done = 0;
-  const step = () => {
-    check();
-    onProgress(++done, total);
+  const step = async () => {
+    callSafely('onProgress', onProgress, ++done / total);
+    await new Promise((resolve) => setTimeout(resolve));
+    if (signal?.aborted) throw new AbortedError('train()', { cause: signal.reason });
   };
   const errors = PENALTIES.map(() => ({ wrong: 0, loss: 0 }));
   for (let fold = 0; folds !== null && fold < folds.count; fold++) {
     const isHeldOut = (row: number) => folds.of[row] === fold;
-    for (const [p, { wrong, loss }] of validate(gram, examples, isHeldOut, step).entries()) {
+    for (const [p, { wrong, loss }] of validate(gram, examples, isHeldOut).entries()) {
       const error = errors[p];
       if (error) Object.assign(error, { wrong: error.wrong + wrong, loss: error.loss + loss });
     }
+    await step();
   }
   // The least loss: it tells apart penalties that get the same number right.
   const best = folds === null ? 1 : errors.reduce((b, { loss }, p) => (loss < (errors[b]?.loss ?? 0) ? p : b), 0);
   const rows = [...examples.labels.keys()];
   let fit: Float64Array | undefined;
   for (const C of PENALTIES.slice(0, best + 1)) fit = fitOn(gram, rows, examples, C, FINE, fit);
+  await step();
   const accuracy = folds === null ? null : 1 - (errors[best]?.wrong ?? 0) / rows.length;
   return { ...scaler.fold(weightsOf(fit ?? new Float64Array(), x, examples)), C: PENALTIES[best] ?? 1, accuracy };
 }
@@ -83,7 +87,6 @@ function validate(
   gram: Float64Array,
   examples: Examples,
   isHeldOut: (row: number) => boolean,
-  step: () => void,
 ): { readonly wrong: number; readonly loss: number }[] {
   const { labels, classes } = examples;
   const rows = [...labels.keys()].filter((row) => !isHeldOut(row));
@@ -103,7 +106,6 @@ function validate(
       if (probabilities.indexOf(Math.max(...probabilities)) !== label) wrong++;
       loss -= Math.log(Math.max(probabilities[label] ?? 0, 1e-12));
     }
-    step();
     return { wrong, loss };
   });
 }
