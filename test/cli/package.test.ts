@@ -81,7 +81,7 @@ const SHIPPED = [
   /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
   /^dist\/types\/(index|import|iife)\.d\.ts$/,
   /^dist\/cli\/[\w.-]+\.js$/,
-  /^dist\/demo\/[\w-]+\.(js|css|html|svg|png|json)$/,
+  /^dist\/demo\/[\w-]+\.(js|css|html|svg|json|png)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,

@@ -4,6 +4,7 @@
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
 import { ModelShapeError } from '../../core/errors.js';
+import type { Budget } from '../budget.js';
 import type { Constant, Ints } from '../graph/constant.js';
 import { Evaluator } from '../graph/evaluate.js';
 import { axesOf, dimensions, reshapeTarget, slice } from '../graph/lists.js';
@@ -37,8 +38,8 @@ export interface Recognised {
 }
 
 /** @throws ModelShapeError naming the first node that does not fit; ModelFormatError for tensors that cannot be read */
-export function recognise(graph: NetworkGraph): Recognised {
-  return new Walk(graph).run();
+export function recognise(graph: NetworkGraph, budget: Budget): Recognised {
+  return new Walk(graph, budget).run();
 }
 
 /** A node that does not fit: the error for whatever needs its result. */
@@ -59,10 +60,11 @@ class Walk {
   readonly #graph: NetworkGraph;
   readonly #values = new Map<string, Value>();
   readonly #body = new Body();
-  readonly #evaluator = new Evaluator();
+  readonly #evaluator: Evaluator;
 
-  constructor(graph: NetworkGraph) {
+  constructor(graph: NetworkGraph, budget: Budget) {
     this.#graph = graph;
+    this.#evaluator = new Evaluator(budget);
     for (const { name, dims } of graph.inputs) this.#values.set(name, { at: 'input', dims, from: null, affine: null });
   }
 
