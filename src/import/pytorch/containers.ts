@@ -39,6 +39,10 @@ export function openZip(bytes: Uint8Array, budget: Budget): Container {
   });
   const names = [...all];
   const pickleName = names.find((name) => /(^|\/)data\.pkl$/.test(name));
+  if (names.some((name) => /(^|\/)(archive_format|serialized_exported_program\.json)$/.test(name)))
+    throw pytorchError(
+      'it is a torch.export archive (.pt2): save the weights with torch.save(net.state_dict(), "net.pth"), or export to ONNX',
+    );
   if (pickleName === undefined)
     throw pytorchError(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);
   const folder = pickleName.slice(0, -'data.pkl'.length);
