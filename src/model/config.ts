@@ -33,3 +33,7 @@ export interface DenseNetConfig {
 /** PyTorch's `BatchNorm2d` default; Keras trains its DenseNets with 1.001e-5. */
 export const TORCH_BN_EPSILON = 1e-5;
 export const KERAS_BN_EPSILON = 1.001e-5;
+
+/** The stem's convolution, which pads its input by `padding` zeros on every side. */
+export const stemFilter = ({ stem }: Pick<DenseNetConfig, 'stem'>) =>
+  stem === 'imagenet' ? ({ size: 7, stride: 2, padding: 3 } as const) : ({ size: 3, stride: 1, padding: 1 } as const);

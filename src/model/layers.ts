@@ -3,7 +3,7 @@
  * sizes of the maps.
  */
 import { TensorShapeError } from '../core/errors.js';
-import type { DenseNetConfig } from './config.js';
+import { type DenseNetConfig, stemFilter } from './config.js';
 import { blockInputs, bottleneckWidth, finalChannels } from './tensors.js';
 
 /**
@@ -103,7 +103,7 @@ export function layerTable(config: DenseNetConfig, inputSize: Size): LayerTable 
     const parameters = weights + 2 * norm + bias;
     rows.push({ name, kind, in: channels, out, height, width, parameters, macs: weights * height * width });
   };
-  const stemKernel = config.stem === 'imagenet' ? 7 : 3;
+  const { size: stemKernel } = stemFilter(config);
   const stemNorm = config.stemNorm ? config.initFeatures : 0;
   add('stem', 'stem', config.inChannels, config.initFeatures, stemKernel, sizes.stem, stemNorm);
   const bottleneck = bottleneckWidth(config);
