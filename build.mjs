@@ -4,12 +4,12 @@
  *   node build.mjs             everything, to dist/
  *   node build.mjs manifest    the kernel manifest only, which type checking and unit tests need
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { writeDeclarations } from './build/declarations.mjs';
 import { writeManifests } from './build/kernels.mjs';
 import { notices } from './build/notices.mjs';
 
@@ -19,15 +19,7 @@ process.chdir(dirname(fileURLToPath(import.meta.url)));
 const GZIP_BUDGET = 64 * 1024;
 
 /** Packages that the command line loads when a command needs them. */
-const CLI_EXTERNAL = [
-  'puppeteer-core',
-  '@puppeteer/browsers',
-  'sharp',
-  'webgpu',
-  'onnxruntime-node',
-  'onnxruntime-web',
-  '@tensorflow/*',
-];
+const CLI_EXTERNAL = ['puppeteer-core', 'sharp', 'webgpu', 'onnxruntime-node', 'onnxruntime-web', '@tensorflow/*'];
 
 /**
  * protobufjs works without the package `long`, and then gives numbers, which the importers want. With it a page would
@@ -84,6 +76,9 @@ async function bundleAll() {
     'demo.css',
     'charts.css',
     'icon.svg',
+    'icon-512.png',
+    'manifest.json',
+    'service-worker.js',
     'bench/peer.html',
     'bench/bench.css',
   ];
@@ -97,11 +92,6 @@ async function bundleAll() {
 }
 
 const SHEBANG = { js: '#!/usr/bin/env node' };
-
-function writeDeclarations() {
-  const tsc = 'node_modules/typescript/bin/tsc';
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-}
 
 function reportSizes() {
   for (const file of ['densenet-webgpu.js', 'densenet-webgpu.iife.js', 'densenet-webgpu.import.js']) {

@@ -1,11 +1,16 @@
-/** Shows the best classes as bars. Each bar is a button that shows the class's map. */
-import type { Prediction } from 'densenet-webgpu';
+/** Shows the predictions as bars. Each bar is a button that shows the class's map. */
+import type { DenseNet, Prediction } from 'densenet-webgpu';
+import { make } from './dom.js';
 import { milliseconds, percent } from './format.js';
-import { make, page } from './page.js';
+import { page } from './page.js';
+import { announce } from './status.js';
+
+/** Below this probability of the best class, no class fits well. */
+const FITS_FROM = 0.5;
 
 interface Row {
   readonly item: HTMLLIElement;
-  show(prediction: Prediction, isShown: boolean): void;
+  show(prediction: Prediction, isShown: boolean, threshold: number | null): void;
 }
 
 const rows: Row[] = [];
@@ -15,45 +20,72 @@ function makeRow(onChoose: (classIndex: number) => void): Row {
   const label = make('span');
   const figure = make('span', { className: 'figure' });
   const bar = make('span', { className: 'bar' });
-  const button = make('button', { type: 'button' }, label, figure, make('span', { className: 'track' }, bar));
+  const mark = make('span', { className: 'threshold' });
+  const track = make('span', { className: 'track' }, bar, mark);
+  const button = make('button', { type: 'button' }, label, figure, track);
   let classIndex = 0;
   button.addEventListener('click', () => onChoose(classIndex));
   return {
     item: make('li', {}, button),
-    show(prediction, isShown) {
+    show(prediction, isShown, threshold) {
       classIndex = prediction.index;
       label.textContent = prediction.present ? `${prediction.label} (present)` : prediction.label;
       figure.textContent = percent(prediction.probability);
       bar.style.inlineSize = percent(prediction.probability).replace(' ', '');
+      mark.hidden = threshold === null;
+      mark.style.insetInlineStart = `${100 * (threshold ?? 0)}%`;
       button.setAttribute('aria-pressed', String(isShown));
-      button.title = `Show the evidence for ${prediction.label}`;
+      button.title = `Show the evidence for ${prediction.label}${threshold === null ? '' : `; threshold ${percent(threshold)}`}`;
     },
   };
 }
 
 /**
+ * @param predictions best first
  * @param shownClass the class whose map is shown, if any
  * @param onChoose called with the class of the row that the user presses
  */
 export function showAnswer(
+  net: DenseNet,
   predictions: readonly Prediction[],
   shownClass: number | null,
   onChoose: (classIndex: number) => void,
 ): void {
   while (rows.length < predictions.length) rows.push(makeRow(onChoose));
-  for (const [r, prediction] of predictions.entries()) rows[r]?.show(prediction, prediction.index === shownClass);
+  for (const [r, prediction] of predictions.entries()) {
+    const threshold = net.metadata.thresholds?.[prediction.index] ?? null;
+    rows[r]?.show(prediction, prediction.index === shownClass, threshold);
+  }
   const items = rows.slice(0, predictions.length).map(({ item }) => item);
   if (page.answer.children.length !== items.length) page.answer.replaceChildren(...items);
-  page.answerNote.hidden = predictions.length > 0;
+  page.answer.classList.toggle('long', items.length > 8);
+  const note = describeFit(net, predictions);
+  page.answerNote.textContent = note;
+  page.answerNote.hidden = note === '';
   const [best] = predictions;
   const figure = make('span', { className: 'figure' }, best ? percent(best.probability) : '');
   page.headline.replaceChildren(make('span', {}, best?.label ?? ''), figure);
 }
 
+/** What the figures alone do not say: that no class fits, or that nothing was found. Empty when the best class fits. */
+export function describeFit(
+  { metadata, config }: Pick<DenseNet, 'metadata' | 'config'>,
+  predictions: readonly Prediction[],
+): string {
+  const best = predictions[0]?.probability ?? 0;
+  if (metadata.activation !== 'sigmoid') {
+    return best < FITS_FROM ? `None of the ${config.classes} classes fits well.` : '';
+  }
+  const judged = predictions.filter(({ present }) => present !== undefined);
+  if (judged.length === 0) return 'Each class is judged on its own. The model names no thresholds.';
+  const found = judged.filter(({ present }) => present).length;
+  return `${found === 0 ? 'None' : found} of ${judged.length} findings ${found === 1 ? 'reaches its' : 'reach their'} threshold.`;
+}
+
 /** Shows the time of one call by the wall clock. */
 export function showTime(time: number): void {
   page.time.hidden = false;
-  page.milliseconds.value = milliseconds(time);
+  page.milliseconds.textContent = milliseconds(time);
 }
 
 /** Least time between two announcements while the camera runs. */
@@ -61,10 +93,10 @@ const ANNOUNCE_INTERVAL_MS = 2000;
 let lastAnnounced = { text: '', at: 0 };
 
 /** Tells screen readers the best class. While the camera runs: only when it changes, and not too often. */
-export function announce([best]: readonly Prediction[], isLive: boolean): void {
+export function announceAnswer([best]: readonly Prediction[], isLive: boolean): void {
   if (!best) return;
   const now = performance.now();
   if (isLive && (lastAnnounced.text === best.label || now - lastAnnounced.at < ANNOUNCE_INTERVAL_MS)) return;
   lastAnnounced = { text: best.label, at: now };
-  page.announce.textContent = `${best.label}, ${percent(best.probability)}`;
+  announce(`${best.label}, ${percent(best.probability)}`);
 }

@@ -1,178 +1,98 @@
 /** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
-
-import type { DenseNet } from 'densenet-webgpu';
-import { showWebGpuAdvice } from './advice.js';
-import { announce, showAnswer, showTime } from './answer.js';
-import { isLive, startCamera, stopCamera } from './camera.js';
-import { listenToCharts, showArena, showTimes } from './charts/show.js';
-import { describeEvidence, type Evidence, listenToEvidence, showEvidence } from './evidence.js';
-import { showFacts } from './facts.js';
-import { isImage, listenForFiles } from './file-input.js';
-import { loadDefault, loadFile, type Model } from './models.js';
+import { listenToCamera, stopCamera } from './camera.js';
+import type { LayerId } from './charts/density.js';
+import { drawLayerMaps, layerMaps } from './charts/layer-maps.js';
+import { describeLayer, listenToCharts, showTimes } from './charts/show.js';
+import { listenToCopy } from './copy-picture.js';
+import { onModel, redraw, refresh, useImage, withCurrent } from './current.js';
+import { listenToEvidence } from './evidence.js';
+import { type Incoming, listenForFiles } from './file-input.js';
+import { listenToModelCard, openModel, takeLabels } from './model-card.js';
 import { page } from './page.js';
+import { useImageAt, useParameters } from './parameters.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
-import { attempt, showStatus } from './status.js';
-import { draw, showCaption, type View } from './viewer.js';
-import { visibleCrop } from './visible-crop.js';
+import { attempt, listenToRetry, setError } from './status.js';
+import { hideStrip, listenToStrip, showStrip } from './strip.js';
 
-interface CurrentImage {
-  readonly bitmap: ImageBitmap;
-  readonly caption: string;
-}
-
-let model: Model | null = null;
-let current: CurrentImage | null = null;
-/** The class whose map the user asked for; null: the best one. */
-let chosenClass: number | null = null;
-/** What is drawn: it is drawn again when the colours of the map change. */
-let view: View | null = null;
-
-let lastJob: Promise<unknown> = Promise.resolve();
-
-/** A mutex: runs one job at a time, so that no image is classified while its model is swapped. */
-function runExclusive<T>(job: () => Promise<T>): Promise<T> {
-  const run = lastJob.then(job, job);
-  lastJob = run.catch(() => undefined);
-  return run;
-}
-
-async function swapModel(load: () => Promise<Model>): Promise<void> {
-  const next = await load().catch((error: unknown) => {
-    showWebGpuAdvice(error);
-    throw error;
-  });
-  await runExclusive(async () => {
-    model?.net.dispose();
-    model = next;
-    chosenClass = null;
-    showArena(next.net.plan);
-    showFacts(next.net, next.name, next.note);
-    showStatus(`${next.name} is ready`, 'ready');
-    if (current) await classifyAndDraw(current);
-  });
-}
-
-/** Call it inside `runExclusive`. */
-async function classifyAndDraw({ bitmap, caption }: CurrentImage): Promise<void> {
-  const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
-  if (!model) {
-    view = { bitmap, crop, evidence: null };
-    redraw();
-    showCaption(caption);
-    return;
-  }
-  const { net } = model;
-  const start = performance.now();
-  const predictions = await net.classify(bitmap);
-  showTime(performance.now() - start);
-  const evidence = page.heat.checked ? await explain(net, bitmap) : null;
-  view = { bitmap, crop, evidence };
-  redraw();
-  showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
-  showAnswer(predictions, evidence?.shown.classIndex ?? null, toggleClass);
-  announce(predictions, isLive());
-}
-
-function redraw(): void {
-  if (!view) return;
-  draw(view);
-  showEvidence(view.evidence);
-}
-
-async function explain(net: DenseNet, bitmap: ImageBitmap): Promise<Evidence> {
-  const best = await net.explain(bitmap);
-  if (chosenClass === null || chosenClass === best.classIndex) return { shown: best, best };
-  return { shown: await net.explain(bitmap, { classIndex: chosenClass }), best };
-}
-
-/** Shows the map of a class, or hides it when it is shown. */
-function toggleClass(classIndex: number): void {
-  const isShown = classIndex === view?.evidence?.shown.classIndex;
-  page.heat.checked = !isShown;
-  chosenClass = isShown ? null : classIndex;
-  refresh();
-}
-
-async function refresh(): Promise<void> {
-  await attempt(() =>
-    runExclusive(async () => {
-      if (current) await classifyAndDraw(current);
-    }),
-  );
-}
-
-/** Counts the images asked for. Fetching and decoding take time: only the image asked for last is classified. */
-let requests = 0;
-
-/** @param request the value of {@link requests} when the image was asked for */
-async function showImage(bitmap: ImageBitmap, caption: string, request: number): Promise<void> {
-  await runExclusive(async () => {
-    if (request !== requests) return bitmap.close();
-    current?.bitmap.close();
-    current = { bitmap, caption };
-    await classifyAndDraw(current);
-  });
-}
-
-async function useImage(blob: Blob | Promise<Blob>, name: string, caption = `${name}.`): Promise<void> {
-  const request = ++requests;
-  let bitmap: ImageBitmap;
-  try {
-    bitmap = await createImageBitmap(await blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
-  } catch {
-    showStatus(`${name} is no picture that this browser can decode: try a JPEG, PNG or WebP`, 'error');
-    return;
-  }
-  chosenClass = null;
-  const succeeded = await attempt(() => showImage(bitmap, caption, request));
-  if (succeeded && model) showStatus(`${model.name} is ready`, 'ready');
-}
-
-async function useFile(file: File, all: readonly File[]): Promise<void> {
+function useFiles({ images, labels, model, all }: Incoming): void {
   stopCamera();
-  if (!isImage(file)) {
-    await attempt(() => swapModel(() => loadFile(file, all)));
-    return;
-  }
+  const labelsRead = labels ? takeLabels(labels, model !== null) : Promise.resolve();
+  if (model) void labelsRead.then(() => openModel(async () => model, model.name, all));
+  const [first, second] = images;
+  if (!first) return;
   markSample(null);
-  await useImage(file, file.name);
+  if (second) {
+    showStrip(images);
+    return;
+  }
+  hideStrip();
+  void useImage({ blob: async () => first, name: first.name, caption: `${first.name}.` });
 }
 
-async function useSample(sample: Sample): Promise<void> {
+function useAddress(url: string): void {
   stopCamera();
+  hideStrip();
+  markSample(null);
+  void useImageAt(url);
+}
+
+function useSample(sample: Sample): void {
+  stopCamera();
+  hideStrip();
   markSample(sample);
-  await useImage(fetchSample(sample), sample.file, sample.credit);
+  void useImage({ blob: () => fetchSample(sample), name: sample.file, caption: sample.credit });
 }
 
-async function toggleCamera(): Promise<void> {
-  if (isLive()) return stopCamera();
-  chosenClass = null;
-  markSample(null);
-  await attempt(() => startCamera((frame) => showImage(frame, 'Camera.', ++requests)));
+/** Shows the maps that a layer adds for the current image. */
+async function showLayer(layer: LayerId): Promise<void> {
+  const work = () =>
+    withCurrent(async (net, bitmap) => {
+      const block = (await net.intermediates(bitmap)).get(`block${layer.block}`);
+      if (!block) return;
+      page.layerNote.textContent = describeLayer(net, layer);
+      page.layerMaps.replaceChildren(...drawLayerMaps(layerMaps(net.config, layer, block)));
+    });
+  await attempt('image', work, () => void showLayer(layer));
 }
 
 async function measure(): Promise<void> {
-  const [measured, image] = [model, current];
-  if (!measured || !image) {
-    showStatus('choose a picture first', 'error');
-    return;
-  }
   page.measure.disabled = true;
   page.measureNote.textContent = 'Measuring …';
-  await attempt(() => runExclusive(async () => showTimes(await measured.net.profile(image.bitmap))));
+  const work = async () => {
+    const isMeasured = await withCurrent(async (net, bitmap) => showTimes(await net.profile(bitmap)));
+    if (!isMeasured) setError('image', 'choose a picture first');
+  };
+  await attempt('image', work, () => void measure());
   page.measure.disabled = false;
 }
 
-async function begin(): Promise<void> {
-  const samples = await showSamples(useSample);
-  const [first] = samples;
-  await Promise.all([first && useSample(first), attempt(() => swapModel(loadDefault))]);
+/** Keeps the page's files for use without a network, once the first model is there. */
+async function keepOffline(): Promise<void> {
+  await new Promise((resolve) => onModel(resolve));
+  if (!('serviceWorker' in navigator)) return;
+  await navigator.serviceWorker.register('/service-worker.js').catch(() => undefined);
+  await navigator.serviceWorker.ready;
+  page.offline.hidden = false;
 }
 
-listenForFiles(useFile);
-listenToCharts();
+async function begin(): Promise<void> {
+  const hasImage = useParameters(location.search);
+  const [first] = await showSamples(useSample);
+  if (first && !hasImage) useSample(first);
+}
+
+listenForFiles({ onFiles: useFiles, onAddress: useAddress });
+listenToCamera(() => {
+  hideStrip();
+  markSample(null);
+});
+listenToCharts(showLayer);
+listenToCopy();
 listenToEvidence(redraw);
-page.camera.addEventListener('click', toggleCamera);
+listenToModelCard();
+listenToRetry();
+listenToStrip();
 page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);
 await begin();
+void keepOffline();

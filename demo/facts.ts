@@ -1,9 +1,11 @@
 /** Describes the network and the machine in a list of terms. */
-import type { AdapterReport, DenseNet } from 'densenet-webgpu';
+import type { DenseNet } from 'densenet-webgpu';
+import { adapterName } from './adapter.js';
+import { showTerms } from './dom.js';
 import { amount, bytes } from './format.js';
-import { page, showTerms } from './page.js';
+import { page } from './page.js';
 
-export function showFacts(net: DenseNet, name: string, note: string): void {
+export function showFacts(net: DenseNet, name: string): void {
   const { config, memory, metadata, precision, plan, inputSize } = net;
   const macs = plan.steps.reduce((sum, step) => sum + (step.stage === 'network' ? step.macs : 0), 0);
   const kind = config.bottleneck === null ? 'DenseNet' : 'DenseNet-B';
@@ -11,7 +13,6 @@ export function showFacts(net: DenseNet, name: string, note: string): void {
   showTerms(page.facts, {
     Model: metadata.name ?? name,
     ...(metadata.provenance ? { Provenance: metadata.provenance } : {}),
-    ...(note ? { Note: note } : {}),
     Network: `${kind}${isCompressed ? 'C' : ''}, blocks of ${config.blocks.join(', ')} layers, growth rate ${config.growthRate}`,
     Input: `${inputSize[1]} × ${inputSize[0]} pixels, ${config.inChannels === 1 ? '1 channel' : `${config.inChannels} channels`}; ${config.classes} classes`,
     Work: `${amount(macs)} multiply-adds in ${plan.steps.filter(({ stage }) => stage === 'network').length} dispatches, one submission`,
@@ -25,12 +26,4 @@ export function showFacts(net: DenseNet, name: string, note: string): void {
 function widthBefore({ config }: DenseNet, t: number): number {
   const entering = t === 0 ? config.initFeatures : (config.transitions[t - 1] ?? 0);
   return entering + (config.blocks[t] ?? 0) * config.growthRate;
-}
-
-/** Some software renderers do not set `isFallback`. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
-
-function adapterName({ vendor, architecture, device, description, isFallback }: AdapterReport): string {
-  const name = [vendor, architecture, description || device].filter(Boolean).join(' ') || 'not named by this browser';
-  return isFallback || SOFTWARE.test(name) ? `${name} (software, no GPU: correct, but slow)` : name;
 }

@@ -1,28 +1,61 @@
-/** Converts a checkpoint outside the page's thread. Takes files; answers with the model's bytes or an error message. */
-import { importCheckpoint, presetOf, writeModel } from 'densenet-webgpu/import';
+/**
+ * Reads a checkpoint outside the page's thread, keeps its tensors, and writes them as a model file with the metadata
+ * that the page asks for. One worker for each checkpoint.
+ */
+import type { DenseNetConfig, ModelMetadata, PreprocessSpec } from 'densenet-webgpu';
+import { type ImportedCheckpoint, importCheckpoint, PRESETS, writeModel } from 'densenet-webgpu/import';
+import { channelsOf } from '../src/preprocess/spec.js';
 import { defaultPreprocess } from './default-preprocess.js';
 
-export interface ConvertRequest {
-  readonly file: File;
-  /** All files that came together, `file` among them. */
-  readonly all: readonly File[];
+export type ImportRequest =
+  | {
+      readonly kind: 'read';
+      readonly file: File;
+      /** All files that came together, `file` among them. */
+      readonly all: readonly File[];
+    }
+  | { readonly kind: 'write'; readonly metadata: ModelMetadata };
+
+/** What a checkpoint is, and what it says about itself. */
+export interface CheckpointReport {
+  readonly config: DenseNetConfig;
+  readonly metadata: ModelMetadata;
+  readonly source: ImportedCheckpoint['source'];
+  /** Presets with as many channels as the network takes. */
+  readonly presets: Readonly<Record<string, PreprocessSpec>>;
+  /** The preset that most networks of this kind expect; null when none fits. */
+  readonly defaultPreset: string | null;
 }
 
-export type Converted =
-  | {
-      readonly bytes: Uint8Array<ArrayBuffer>;
-      /** The preset that was chosen because the file says nothing about preprocessing. */
-      readonly defaulted: string | null;
-    }
-  | { readonly error: string };
+export type ImportAnswer =
+  | { readonly kind: 'report'; readonly report: CheckpointReport }
+  | { readonly kind: 'file'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'error'; readonly message: string };
 
-async function convert({ file, all }: ConvertRequest): Promise<Converted> {
-  const beside = (path: string) => bytesOf(findFile(path, all));
-  const imported = await importCheckpoint(await bytesOf(file), file.name, { beside });
-  const defaulted = imported.metadata.preprocess ? null : defaultPreprocess(imported.config, imported.source.format);
-  if (defaulted === null) return { bytes: writeModel(imported.tensors, imported.metadata), defaulted };
-  const metadata = { ...imported.metadata, preprocess: presetOf(defaulted) };
-  return { bytes: writeModel(imported.tensors, metadata), defaulted };
+export interface ImportMessage {
+  readonly id: number;
+  readonly request: ImportRequest;
+}
+
+export interface ImportReply {
+  readonly id: number;
+  readonly answer: ImportAnswer;
+}
+
+let checkpoint: ImportedCheckpoint | null = null;
+
+async function read(file: File, all: readonly File[]): Promise<CheckpointReport> {
+  const readSibling = (path: string) => bytesOf(findFile(path, all));
+  checkpoint = await importCheckpoint(await bytesOf(file), file.name, { readSibling });
+  const { config, metadata, source } = checkpoint;
+  const presets = Object.entries(PRESETS).filter(([, spec]) => channelsOf(spec) === config.inChannels);
+  const defaultPreset = defaultPreprocess(config, source.format);
+  return { config, metadata, source, presets: Object.fromEntries(presets), defaultPreset };
+}
+
+function write(metadata: ModelMetadata): Uint8Array<ArrayBuffer> {
+  if (!checkpoint) throw new Error('no checkpoint was read');
+  return writeModel(checkpoint.tensors, metadata);
 }
 
 const bytesOf = async (file: File): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer());
@@ -32,15 +65,18 @@ function findFile(path: string, files: readonly File[]): File {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const found = files.find((file) => file.name === name);
   if (found) return found;
-  const message = `the model's weights are in ${name}: drop it together with the model, all files at once`;
-  throw new Error(message);
+  throw new Error(`the model's weights are in ${name}: drop it together with the model, all files at once`);
 }
 
-addEventListener('message', async ({ data }: MessageEvent<ConvertRequest>) => {
-  const answer = await convert(data).catch(
-    (error: unknown): Converted => ({
-      error: error instanceof Error ? error.message : String(error),
-    }),
-  );
-  postMessage(answer, 'bytes' in answer ? { transfer: [answer.bytes.buffer] } : {});
+async function answer(request: ImportRequest): Promise<ImportAnswer> {
+  if (request.kind === 'write') return { kind: 'file', bytes: write(request.metadata) };
+  return { kind: 'report', report: await read(request.file, request.all) };
+}
+
+addEventListener('message', async ({ data: { id, request } }: MessageEvent<ImportMessage>) => {
+  const failed = (error: unknown): ImportAnswer => ({
+    kind: 'error',
+    message: error instanceof Error ? error.message : String(error),
+  });
+  postMessage({ id, answer: await answer(request).catch(failed) } satisfies ImportReply);
 });

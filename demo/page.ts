@@ -1,4 +1,4 @@
-/** The page's elements, found once and typed, and functions that create elements. Knows no network. */
+/** The page's elements, found once and typed. */
 
 function find<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -8,15 +8,20 @@ function find<T extends Element>(id: string, type: new () => T): T {
 
 export const page = {
   status: find('status', HTMLElement),
+  retry: find('retry', HTMLButtonElement),
   progress: find('progress', HTMLProgressElement),
   advice: find('advice', HTMLElement),
   adviceList: find('advice-list', HTMLElement),
+  viewBox: find('view-box', HTMLElement),
+  video: find('video', HTMLVideoElement),
   view: find('view', HTMLCanvasElement),
   headline: find('headline', HTMLElement),
   caption: find('caption', HTMLElement),
   choose: find('choose', HTMLButtonElement),
   file: find('file', HTMLInputElement),
   camera: find('camera', HTMLButtonElement),
+  otherCamera: find('other-camera', HTMLButtonElement),
+  copy: find('copy', HTMLButtonElement),
   heat: find('heat', HTMLInputElement),
   evidence: find('evidence', HTMLElement),
   rawMap: find('raw-map', HTMLCanvasElement),
@@ -28,12 +33,46 @@ export const page = {
   heatScale: find('heat-scale', HTMLSelectElement),
   opacity: find('opacity', HTMLInputElement),
   samples: find('samples', HTMLUListElement),
+  answerPanel: find('answer-panel', HTMLElement),
+  classesPanel: find('classes-panel', HTMLDetailsElement),
+  classesTitle: find('classes-title', HTMLElement),
+  classes: find('classes', HTMLUListElement),
+  stripPanel: find('strip-panel', HTMLElement),
+  strip: find('strip', HTMLUListElement),
+  stripNote: find('strip-note', HTMLElement),
+  csv: find('csv', HTMLButtonElement),
+  closeStrip: find('close-strip', HTMLButtonElement),
   answerNote: find('answer-note', HTMLElement),
   answer: find('answer', HTMLOListElement),
   time: find('time', HTMLElement),
-  milliseconds: find('milliseconds', HTMLOutputElement),
+  milliseconds: find('milliseconds', HTMLElement),
   announce: find('announce', HTMLElement),
   facts: find('facts', HTMLElement),
+  modelCard: find('model-card', HTMLElement),
+  modelCardTitle: find('model-card-title', HTMLElement),
+  modelCardNote: find('model-card-note', HTMLElement),
+  modelForm: find('model-form', HTMLFormElement),
+  labels: find('labels', HTMLTextAreaElement),
+  labelsOrigin: find('labels-origin', HTMLElement),
+  labelsError: find('labels-error', HTMLElement),
+  labelsFile: find('labels-file', HTMLButtonElement),
+  labelsImagenet: find('labels-imagenet', HTMLButtonElement),
+  activation: find('activation', HTMLSelectElement),
+  activationOrigin: find('activation-origin', HTMLElement),
+  preset: find('preset', HTMLSelectElement),
+  preprocessOrigin: find('preprocess-origin', HTMLElement),
+  preprocessJson: find('preprocess-json', HTMLTextAreaElement),
+  preprocessError: find('preprocess-error', HTMLElement),
+  thresholdsField: find('thresholds-field', HTMLElement),
+  thresholds: find('thresholds', HTMLInputElement),
+  thresholdsOrigin: find('thresholds-origin', HTMLElement),
+  thresholdsError: find('thresholds-error', HTMLElement),
+  downloadModel: find('download-model', HTMLButtonElement),
+  densityPanel: find('density-panel', HTMLElement),
+  density: find('density', HTMLElement),
+  showLayer: find('show-layer', HTMLButtonElement),
+  layerNote: find('layer-note', HTMLElement),
+  layerMaps: find('layer-maps', HTMLElement),
   arenaPanel: find('arena-panel', HTMLElement),
   arena: find('arena', HTMLElement),
   step: find('step', HTMLInputElement),
@@ -45,33 +84,6 @@ export const page = {
   times: find('times', HTMLElement),
   timesDetails: find('times-details', HTMLElement),
   timesTable: find('times-table', HTMLElement),
+  offline: find('offline', HTMLElement),
   drop: find('drop', HTMLElement),
 } as const;
-
-/** Creates an element with its properties and children. */
-export function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  properties: Partial<HTMLElementTagNameMap[K]> = {},
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  Object.assign(made, properties);
-  made.append(...children);
-  return made;
-}
-
-/** Fills a `<dl>`: term → description. */
-export function showTerms(list: HTMLElement, terms: Readonly<Record<string, string>>): void {
-  const rows = Object.entries(terms).flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]);
-  list.replaceChildren(...rows);
-}
-
-/** Creates a table from its header and its rows. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLTableElement {
-  return make(
-    'table',
-    {},
-    make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
-    make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))),
-  );
-}

@@ -1,5 +1,6 @@
 /** The sample images. */
-import { make, page } from './page.js';
+import { make } from './dom.js';
+import { page } from './page.js';
 
 export interface Sample {
   readonly file: string;
@@ -31,7 +32,12 @@ export function markSample(sample: Sample | null): void {
 }
 
 export async function fetchSample(sample: Sample): Promise<Blob> {
-  return (await fetch(urlOf(sample))).blob();
+  const failed = new Error(`${sample.file} could not be fetched: check the connection`);
+  const response = await fetch(urlOf(sample)).catch(() => {
+    throw failed;
+  });
+  if (!response.ok) throw failed;
+  return response.blob();
 }
 
 const urlOf = ({ file }: Sample): string => `/samples/${file}`;

@@ -1,18 +1,20 @@
-/** The shapes of the public API: what `DenseNet` takes and gives. */
-import type { DeviceLostError, PrecisionOverflowError } from './core/errors.js';
+/** Option and result types of the public API. */
+import type { CacheError, DeviceLostError, PrecisionOverflowError } from './core/errors.js';
 import type { ImageSource } from './gpu/image-source.js';
 import type { PreprocessSpec } from './preprocess/spec.js';
 
 export type { ImageSource };
 
 /**
- * What `load` is waiting for, in order; all of it begins as soon as the file's header is there. `loaded` and `total` are
- * bytes, and counts for `compile`; total 0: unknown.
+ * The phase that `load` waits for. All phases begin as soon as the file's header has been received, and end in this order.
+ * `loaded` and `total` are bytes, or counts for `compile` and `tune`; a total of 0 is unknown.
  */
 export interface LoadProgress {
   readonly phase: 'download' | 'read' | 'upload' | 'compile' | 'tune';
   readonly loaded: number;
   readonly total: number;
+  /** The bytes come from the cache, not from the network. */
+  readonly fromCache?: true;
 }
 
 export interface TuneOptions {
@@ -30,37 +32,43 @@ export interface Tuning {
   readonly milliseconds: readonly [before: number, after: number] | null;
 }
 
-/** A place for small texts by name; `localStorage` and `sessionStorage` have the same methods. */
+/** A store of small texts by name; `localStorage` and `sessionStorage` have the same methods. */
 export interface TuneStore {
   getItem(key: string): string | null | Promise<string | null>;
   setItem(key: string, value: string): unknown;
 }
 
 export interface LoadOptions {
-  /** Run on this device; it is left alone by `dispose()`, and its loss is not recovered from. */
+  /** Run on this device. `dispose()` does not destroy it, and its loss is not recovered from. */
   readonly device?: GPUDevice;
-  /** The WebGPU to ask for a device; default `navigator.gpu`. For Node with npm `webgpu`: `create([])`. */
+  /** Where a device is requested; default `navigator.gpu`. In Node: `create([])` of npm `webgpu`. */
   readonly gpu?: GPU;
   /**
-   * Storage of feature maps: `f16` halves their memory on every adapter; `auto` takes it where the adapter has
-   * `shader-f16`, and goes on in f32 once a value does not fit. Arithmetic is always f32. Default `f32`.
+   * Storage of feature maps: `f16` halves their memory on every adapter; `auto` uses it where the adapter has
+   * `shader-f16`, and continues in f32 once a value does not fit. Default `f32`.
    */
   readonly precision?: 'auto' | 'f32' | 'f16';
-  /** Storage of weights on the GPU; `f16` halves their memory on every adapter. Default `f32`. */
+  /** Storage of weights on the GPU; `f16` halves their memory on every adapter. Default: as the feature maps are stored. */
   readonly weights?: 'f32' | 'f16';
-  /** Pictures per dispatch chain that `load` prepares for; other batches are prepared when first used. Default 1. */
+  /** Images per call that `load` prepares for; other batches are prepared when first used. Default 1. */
   readonly batch?: number;
   /** [height, width]; default from the model file's preprocessing, else 224 (ImageNet stem) or 32 (CIFAR stem). */
   readonly inputSize?: readonly [height: number, width: number];
-  /** How pictures become inputs, instead of what the model file says. */
+  /** How images become inputs, instead of what the model file says. */
   readonly preprocess?: PreprocessSpec;
   /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
   readonly hub?: string;
   /**
-   * The model file's hash, `sha256-…` (or 384, 512) in base64 as for `<script integrity>`: IntegrityError for any other
-   * file. Nothing is used before all has come. `openssl dgst -sha256 -binary FILE | base64` gives it.
+   * The model file's hash, `sha256-…` (or 384, 512) in base64 as for `<script integrity>`, or several separated by spaces.
+   * Any other file is an IntegrityError. No byte is used before all have been received.
+   * `openssl dgst -sha256 -binary FILE | base64` gives the hash.
    */
   readonly integrity?: string;
+  /**
+   * Keep the model of a URL in the browser's Cache API, and use it while the server has the same file, or offline. With
+   * `integrity` the server is not asked. `DenseNet.clearCache()` deletes all. Default false.
+   */
+  readonly cache?: boolean;
   /**
    * Measure which kernel variants suit this adapter, and remember: the next load with the same adapter and version
    * measures nothing. Costs the time that `budget` says; the choice without it follows from limits and shapes.
@@ -70,27 +78,32 @@ export interface LoadOptions {
   readonly tuned?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
-   * Told of what went wrong and was mended: DeviceLostError when the device was lost, and the next call opens another;
-   * PrecisionOverflowError when `auto` went from f16 to f32. Default `console.warn`.
+   * Called for what went wrong and was repaired: DeviceLostError when the device was lost, and the next call opens another;
+   * PrecisionOverflowError when `auto` went from f16 to f32; CacheError when a model could not be cached. Default `console.warn`. What it throws is only logged.
    */
-  readonly onWarning?: (warning: DeviceLostError | PrecisionOverflowError) => void;
-  /** The longest that one wait for the GPU or for a picture's source may take, in milliseconds. Default 180,000. */
+  readonly onWarning?: (warning: DeviceLostError | PrecisionOverflowError | CacheError) => void;
+  /** The longest that one wait for the GPU or for an image to be decoded may take, in milliseconds. Default 180,000. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Calls of one network run in the order in which they are made: up to 4 are on the GPU, up to 1,024 wait for their turn,
- * and one more rejects with QueueFullError.
+ * and one more rejects with QueueFullError. Inputs are read at the moment of the call.
  */
 export interface CallOptions {
-  /** Ends the call at once, wherever it is, with AbortedError. */
+  /** Ends the call at once with AbortedError. */
   readonly signal?: AbortSignal;
 }
 
 export interface ClassifyOptions extends CallOptions {
   /** How many classes to return, best first. Default 5. */
   readonly topK?: number;
+}
+
+export interface TrainOptions extends CallOptions {
+  /** Called with the share that is done, up to 1. */
+  readonly onProgress?: (done: number) => void;
 }
 
 export interface Prediction {
@@ -130,7 +143,7 @@ export interface DenseNetMemory {
 }
 
 export interface ExplainOptions extends CallOptions {
-  /** The class to explain; default the best one. */
+  /** Index of the class to explain, counted from 0; default the best one. */
   readonly classIndex?: number;
 }
 

@@ -26,7 +26,9 @@ import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
+import { pass } from './runtime/job.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
+import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
@@ -35,9 +37,9 @@ const DEFAULT_TOP = 5;
 
 export class DenseNet {
   readonly config: DenseNetConfig;
-  /** What the model file says of itself: labels, preprocessing, provenance. */
+  /** What the model file says: labels, preprocessing, provenance. */
   readonly metadata: ModelMetadata;
-  /** [height, width] that pictures are brought to. */
+  /** [height, width] of the network's input, to which images are resized. */
   readonly inputSize: Size;
   /** The plan that `load()` made: steps and arena, as plain data. */
   readonly plan: NetworkPlan;
@@ -78,6 +80,11 @@ export class DenseNet {
    */
   static isSupported({ gpu }: Pick<LoadOptions, 'gpu'> = {}): Promise<Support> {
     return checkSupport(gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu));
+  }
+
+  /** Deletes the models that `load({ cache: true })` has kept. */
+  static clearCache(): Promise<void> {
+    return clearModelCache();
   }
 
   /** Class names by index, or null when the model file has none. */
@@ -158,12 +165,29 @@ export class DenseNet {
   }
 
   /**
-   * Every stage's output for a batch, for comparison with another framework: `stem` (after its pool), `block1`…,
-   * `final` (after the last BN and ReLU), `pooled` and `logits`.
+   * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
+   * and `logits`. A tensor serves to compare with another framework, images to look inside. Channels of a block: those
+   * that enter it, then `growthRate` of each layer in order.
+   *
+   * @throws TensorShapeError, ImageError, LimitError
    */
-  async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+  async taps(
+    input: TensorInput | ImageSource | readonly ImageSource[],
+    options: CallOptions = {},
+  ): Promise<Map<string, TapResult>> {
     checkOptions('taps', options);
-    return this.engine.run(tapsJob(this.tensorInput('taps', input, options)));
+    const job = isTensor(input)
+      ? tapsJob(this.tensorInput('taps', input, options), pass('input', 'network', 'taps'))
+      : tapsJob(this.imageInput('taps', listOf(input), options), pass('network', 'taps'));
+    return this.engine.run(job);
+  }
+
+  /** The same as {@link taps}, by its usual name. */
+  intermediates(
+    input: TensorInput | ImageSource | readonly ImageSource[],
+    options: CallOptions = {},
+  ): Promise<Map<string, TapResult>> {
+    return this.taps(input, options);
   }
 
   /**
@@ -213,6 +237,8 @@ export class DenseNet {
   }
 }
 
+const isTensor = (input: TensorInput | ImageSource | readonly ImageSource[]): input is TensorInput =>
+  typeof input === 'object' && input !== null && 'shape' in input;
 const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] =>
   Array.isArray(images);
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>

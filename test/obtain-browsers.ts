@@ -1,13 +1,18 @@
-/** Before all tests: gets the browsers that they run in, as the command line would; without one, says what is skipped. */
-import { obtainBrowser } from '../src/cli/browser.js';
+/**
+ * Before the tests that need a GPU or a browser: says which of them are missing, so that their tests are skipped, and
+ * downloads SwiftShader to this project's cache where no browser has it. Installs nothing on the system.
+ */
+import { findDriver } from '../src/cli/dawn.js';
+import { findBrowser } from '../src/cli/installed-browsers.js';
+import { downloadSwiftShader } from '../src/cli/swiftshader.js';
 import { note } from '../src/cli/terminal.js';
 
-export default async function obtainBrowsers(): Promise<void> {
+export default async function prepareBackends(): Promise<void> {
   for (const kind of ['chrome', 'firefox'] as const) {
-    try {
-      await obtainBrowser(kind);
-    } catch (error) {
-      note(`SKIPPING every test in ${kind}: ${error instanceof Error ? error.message : error}`);
-    }
+    if (findBrowser(kind) === null) note(`SKIPPING every test in ${kind}: it is not installed`);
   }
+  if (process.platform !== 'linux') return;
+  if (findDriver('lavapipe') === null) note('SKIPPING every test on lavapipe: mesa-vulkan-drivers is not installed');
+  if (findDriver('swiftshader') !== null) return;
+  await downloadSwiftShader().catch(({ message }) => note(`SKIPPING every test on SwiftShader: ${message}`));
 }

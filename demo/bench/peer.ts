@@ -1,7 +1,9 @@
 /** The page of one peer: it knows nothing but to answer. Used by the command line's browser and by the bench page. */
 import { installCounters } from '../../src/bench/counters.js';
+import { disguiseAdapters, isDisguise } from '../../src/bench/disguise.js';
 import type { Host, OrtBuild, TfLibrary } from '../../src/bench/peer.js';
 import type { Reply } from '../../src/bench/protocol.js';
+import { installRecorder } from '../../src/bench/recorder.js';
 import { peerSession } from '../../src/bench/session.js';
 
 /** A library's URL beside this page, by what the peers call it. */
@@ -20,7 +22,7 @@ const host: Host = {
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   },
-  ours: () => import(absolute('/dist/densenet-webgpu.js')),
+  ours: () => import(absolute('../dist/densenet-webgpu.js')),
   async ort(build, threads) {
     const ort: typeof import('onnxruntime-web') = await import(absolute(ORT[build]));
     ort.env.wasm.numThreads = threads;
@@ -34,7 +36,11 @@ const host: Host = {
   },
 };
 
-const session = peerSession(host, installCounters());
+/** `?as=intel`: the adapter says that it is such a GPU. `?record`: kernels are recorded and nothing is computed. */
+const query = new URLSearchParams(location.search);
+const vendor = query.get('as') ?? '';
+if (isDisguise(vendor)) disguiseAdapters(vendor);
+const session = peerSession(host, installCounters(), query.has('record') ? installRecorder() : undefined);
 
 async function call(method: string, argument: unknown): Promise<Reply> {
   try {

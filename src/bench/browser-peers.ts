@@ -4,18 +4,22 @@ import type { Browser, Page } from 'puppeteer-core';
 import { launchBrowser } from '../cli/browser.js';
 import type { BrowserKind } from '../cli/installed-browsers.js';
 import { BENCH_CSP, BENCH_FOLDERS } from '../cli/serve.js';
-import { startServer } from '../cli/server.js';
+import { type PostHandler, startServer } from '../cli/server.js';
 import type { CaseFiles } from './case-files.js';
 import type { ModelFiles, PeerName } from './peer.js';
-import { type Method, type Methods, type PeerClient, PendingCalls, type Reply } from './protocol.js';
+import { type Method, type Methods, type PeerClient, PendingCalls } from './protocol.js';
+
+/** Logits as JSON are the largest reply: 32 × 1000 numbers take less than 1 MB. */
+const MAX_REPLY_BYTES = 2 ** 26;
 
 /** The model and the harness are the same for all peers and do not count as a download. */
-const NOT_COUNTED = /^\/(case\/|reply\/|bench\/peer\.|bench\/chunk)/;
+const NOT_COUNTED = /^(case\/|reply\/|bench\/peer\.|bench\/chunk)/;
 
 export interface BrowserPeers {
   readonly files: ModelFiles;
   readonly version: string;
-  open(name: PeerName): Promise<PeerClient>;
+  /** @param query of the page's address, for `demo/bench/peer.ts` */
+  open(name: PeerName, query?: string): Promise<PeerClient>;
   close(): Promise<void>;
 }
 
@@ -25,33 +29,34 @@ export async function openBrowserPeers(
   { bytes }: CaseFiles,
   timeoutMs: number,
 ): Promise<BrowserPeers> {
-  const files: ModelFiles = {
-    safetensors: '/case/safetensors',
-    onnx: '/case/onnx',
-    tfjs: '/case/tfjs',
-    tfjsWeights: '/case/tfjsWeights',
-    input: '/case/input',
-  };
   const served = new Map(Object.entries(bytes).map(([name, value]): [string, Uint8Array] => [`/case/${name}`, value]));
   const callsByPeer = new Map<string, PendingCalls>();
-  const onPost = (url: string, body: Buffer) => {
-    const [, peer = '', id = ''] = /^\/reply\/([\w-]+)\/(\d+)$/.exec(url) ?? [];
-    const reply: Reply = JSON.parse(body.toString());
-    callsByPeer.get(peer)?.receive(Number(id), reply);
+  const onPost = (path: string): PostHandler | undefined => {
+    const [, peer = '', id = ''] = /^\/reply\/([\w-]+)\/(\d+)$/.exec(path) ?? [];
+    const calls = callsByPeer.get(peer);
+    return calls && { maxBytes: MAX_REPLY_BYTES, receive: (body) => calls.receive(Number(id), JSON.parse(`${body}`)) };
   };
   const browser = await launchBrowser(kind);
-  const server = await startServer({ folders: BENCH_FOLDERS, files: served, onPost, csp: BENCH_CSP });
+  const options = { folders: BENCH_FOLDERS, files: served, onPost, csp: BENCH_CSP, isPrivate: true };
+  const server = await startServer(options);
+  const urlOf = (name: keyof ModelFiles) => `${server.base}case/${name}`;
   browser.on('disconnected', () => {
     for (const calls of callsByPeer.values()) calls.fail('the browser ended');
   });
   return {
-    files,
+    files: {
+      safetensors: urlOf('safetensors'),
+      onnx: urlOf('onnx'),
+      tfjs: urlOf('tfjs'),
+      tfjsWeights: urlOf('tfjsWeights'),
+      input: urlOf('input'),
+    },
     version: await browser.version(),
-    async open(name) {
+    async open(name, query = '') {
       const calls = new PendingCalls();
       callsByPeer.set(name, calls);
-      const page = await openPage(browser, `${server.origin}/bench/peer.html?name=${name}`, calls);
-      return clientOf(page, name, calls, server.origin, timeoutMs);
+      const page = await openPage(browser, `${server.base}bench/peer.html?name=${name}${query}`, calls);
+      return clientOf(page, name, calls, server.base, timeoutMs);
     },
     async close() {
       await browser.close();
@@ -68,20 +73,20 @@ async function openPage(browser: Browser, url: string, calls: PendingCalls): Pro
   return page;
 }
 
-function clientOf(page: Page, name: PeerName, calls: PendingCalls, origin: string, timeoutMs: number): PeerClient {
+function clientOf(page: Page, name: PeerName, calls: PendingCalls, base: string, timeoutMs: number): PeerClient {
   async function call<M extends Method>(method: M, argument: Methods[M]['argument']): Promise<Methods[M]['reply']> {
     await page.bringToFront();
     const script = `void globalThis.peer.postReply(${JSON.stringify(method)}, ${JSON.stringify(argument)}, `;
     const send = (id: number) =>
       void page
-        .evaluate(`${script}'/reply/${name}/${id}')`)
+        .evaluate(`${script}'${base}reply/${name}/${id}')`)
         .catch((error) => calls.receive(id, { error: String(error) }));
     return (await calls.call(method, timeoutMs, send)) as Methods[M]['reply'];
   }
   return {
     name,
     call,
-    downloadBytes: async () => gzippedBytes(await call('resources', null), origin),
+    downloadBytes: async () => gzippedBytes(await call('resources', null), base),
     close: () => page.close(),
   };
 }
@@ -89,13 +94,14 @@ function clientOf(page: Page, name: PeerName, calls: PendingCalls, origin: strin
 const sizes = new Map<string, number>();
 
 /** The sum of the files' gzipped sizes; compressed here, so that no server's settings matter. */
-async function gzippedBytes(urls: readonly string[], origin: string): Promise<number> {
-  const paths = new Set(urls.filter((url) => url.startsWith(origin)).map((url) => new URL(url).pathname));
+async function gzippedBytes(urls: readonly string[], base: string): Promise<number> {
+  const own = urls.filter((url) => url.startsWith(base)).map((url) => new URL(url).pathname);
+  const paths = new Set(own.map((path) => path.slice(new URL(base).pathname.length)));
   let total = 0;
   for (const path of [...paths].filter((name) => !NOT_COUNTED.test(name))) {
     let size = sizes.get(path);
     if (size === undefined) {
-      const body = await (await fetch(origin + path)).arrayBuffer();
+      const body = await (await fetch(base + path)).arrayBuffer();
       size = gzipSync(body, { level: 9 }).length;
       sizes.set(path, size);
     }

@@ -2,6 +2,7 @@
 import type { NetworkProfile } from '../index.js';
 import type { Counts } from './counters.js';
 import type { PeerName, Task } from './peer.js';
+import type { RecordedPipeline } from './recorder.js';
 
 /** In milliseconds; one phase follows the other, and their sum is the cold time. */
 export interface ColdTimes {
@@ -21,6 +22,8 @@ export interface Methods {
   /** The counts of the last inference, and its logits. */
   last: { argument: null; reply: Counts & { readonly logits: number[] } };
   profile: { argument: null; reply: NetworkProfile | null };
+  /** The kernels of one inference; nothing is computed. Only where a recorder was installed. */
+  record: { argument: null; reply: RecordedPipeline[] };
   /** URLs that the page has fetched. */
   resources: { argument: null; reply: string[] };
 }

@@ -4,28 +4,7 @@
  */
 import type { DenseNetConfig } from '../model/config.js';
 import { layerTable, type Size } from '../model/layers.js';
-
-/** Published peak figures, f32 without tensor cores; real kernels reach a part of each. */
-export interface DeviceRow {
-  readonly name: string;
-  readonly teraflops: number;
-  readonly gigabytesPerSecond: number;
-  readonly source: string;
-}
-
-export const DEVICES: readonly DeviceRow[] = [
-  { name: 'NVIDIA H100 SXM', teraflops: 66.9, gigabytesPerSecond: 3350, source: 'NVIDIA H100 data sheet' },
-  { name: 'NVIDIA RTX 4090', teraflops: 82.6, gigabytesPerSecond: 1008, source: 'NVIDIA Ada architecture paper' },
-  { name: 'NVIDIA RTX 3060', teraflops: 12.7, gigabytesPerSecond: 360, source: 'NVIDIA Ampere GA102 family pages' },
-  { name: 'AMD Radeon RX 6700 XT', teraflops: 13.2, gigabytesPerSecond: 384, source: 'AMD product page' },
-  { name: 'Apple M1 (8-core GPU)', teraflops: 2.6, gigabytesPerSecond: 68, source: 'Apple, M1 announcement' },
-  {
-    name: 'Intel Iris Xe (96 EU, 1.35 GHz)',
-    teraflops: 2.07,
-    gigabytesPerSecond: 68,
-    source: '96 EU × 16 flop × 1.35 GHz; LPDDR4X-4267',
-  },
-];
+import { DEVICES } from './devices.js';
 
 export interface RooflineRow {
   readonly device: string;

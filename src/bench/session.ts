@@ -5,10 +5,11 @@ import { type OrtChoice, openOrt } from './peers/ort.js';
 import { openOurs } from './peers/ours.js';
 import { openTfjs } from './peers/tfjs.js';
 import type { Method, Methods } from './protocol.js';
+import type { Recorder } from './recorder.js';
 
 type Handlers = { readonly [M in Method]: (argument: Methods[M]['argument']) => Promise<Methods[M]['reply']> };
 
-export function peerSession(host: Host, counters: Counters): Handlers {
+export function peerSession(host: Host, counters: Counters, recorder?: Recorder): Handlers {
   let network: Network | null = null;
   let logits: Float32Array = new Float32Array();
   const opened = (): Network => {
@@ -44,6 +45,12 @@ export function peerSession(host: Host, counters: Counters): Handlers {
     },
     last: async () => ({ ...counters.read(), logits: [...logits] }),
     profile: async () => (await opened().profile?.()) ?? null,
+    async record() {
+      if (!recorder) throw new Error('no recorder was installed');
+      recorder.start();
+      await opened().run();
+      return recorder.stop();
+    },
     resources: async () => performance.getEntriesByType('resource').map(({ name }) => name),
   };
 }

@@ -2,17 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TapResult } from '../api.js';
-import { DenseNetError, type DenseNetErrorName, DownloadError, ImageError } from '../core/errors.js';
+import { DenseNetError, type DenseNetErrorName, DownloadError } from '../core/errors.js';
 import { launchBrowser, withTimeout } from './browser.js';
 import { PACKAGE } from './files.js';
 import type { BrowserKind } from './installed-browsers.js';
 import type { Classified, Runner, RunnerOptions } from './runner.js';
-import { startServer } from './server.js';
+import { type PostHandler, startServer } from './server.js';
 
 const PAGE =
-  '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="/page.js"></script>';
+  '<!doctype html><meta charset="utf-8"><title>densenet-webgpu</title><script type="module" src="page.js"></script>';
 /** The longest that one call on the page may take; software GPUs are slow. */
 const CALL_MS = 180_000;
+/** The stem of DenseNet-121 for 300 images of 224×224 takes 230 MiB. */
+const MAX_TAP_BYTES = 2 ** 28;
 
 /** An error thrown on the page, with its name and message. */
 class PageError extends DenseNetError {
@@ -26,10 +28,16 @@ class PageError extends DenseNetError {
 
 type Reply<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
 
+/** An image on the server: a file to decode, or the pixels of one of this size. */
+interface PageImage {
+  readonly size: readonly [width: number, height: number] | null;
+  readonly topK: number;
+}
+
 /** The page's global, defined by {@link PAGE_SCRIPT}; arguments and replies are plain data. */
 declare const runner: {
   load(options: RunnerOptions): Promise<Reply<Pick<Runner, 'adapter' | 'tuning'>>>;
-  classify(image: { name: string; topK: number }): Promise<Reply<Classified>>;
+  classify(image: PageImage): Promise<Reply<Classified>>;
   taps(shape: readonly number[]): Promise<Reply<Record<string, readonly number[]>>>;
 };
 
@@ -37,12 +45,22 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   const files = new Map<string, Uint8Array | string>([
     ['/', PAGE],
     ['/page.js', PAGE_SCRIPT],
+    ['/densenet-webgpu.js', readFileSync(join(PACKAGE, 'dist/densenet-webgpu.js'))],
+    ['/favicon.ico', ''],
     ['/model', model],
   ]);
-  const posted = new Map<string, Buffer>();
-  const onPost = (url: string, body: Buffer) => void posted.set(url, body);
+  /** The taps of the call that runs, and null between calls. */
+  let taps: Map<string, Float32Array> | null = null;
+  const onPost = (path: string): PostHandler | undefined => {
+    const name = /^\/tap\/(\w+)$/.exec(path)?.[1];
+    if (name === undefined || taps === null) return undefined;
+    return {
+      maxBytes: MAX_TAP_BYTES,
+      receive: (body) => void taps?.set(name, new Float32Array(new Uint8Array(body).buffer)),
+    };
+  };
   const browser = await launchBrowser(kind);
-  const server = await startServer({ folders: { '/dist/': join(PACKAGE, 'dist') }, files, onPost });
+  const server = await startServer({ files, onPost, isPrivate: true });
   const close = async () => {
     await browser.close();
     await server.close();
@@ -50,30 +68,37 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(CALL_MS);
-    await page.goto(`${server.origin}/`);
+    await page.goto(server.base);
     await page.waitForFunction('globalThis.runner !== undefined');
     const { adapter, tuning } = await callPage(
       'load',
       page.evaluate((o) => runner.load(o), options),
     );
+    files.delete('/model');
     return {
       backend: kind,
       adapter,
       tuning,
-      async classify(path, topK) {
-        files.set('/image', readImage(path));
+      async classify({ bytes, pixels }, topK) {
+        files.set('/image', pixels?.data ?? bytes);
+        const image: PageImage = { size: pixels ? [pixels.width, pixels.height] : null, topK };
         return callPage(
           'classify',
-          page.evaluate((image) => runner.classify(image), { name: path, topK }),
+          page.evaluate((i) => runner.classify(i), image),
         );
       },
       async taps(data, shape) {
         files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-        const shapes = await callPage(
-          'taps',
-          page.evaluate((s) => runner.taps(s), shape),
-        );
-        return new Map(Object.entries(shapes).map(([name, tapShape]) => [name, tapOf(name, tapShape, posted)]));
+        taps = new Map();
+        try {
+          const shapes = await callPage(
+            'taps',
+            page.evaluate((s) => runner.taps(s), shape),
+          );
+          return collectTaps(shapes, taps);
+        } finally {
+          taps = null;
+        }
       },
       close,
     };
@@ -97,6 +122,7 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
   ModelShapeError: true,
   DownloadError: true,
   IntegrityError: true,
+  CacheError: true,
   ImageError: true,
   TensorShapeError: true,
   OptionError: true,
@@ -113,50 +139,55 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
 
 const isErrorName = (name: string): name is DenseNetErrorName => Object.hasOwn(ERROR_NAMES, name);
 
-function readImage(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new ImageError(`${path} cannot be read: check the path`, { cause });
-  }
-}
-
-function tapOf(name: string, shape: readonly number[], posted: ReadonlyMap<string, Buffer>): TapResult {
-  const body = posted.get(`/tap/${name}`);
-  if (!body) throw new DownloadError(name, null, `the page did not send the tap ${name}`);
-  return { shape, data: new Float32Array(new Uint8Array(body).buffer) };
+/** @throws DownloadError when the page has not sent one of them */
+function collectTaps(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  received: ReadonlyMap<string, Float32Array>,
+): Map<string, TapResult> {
+  return new Map(
+    Object.entries(shapes).map(([name, shape]) => {
+      const data = received.get(name);
+      if (!data) throw new DownloadError(name, null, `the page did not send the tap ${name}`);
+      return [name, { shape, data }];
+    }),
+  );
 }
 
 /** Runs on the page, under a strict Content-Security-Policy. */
 const PAGE_SCRIPT = `
-import { DenseNet } from '/dist/densenet-webgpu.js';
+import { DenseNet } from './densenet-webgpu.js';
 let net;
 const methods = {
   async load(options) {
-    net = await DenseNet.load('/model', options);
+    net = await DenseNet.load('model', options);
     return { adapter: net.adapter, tuning: net.tuning };
   },
-  async classify({ topK, name }) {
-    const blob = await (await fetch('/image')).blob();
-    let image;
-    try {
-      image = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
-    } catch {
-      throw Object.assign(new Error(name + ' cannot be decoded by this browser: it is not an image, or damaged'), { name: 'ImageError' });
-    }
+  async classify({ size, topK }) {
+    const response = await fetch('image');
+    const image = size
+      ? { data: new Uint8Array(await response.arrayBuffer()), width: size[0], height: size[1] }
+      : await decode(await response.blob());
     const start = performance.now();
     const top = await net.classify(image, { topK });
     const milliseconds = performance.now() - start;
-    image.close();
+    image.close?.();
     return { top, milliseconds };
   },
   async taps(shape) {
-    const data = new Float32Array(await (await fetch('/tensor')).arrayBuffer());
+    const data = new Float32Array(await (await fetch('tensor')).arrayBuffer());
     const taps = await net.taps({ data, shape });
-    for (const [name, tap] of taps) await fetch('/tap/' + name, { method: 'POST', body: tap.data });
+    for (const [name, tap] of taps) await fetch('tap/' + name, { method: 'POST', body: tap.data });
     return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
   },
 };
+async function decode(blob) {
+  try {
+    return await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  } catch {
+    const message = 'the image cannot be decoded: it is damaged, or of a kind that this browser lacks';
+    throw Object.assign(new Error(message), { name: 'ImageError' });
+  }
+}
 /** An error is sent to the command as its name and message. */
 const replying = (method) => async (argument) => {
   try {

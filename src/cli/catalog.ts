@@ -150,7 +150,7 @@ function nearestIds(name: string, ids: readonly string[]): string[] {
 export function metadataOf(row: CatalogRow): ModelMetadata {
   return {
     name: row.id,
-    licence: row.license,
+    license: row.license,
     provenance: row.url,
     labels: row.labels,
     preprocess: presetOf(row.preset),

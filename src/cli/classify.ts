@@ -1,21 +1,24 @@
 /** `classify`: prints the classes of image files. */
 import { basename } from 'node:path';
-import { type Command, oneOf, parse, UsageError } from './command.js';
-import { DEFAULT_MODEL, imageFiles } from './files.js';
-import { readModelBytes } from './model-source.js';
+import { type Command, missingPackage, oneOf, parse, UsageError } from './command.js';
+import { DEFAULT_MODEL, type ImageArgument, type ImageFile, imageFiles, readImageFile } from './files.js';
+import { readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
-import { BACKENDS, type Classified, type Runner } from './runner.js';
+import { BACKENDS, type Classified, type DecodedImage, type Runner } from './runner.js';
 import { note, print, printJson } from './terminal.js';
 
-const USAGE = `[IMAGE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--json]
+const USAGE = `[IMAGE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--range MAX] [--json]
 
-Classifies images (JPEG, PNG, WebP, …) on the GPU; without any, the bundled samples.`;
+Classifies images (JPEG, PNG, WebP, GIF, BMP, AVIF) on the GPU; without any, the bundled samples.
+
+--range  the value that counts as white in 16-bit PNGs that use fewer bits: 4095 for 12 bits`;
 
 const OPTIONS = {
   model: { type: 'string' },
   top: { type: 'string' },
   backend: { type: 'string' },
   precision: { type: 'string' },
+  range: { type: 'string' },
 } as const;
 
 type Outcome = ({ readonly image: string } & Classified) | { readonly image: string; readonly error: string };
@@ -24,19 +27,24 @@ export const classify: Command = {
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
-    const top = Number(values.top ?? 5);
-    if (!Number.isInteger(top) || top < 1)
-      throw new UsageError(`--top is ${values.top}; it must be a whole number, 1 or more`);
+    const top = wholeNumber('top', values.top ?? '5', Number.MAX_SAFE_INTEGER);
+    const range = values.range === undefined ? null : wholeNumber('range', values.range, FULL_RANGE);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const precision = oneOf('precision', values.precision, ['auto', 'f32', 'f16']) ?? 'f32';
-    const files = imageFiles(positionals);
+    const images = imageFiles(positionals);
     const model = values.model ?? DEFAULT_MODEL;
-    const bytes = await readModelBytes(model);
+    if (images.every(({ error }) => error !== undefined)) {
+      for (const { path, error } of images) note(`${path}: ${error}`);
+      if (values.json)
+        printJson({ results: images.map(({ path, error }) => ({ image: path, error })), adapter: null, model });
+      return 1;
+    }
+    const bytes = await readModelFile(model);
     note(`Starting WebGPU (${backend}) …`);
     const runner = await openRunner(backend, bytes, { precision });
     try {
       const outcomes: Outcome[] = [];
-      for (const file of files) outcomes.push(await classifyFile(runner, file, top));
+      for (const image of images) outcomes.push(await classifyFile(runner, image, top, range));
       report(outcomes, runner, model, values.json ?? false);
       return outcomes.some((outcome) => 'error' in outcome) ? 1 : 0;
     } finally {
@@ -45,15 +53,68 @@ export const classify: Command = {
   },
 };
 
+function wholeNumber(option: string, text: string, largest: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
+  const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
+  throw new UsageError(`--${option} is ${text}; it must be a whole number, ${limit}`);
+}
+
 /** Reports an image that cannot be classified; the others go on. */
-async function classifyFile(runner: Runner, image: string, top: number): Promise<Outcome> {
+async function classifyFile(
+  runner: Runner,
+  { path, error }: ImageArgument,
+  top: number,
+  range: number | null,
+): Promise<Outcome> {
   try {
-    return { image, ...(await runner.classify(image, top)) };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    note(`${image}: ${message}`);
-    return { image, error: message };
+    if (error !== undefined) throw new Error(error);
+    const file = readImageFile(path);
+    const pixels = await withRange(file, range);
+    return { image: path, ...(await runner.classify({ ...file, pixels }, top)) };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    note(`${path}: ${message}`);
+    return { image: path, error: message };
   }
+}
+
+/** The largest value of 16 bits. */
+const FULL_RANGE = 2 ** 16 - 1;
+/** Brighter 16-bit images are taken to use all bits. */
+const SUSPICIOUS_RANGE = 2 ** 14;
+
+/**
+ * The pixels of a 16-bit PNG with `--range` applied; null where the runner decodes the file as it is. Decoders keep the
+ * high 8 of 16 bits, which leaves 4 bits of 12-bit data, so an image whose largest value is small is warned of.
+ */
+async function withRange(file: ImageFile, range: number | null): Promise<DecodedImage | null> {
+  const { path, header } = file;
+  if (header.depth !== 16) {
+    if (range !== null) note(`${path}: --range is not used, because this is not a 16-bit PNG.`);
+    return null;
+  }
+  if (range === FULL_RANGE) return null;
+  try {
+    const { decodeRange, largestValue } = await import('./decode-image.js');
+    if (range !== null) return await decodeRange(file, range);
+    const largest = await largestValue(file);
+    if (largest < SUSPICIOUS_RANGE) note(`${path}: ${describeRange(largest)}`);
+  } catch (error) {
+    const missing = missingPackage(error);
+    if (missing === null || range !== null) throw error;
+    note(`${path}: 16 bits per value, of which 8 are used. To check that no more are needed: npm install ${missing}`);
+  }
+  return null;
+}
+
+function describeRange(largest: number): string {
+  const bits = Math.max(8, Math.ceil(Math.log2(largest + 1)));
+  const kept = Math.max(0, bits - 8);
+  return (
+    `warning: 16 bits per value, but the largest value is ${largest}. If this is ${bits}-bit data, only ${kept} bits of it ` +
+    `are used: pass --range ${2 ** bits - 1}. If it is a dark image, pass --range ${FULL_RANGE}.`
+  );
 }
 
 function report(outcomes: readonly Outcome[], runner: Runner, model: string, json: boolean): void {

@@ -3,11 +3,13 @@
  * imports `webgpu` only when called.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import { WebGPUUnavailableError } from '../core/errors.js';
 import { browserFolder } from './installed-browsers.js';
+import { cachedSwiftShader, downloadSwiftShader } from './swiftshader.js';
 
-/** SwiftShader comes with Chrome and Chromium; lavapipe with Mesa (shader-f16, subgroups of 8 from Mesa 25). */
+/** SwiftShader comes with Chrome and Chromium, and with an npm package; lavapipe with Mesa (shader-f16, subgroups of 8 from Mesa 25). */
 export type VulkanDriver = 'swiftshader' | 'lavapipe';
 
 /** Paths of each driver's Vulkan manifest; the first that exists is used. */
@@ -26,15 +28,19 @@ const MANIFESTS: Readonly<Record<VulkanDriver, readonly string[]>> = {
 };
 
 const REPAIRS: Readonly<Record<VulkanDriver, string>> = {
-  swiftshader: 'install Chrome or Chromium',
+  swiftshader: 'install Chrome or Chromium, or run "npm run classify -- --backend node" once, which downloads it',
   lavapipe: 'install mesa-vulkan-drivers',
 };
 
-/** The driver's Vulkan manifest, or `null` when it is not installed. SwiftShader's may be beside any Chrome found. */
+/**
+ * The driver's Vulkan manifest, or `null` when there is none here. SwiftShader's may be beside any Chrome found, or in this
+ * project's cache.
+ */
 export function findDriver(kind: VulkanDriver): string | null {
   const chrome = kind === 'swiftshader' ? browserFolder('chrome') : null;
   const inChrome = chrome === null ? [] : [join(chrome, 'vk_swiftshader_icd.json')];
-  return [...inChrome, ...MANIFESTS[kind]].find((path) => existsSync(path)) ?? null;
+  const installed = [...inChrome, ...MANIFESTS[kind]].find((path) => existsSync(path));
+  return installed ?? (kind === 'swiftshader' ? cachedSwiftShader() : null);
 }
 
 /** By driver, for the life of the process: an instance that is garbage-collected takes its devices along. */
@@ -62,22 +68,32 @@ export async function dawnGpu(kind: VulkanDriver | null = null): Promise<GPU> {
   return gpu;
 }
 
-/** Tried in order; `null` is the system's own driver. */
-const DRIVERS = [null, 'lavapipe', 'swiftshader'] as const;
-
-/** The first driver with an adapter. @throws WebGPUUnavailableError when there is none */
+/**
+ * The system's own driver, else SwiftShader, which is downloaded once where it is not on this computer.
+ *
+ * @throws WebGPUUnavailableError when neither has an adapter
+ */
 export async function anyGpu(): Promise<GPU> {
-  let cause: unknown;
-  for (const driver of DRIVERS) {
-    try {
-      const gpu = await dawnGpu(driver);
-      if (await gpu.requestAdapter()) return gpu;
-    } catch (error) {
-      cause = error;
-    }
+  // Without a loader, Dawn would only print a warning.
+  const system = process.platform !== 'linux' || loadLibrary(LOADER) ? await dawnGpu() : null;
+  if (system && (await system.requestAdapter())) return system;
+  const why = process.platform === 'linux' ? await swiftShaderGpu() : 'there is no software driver for this system';
+  if (typeof why !== 'string') return why;
+  throw new WebGPUUnavailableError(
+    'no-adapter',
+    `Node found no GPU with a driver (Vulkan, Metal or D3D12), and ${why}: install a driver, or Chrome, Chromium or Edge`,
+  );
+}
+
+/** SwiftShader, or why it cannot be used. */
+async function swiftShaderGpu(): Promise<GPU | string> {
+  try {
+    if (findDriver('swiftshader') === null) await downloadSwiftShader();
+    const gpu = await dawnGpu('swiftshader');
+    return (await gpu.requestAdapter()) ? gpu : 'SwiftShader does not run here';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
-  const message = 'Node found no WebGPU adapter: install a Vulkan driver, or use --backend chrome';
-  throw new WebGPUUnavailableError('no-adapter', message, { cause });
 }
 
 function selectDriver(driver: VulkanDriver): void {
@@ -87,6 +103,29 @@ function selectDriver(driver: VulkanDriver): void {
   }
   process.env.VK_ICD_FILENAMES = manifest;
   process.env.XDG_RUNTIME_DIR ??= '/tmp';
+  // Chrome and the npm package bring a loader beside SwiftShader.
+  if (!loadLibrary(LOADER)) loadLibrary(join(dirname(manifest), LOADER));
+}
+
+/** The Vulkan loader, by the name that Dawn opens it with. */
+const LOADER = 'libvulkan.so.1';
+/** From dlfcn.h: the library stays loaded, also when its handle is closed. */
+const RTLD_NODELETE = 0x1000;
+
+/**
+ * Loads a shared library into this process, so that a later `dlopen` of its name finds it; LD_LIBRARY_PATH would have to be
+ * set before the process starts. Node closes and rejects what is no addon, but RTLD_NODELETE keeps it.
+ *
+ * @param path a name without slashes is looked for in the system's folders
+ * @returns whether it was loaded
+ */
+function loadLibrary(path: string): boolean {
+  try {
+    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
+    return true;
+  } catch (error) {
+    return String(error).includes('did not self-register');
+  }
 }
 
 async function loadDawn(): Promise<typeof import('webgpu')> {

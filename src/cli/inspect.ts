@@ -1,9 +1,12 @@
 /** `inspect`: shows an architecture, its cost and its memory plan. Needs no GPU, and with --arch no file. */
 
+import { describeAssumed, describeScoring } from '../import/facts.js';
 import { variantKey } from '../kernels/variants.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { FAMILY, familyConfig } from '../model/family.js';
 import { layerTable, type Size } from '../model/layers.js';
+import { scoringOf } from '../model/metadata.js';
+import type { ModelMetadata } from '../model/model.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { WRITTEN } from '../plan/step.js';
 import { inputSizeOf } from '../preprocess/spec.js';
@@ -11,8 +14,8 @@ import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, oneOf, parse, UsageError } from './command.js';
 import { DEFAULT_MODEL } from './files.js';
-import { readModelBytes } from './model-source.js';
-import { kilobytes, print, printJson, table } from './terminal.js';
+import { readModelFile } from './model-source.js';
+import { kilobytes, note, print, printJson, table } from './terminal.js';
 
 const USAGE = `[MODEL] [--arch NAME] [--input N,C,H,W] [--precision f32|f16] [--weights f32|f16] [--json]
 
@@ -30,7 +33,7 @@ export const inspect: Command = {
     const activations = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const weights = oneOf('weights', values.weights, ['f32', 'f16']) ?? 'f32';
     const input = values.input === undefined ? null : parseInput(values.input);
-    const { config, size } = values.arch
+    const { config, size, metadata } = values.arch
       ? familyMember(values.arch, input)
       : await readConfig(positionals[0] ?? values.model ?? DEFAULT_MODEL);
     if (input && input[1] !== config.inChannels) {
@@ -40,8 +43,8 @@ export const inspect: Command = {
     const caps = { subgroup: null };
     const plan = planNetwork(config, { batch: input?.[0] ?? 1, inputSize, activations, weights, caps });
     const weightBytes = layoutWeights(config, weights).bytes;
-    if (values.json) printJson(document(plan, weightBytes));
-    else show(plan, weightBytes);
+    if (values.json) printJson(document(plan, weightBytes, metadata));
+    else show(plan, weightBytes, metadata);
     return 0;
   },
 };
@@ -59,23 +62,34 @@ function parseInput(text: string): Input {
 /** The paper's training size (sections 4.1 and 4.2), for a model without preprocessing. */
 const familySize = (config: DenseNetConfig): Size => (config.stem === 'imagenet' ? [224, 224] : [32, 32]);
 
-function familyMember(arch: string, input: Input | null): { config: DenseNetConfig; size: Size } {
+interface Inspected {
+  readonly config: DenseNetConfig;
+  readonly size: Size;
+  /** Empty for a member of the family without a file. */
+  readonly metadata: ModelMetadata;
+}
+
+function familyMember(arch: string, input: Input | null): Inspected {
   if (!Object.hasOwn(FAMILY, arch))
     throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
   const config = familyConfig(arch, input ? { inChannels: input[1] } : {});
-  return { config, size: familySize(config) };
+  return { config, size: familySize(config), metadata: {} };
 }
 
-async function readConfig(path: string): Promise<{ config: DenseNetConfig; size: Size }> {
-  const { folded, metadata } = readModel(await readModelBytes(path));
+async function readConfig(path: string): Promise<Inspected> {
+  const { folded, metadata } = readModel(await readModelFile(path));
   const own = metadata.preprocess ? inputSizeOf(metadata.preprocess) : null;
-  return { config: folded.config, size: own ?? familySize(folded.config) };
+  return { config: folded.config, size: own ?? familySize(folded.config), metadata };
 }
 
-function document(plan: NetworkPlan, weightBytes: number) {
+function document(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata) {
+  const { activation, origin } = scoringOf(metadata, plan.config.classes);
   const { parameters, macs } = layerTable(plan.config, plan.options.inputSize);
   return {
     config: plan.config,
+    activation,
+    activationOrigin: origin,
+    assumed: metadata.assumed ?? [],
     input: [plan.options.batch, plan.config.inChannels, ...plan.options.inputSize],
     parameters,
     macs: macs * plan.options.batch,
@@ -97,12 +111,14 @@ function document(plan: NetworkPlan, weightBytes: number) {
   };
 }
 
-function show(plan: NetworkPlan, weightBytes: number): void {
+function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata): void {
   const { config, arena, options } = plan;
   const layers = layerTable(config, options.inputSize);
   print(
-    `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}`,
+    `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}, ${describeScoring(metadata, config.classes)}`,
   );
+  const assumed = describeAssumed(metadata, config);
+  if (assumed !== null) note(assumed);
   print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per image\n`);
   const heading = ['layer', 'kind', 'in', 'out', 'map', 'parameters', 'MACs'];
   const rows = layers.rows.map((r) => [r.name, r.kind, r.in, r.out, `${r.height}×${r.width}`, r.parameters, r.macs]);

@@ -1,6 +1,5 @@
 /** Finds the browsers that are on this computer. Starts and installs nothing. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export type BrowserKind = 'chrome' | 'firefox';
@@ -34,23 +33,12 @@ function windowsPaths(path: string): string[] {
   return roots.flatMap((root) => (root ? [join(root, path)] : []));
 }
 
-/** The folder of browsers that this project downloaded. */
-export const BROWSER_CACHE = join(homedir(), '.cache', 'densenet-webgpu');
-
-/** A file that holds the path of the downloaded browser. */
-export const downloadRecord = (kind: BrowserKind): string => join(BROWSER_CACHE, `${kind}.path`);
-
-/** The path of `PUPPETEER_EXECUTABLE_PATH`, of an installed browser, or of one downloaded before; else `null`. */
+/** The path of `PUPPETEER_EXECUTABLE_PATH`, or of an installed browser; else `null`. */
 export function findBrowser(kind: BrowserKind): string | null {
   const chosen = process.env.PUPPETEER_EXECUTABLE_PATH;
   const isFirefox = chosen?.toLowerCase().includes('firefox') ?? false;
   if (chosen && existsSync(chosen) && isFirefox === (kind === 'firefox')) return chosen;
-  return [...PATHS[kind], ...downloadedPaths(kind)].find((path) => existsSync(path) && !isSnapStub(path)) ?? null;
-}
-
-function downloadedPaths(kind: BrowserKind): string[] {
-  const record = downloadRecord(kind);
-  return existsSync(record) ? [readFileSync(record, 'utf8').trim()] : [];
+  return PATHS[kind].find((path) => existsSync(path) && !isSnapStub(path)) ?? null;
 }
 
 /** Ubuntu's packages `chromium-browser` and `firefox` install a script that only asks for the snap. */

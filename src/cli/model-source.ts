@@ -8,15 +8,15 @@ import { dirname, extname, join } from 'node:path';
 import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
 import { Fields, number, text } from '../core/json.js';
 import type { ImportedCheckpoint } from '../import/checkpoint.js';
+import { type CheckpointFormat, detectFormat } from '../import/detect-format.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { familyConfig } from '../model/family.js';
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
-import { readSource } from '../runtime/download.js';
 import { isHubId, openHub } from '../runtime/hub.js';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
 import { type CatalogRow, catalogRow, imagenetLabels, metadataOf, readCatalog } from './catalog.js';
-import { progressBar } from './terminal.js';
+import { download } from './download.js';
 
 const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
 
@@ -28,11 +28,32 @@ const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
  */
 export async function readModelBytes(name: string): Promise<Uint8Array> {
   if (isHubId(name)) return readHubModel(name);
-  if (isUrl(name)) return readSource(name, () => undefined);
+  if (isUrl(name)) return download(name, name);
   if (!existsSync(name) || !statSync(name).isFile()) {
     throw new ModelFormatError(`there is no file ${name}: check the path`, { format: 'file' });
   }
   return new Uint8Array(readFileSync(name));
+}
+
+const FORMAT_NAMES: Readonly<Record<Exclude<CheckpointFormat, 'safetensors'>, string>> = {
+  pytorch: 'a PyTorch file',
+  onnx: 'an ONNX file',
+  'keras-h5': 'a Keras file',
+  keras: 'a Keras file',
+  tfjs: 'a TensorFlow.js model',
+};
+
+/**
+ * The bytes of a model file, known to be safetensors before a GPU is asked for.
+ *
+ * @throws as {@link readModelBytes}; ModelFormatError with the command that converts a checkpoint of another format
+ */
+export async function readModelFile(name: string): Promise<Uint8Array> {
+  const bytes = await readModelBytes(name);
+  const format = detectFormat(bytes, name);
+  if (format === 'safetensors') return bytes;
+  const command = `densenet-webgpu import ${name} -o model.safetensors`;
+  throw new ModelFormatError(`${name} is ${FORMAT_NAMES[format]}: convert it with "${command}"`, { format });
 }
 
 /** Reads the files that a model names beside itself: in its folder, or below its URL. */
@@ -60,18 +81,18 @@ export interface Checkpoint {
  * name is no id of the catalogue; DownloadError
  */
 export async function openCheckpoint(name: string, mirror?: string): Promise<Checkpoint> {
-  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(join(name, 'model.json'));
+  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(mainFileOf(name));
   if (isHubId(name)) {
     const { bytes, metadata } = await downloadHubModel(name);
     return { bytes, name: name.replace(/^hf:.*\//, ''), metadata, row: null };
   }
   if (isFileName(name)) {
-    const bytes = isUrl(name) ? await readSource(name, progressBar(name)) : await readModelBytes(name);
+    const bytes = isUrl(name) ? await download(name, name) : await readModelBytes(name);
     return { bytes, name, metadata: {}, row: null };
   }
   const row = catalogRow(name, readCatalog());
   const url = mirror === undefined ? row.url : mirrored(row.url, mirror);
-  const bytes = await readSource(url, progressBar(row.id));
+  const bytes = await download(url, row.id);
   checkDownload(row, bytes);
   return { bytes, name: row.id, metadata: metadataOf(row), row };
 }
@@ -88,6 +109,12 @@ const CHECKPOINT_ENDINGS = new Set([
   '.onnx',
   '.json',
 ]);
+
+/** Of a folder: a TensorFlow.js model, or one that says what it is instead. */
+function mainFileOf(folder: string): string {
+  const known = ['model.json', 'saved_model.pb', 'Manifest.json'];
+  return join(folder, known.find((file) => existsSync(join(folder, file))) ?? 'model.json');
+}
 
 /** Whether a name is a path or a URL, so that one that is not there is a missing file, not an unknown id. */
 export function isFileName(name: string): boolean {
@@ -110,7 +137,7 @@ function mirrored(url: string, mirror: string): string {
 async function downloadHubModel(id: string): Promise<{ bytes: Uint8Array; metadata: ModelMetadata }> {
   const endpoint = process.env.HF_ENDPOINT?.replace(/\/+$/, '');
   const { url, metadata, config } = await openHub(id, endpoint ? { hub: endpoint } : {});
-  const bytes = await readSource(url, progressBar(id));
+  const bytes = await download(url, id);
   const labels = metadata.labels ?? labelsOfImagenet(config);
   return { bytes, metadata: { ...metadata, ...(labels ? { labels } : {}), provenance: url } };
 }

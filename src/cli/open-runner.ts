@@ -3,23 +3,29 @@ import { WebGPUUnavailableError } from '../core/errors.js';
 import { DenseNet } from '../densenet.js';
 import { missingPackage } from './command.js';
 import { anyGpu } from './dawn.js';
+import { findBrowser } from './installed-browsers.js';
 import type { Backend, Runner, RunnerOptions } from './runner.js';
 import { note } from './terminal.js';
 
 /**
- * @param backend `auto` takes a browser, as users have it, and Node with Dawn where there is none
+ * @param backend `auto` takes an installed Chrome, Chromium or Edge, and Node with Dawn where there is none or it has no
+ * WebGPU
  * @throws WebGPUUnavailableError when nothing here has WebGPU; what `DenseNet.load` throws
  */
 export async function openRunner(backend: Backend, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
   if (backend === 'node') return openInNode(model, options);
   if (backend !== 'auto') return openInBrowser(backend, model, options);
+  if (findBrowser('chrome') === null) {
+    note('No Chrome, Chromium or Edge is installed: using WebGPU in Node.');
+    return openInNode(model, options);
+  }
   try {
     return await openInBrowser('chrome', model, options);
   } catch (error) {
     const missing = missingPackage(error);
     if (!(error instanceof WebGPUUnavailableError) && missing === null) throw error;
     const why = error instanceof WebGPUUnavailableError ? error.message : `the npm package ${missing} is missing`;
-    note(`${why}\nTrying WebGPU in Node …`);
+    note(`${why}\nUsing WebGPU in Node.`);
     return openInNode(model, options);
   }
 }
@@ -37,9 +43,9 @@ async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Ru
     backend: 'node',
     adapter: net.adapter,
     tuning: net.tuning,
-    async classify(path, topK) {
+    async classify(image, topK) {
       const { decodeImage } = await import('./decode-image.js');
-      const pixels = await decodeImage(path);
+      const pixels = image.pixels ?? (await decodeImage(image));
       const start = performance.now();
       const top = await net.classify(pixels, { topK });
       return { top, milliseconds: performance.now() - start };

@@ -1,6 +1,7 @@
 /** A loaded network in a browser or in this process, behind one interface, so that commands need not know which. */
 import type { Prediction, TapResult, Tuning } from '../api.js';
 import type { AdapterReport } from '../gpu/device.js';
+import type { ImageFile } from './files.js';
 
 export const BACKENDS = ['auto', 'chrome', 'firefox', 'node'] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -10,6 +11,18 @@ export interface RunnerOptions {
   readonly precision: 'auto' | 'f32' | 'f16';
   readonly batch?: number;
   readonly tune?: { readonly budget: number };
+}
+
+/** Straight RGBA, a byte each, row by row from the top left. */
+export interface DecodedImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** An image file, and its pixels where the command has decoded it already. */
+export interface RunnerImage extends ImageFile {
+  readonly pixels: DecodedImage | null;
 }
 
 export interface Classified {
@@ -24,7 +37,7 @@ export interface Runner {
   /** The result of tuning, or null where it was not asked for. */
   readonly tuning: Tuning | null;
   /** @throws ImageError for this image only */
-  classify(path: string, topK: number): Promise<Classified>;
+  classify(image: RunnerImage, topK: number): Promise<Classified>;
   taps(data: Float32Array, shape: readonly [number, number, number, number]): Promise<ReadonlyMap<string, TapResult>>;
   close(): Promise<void>;
 }

@@ -7,6 +7,9 @@ import { print } from './terminal.js';
 
 const DEFAULT_PORT = 8080;
 
+/** Allows the demo to fetch a picture whose address the user pastes, and models of the Hugging Face Hub. */
+const DEMO_CSP = `${STRICT_CSP}; connect-src 'self' https:`;
+
 /** Allows what the benchmark's other libraries need: WebAssembly, workers from blobs, generated code. */
 export const BENCH_CSP = [
   "default-src 'self' blob: data:",
@@ -34,7 +37,7 @@ export const DEMO: ServerOptions = {
     '/weights/': join(PACKAGE, 'weights'),
     ...BENCH_FOLDERS,
   },
-  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : STRICT_CSP),
+  csp: (path) => (path.startsWith('/bench') ? BENCH_CSP : DEMO_CSP),
 };
 
 export const serve: Command = {

@@ -1,6 +1,8 @@
 /**
- * Everything between a fresh clone and a command, with Node's own modules only: packages, system packages for the
- * tests, the build. Quick when nothing is missing.
+ * Prepares a clone for a command, then runs it. Uses Node's own modules only, and is quick when nothing is missing:
+ *
+ * - npm's packages, to node_modules; the build, to dist.
+ * - For tests only: Debian's packages of browsers and drivers, as system-packages.mjs says.
  *
  *   node src/cli/setup.mjs classify|test|conformance|soak|fuzz|serve|bench|… [arguments]
  */
@@ -24,7 +26,7 @@ const SOURCES = [
   'tsconfig.build.json',
 ];
 
-/** As `engines` in package.json says; older ones fail later, and with worse words. */
+/** As `engines` in package.json says; older ones fail later, with worse messages. */
 const OLDEST_NODE = [20, 19];
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -88,13 +90,17 @@ function checkNode() {
   process.exit(1);
 }
 
-const [command = 'help', ...args] = process.argv.slice(2);
+const [command = 'help', ...options] = process.argv.slice(2);
+const NO_INSTALL = '--no-install';
+const args = options.filter((option) => option !== NO_INSTALL);
+// npm takes the option for its own where no `--` stands before it, and passes it on as a variable.
+const noInstall = options.includes(NO_INSTALL) || process.env.npm_config_install === '';
 checkNode();
 installPackages();
 build();
 if (command === 'fuzz') process.exit(node(['test/fuzz/run.mjs', ...args], 'inherit'));
-const vitest = (...options) => process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...options], 'inherit'));
-if (['test', 'conformance', 'soak'].includes(command)) prepareTestSystem(say);
+const vitest = (...rest) => process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...rest], 'inherit'));
+if (['test', 'conformance', 'soak'].includes(command)) await prepareTestSystem(say, { noInstall });
 if (command === 'test') vitest(...args);
 if (command === 'conformance') {
   process.env.CONFORMANCE = args.includes('--write') ? 'write' : 'all';
@@ -104,5 +110,5 @@ if (command === 'soak') {
   process.env.SOAK = 'long';
   vitest('test/soak', '--disable-console-intercept', ...args);
 }
-const program = command === 'bench' ? 'dist/bench/main.js' : 'dist/cli/main.js';
+const program = ['bench', 'kernels'].includes(command) ? 'dist/bench/main.js' : 'dist/cli/main.js';
 process.exit(node([program, command, ...args], 'inherit'));

@@ -22,6 +22,7 @@ export type DenseNetErrorName =
   | 'ModelShapeError'
   | 'DownloadError'
   | 'IntegrityError'
+  | 'CacheError'
   | 'ImageError'
   | 'TensorShapeError'
   | 'OptionError'
@@ -115,7 +116,19 @@ export class IntegrityError extends DenseNetError {
   }
 }
 
-/** A picture that cannot be used: zero-sized, undecodable, tainted, of a type we do not know. */
+/** A warning: the model was loaded, but could not be kept for the next visit. */
+export class CacheError extends DenseNetError {
+  override readonly name = 'CacheError' as const;
+  constructor(
+    readonly url: string,
+    why: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${url} is loaded but not cached: ${why}`, options);
+  }
+}
+
+/** An image that cannot be used: zero-sized, undecodable, tainted, or of an unknown type. */
 export class ImageError extends DenseNetError {
   override readonly name = 'ImageError' as const;
 }
@@ -143,7 +156,7 @@ export class OptionError extends DenseNetError {
   }
 }
 
-/** A kernel that the adapter's compiler refused: a defect of this package (or of a driver). */
+/** A kernel that the adapter's compiler refused: a bug of this package or of a driver. */
 export class ShaderError extends DenseNetError {
   override readonly name = 'ShaderError' as const;
   constructor(
@@ -179,7 +192,7 @@ export class DeviceLostError extends DenseNetError {
   }
 }
 
-/** The GPU or a picture's source did not answer in time (the option `timeout`); the next call starts afresh. */
+/** The GPU or an image decoder did not answer in time (the option `timeout`); the next call starts afresh. */
 export class TimeoutError extends DenseNetError {
   override readonly name = 'TimeoutError' as const;
   constructor(
@@ -190,7 +203,7 @@ export class TimeoutError extends DenseNetError {
   }
 }
 
-/** More calls are waiting than are kept: `await` some before making more. */
+/** Too many calls are waiting: `await` some before making more. */
 export class QueueFullError extends DenseNetError {
   override readonly name = 'QueueFullError' as const;
   constructor(

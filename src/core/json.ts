@@ -4,7 +4,7 @@ import { OptionError } from './errors.js';
 /** Turns the value at `path` into a `T`, or throws. */
 export type Check<T> = (value: unknown, path: string) => T;
 
-/** Sides in pixels that a picture may have: WebGPU's textures reach 8192 everywhere and 16384 on most adapters. */
+/** Sides in pixels that an image may have: WebGPU's textures reach 8192 everywhere and 16384 on most adapters. */
 const LARGEST_SIDE = 16384;
 
 /** The fields of one object, each read through a check that knows its path. */

@@ -34,7 +34,7 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
 
 /**
  * A device with the wanted features that the adapter has, and the default limits; only those that do not suffice are
- * raised.
+ * raised, and that of textures.
  *
  * @throws WebGPUUnavailableError when the adapter refuses
  */
@@ -43,11 +43,19 @@ export async function requestDevice(adapter: GPUAdapter, limits: Limits): Promis
     return await adapter.requestDevice({
       label: 'densenet-webgpu',
       requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: beyondDefaults(limits),
+      requiredLimits: { ...beyondDefaults(limits), ...textureLimit(adapter) },
     });
   } catch (cause) {
     throw unavailable('no-device', cause);
   }
+}
+
+/** WebGPU's default limit (section 3.6.2). */
+const DEFAULT_TEXTURE_SIDE = 8192;
+
+/** The adapter's largest texture: how large the images are is not known yet, and the limit costs nothing. */
+function textureLimit({ limits: { maxTextureDimension2D: side } }: GPUAdapter): Record<string, number> {
+  return side > DEFAULT_TEXTURE_SIDE ? { maxTextureDimension2D: side } : {};
 }
 
 /** Browsers, or a program without any. */

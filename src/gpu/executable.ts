@@ -55,8 +55,8 @@ export class Executable {
       tensor: resources.buffer('input tensor', alignUp(tensorBytes(plan), 16), storage),
       classes: resources.buffer('classes to explain', alignUp(plan.options.batch * 4, 16), storage),
     }));
-    await ready;
     resources.device.queue.writeBuffer(made.params, 0, paramsOf(plan));
+    await ready;
     return new Executable(plan, resources, made);
   }
 

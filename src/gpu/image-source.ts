@@ -25,7 +25,7 @@ export interface PixelData {
 
 /**
  * The pixels are taken at the moment of the call, so that a canvas or an array can be reused at once. That costs a copy of
- * the pixels, held until the call settles; a `Blob` and a `VideoFrame` cost none. A string or URL is fetched.
+ * the pixels, held until the call settles; a `Blob` costs none. A string or URL is fetched.
  *
  * A `GPUTexture` must be of the network's own device, 2D, single-sampled, with usage `TEXTURE_BINDING` and a format of
  * {@link TEXTURE_FORMATS}; its first level is taken as sRGB-encoded values. With
@@ -147,9 +147,10 @@ async function read(
     return source.width > 0 && source.height > 0 ? bitmapOf(source, { premultiplyAlpha: 'none' }) : null;
   if (is(source, 'HTMLVideoElement')) {
     if (source.readyState < HAVE_CURRENT_DATA) return null;
-    return typeof VideoFrame === 'undefined' ? bitmapOf(source, {}) : frameOf(new VideoFrame(source));
+    return bitmapOf(source, {});
   }
-  if (is(source, 'VideoFrame')) return source.displayWidth > 0 ? frameOf(source.clone()) : null;
+  // A frame itself cannot be copied to a texture everywhere.
+  if (is(source, 'VideoFrame')) return source.displayWidth > 0 ? bitmapOf(source, {}) : null;
   return is(source, 'GPUTexture') ? readTexture(source, copyTexture) : readPixels(source);
 }
 
@@ -163,11 +164,6 @@ async function bitmapOf(source: ImageBitmapSource, options: ImageBitmapOptions):
   const bitmap = await createImageBitmap(source, options);
   const { width, height } = bitmap;
   return { kind: 'external', source: bitmap, width, height, close: () => bitmap.close() };
-}
-
-function frameOf(frame: VideoFrame): OpenImage {
-  const { displayWidth: width, displayHeight: height } = frame;
-  return { kind: 'external', source: frame, width, height, close: () => frame.close() };
 }
 
 /** @throws ImageError */

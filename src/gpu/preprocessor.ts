@@ -18,7 +18,7 @@ export type { Destination };
 const KEPT_SIZES = 8;
 const KEPT_BYTES = 128 * 1024 * 1024;
 
-const ORDER = { rgb: 0, bgr: 1, grey: 2, 'grey-mean': 3 } as const;
+const ORDER = { rgb: 0, bgr: 1, gray: 2, 'gray-mean': 3 } as const;
 
 /** The input that the images are for. */
 export interface NetworkInput {

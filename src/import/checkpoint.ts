@@ -1,29 +1,29 @@
 /** Any checkpoint → canonical tensors and what the file says about them. */
-import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
+import { ModelFormatError, OptionError } from '../core/errors.js';
 import type { DenseNetConfig } from '../model/config.js';
+import { unusualFacts } from '../model/derive.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
-import { type Interpretation, interpretTensors } from '../weights/interpret.js';
+import { interpretTensors } from '../weights/interpret.js';
+import { Budget } from './budget.js';
 import { entriesUnder } from './checkpoint-key.js';
 import { oldFeaturesFirst } from './concat-order.js';
 import type { Decoded, ReadSibling } from './decoded.js';
-import { describeMismatch } from './describe-mismatch.js';
 import { type CheckpointFormat, detectFormat } from './detect-format.js';
+import { activationFacts, assumedFacts, checkOptions, describeAssumed } from './facts.js';
 import { readKerasArchive, readKerasH5 } from './keras/index.js';
 import { readOnnx } from './onnx/index.js';
 import { readPyTorch } from './pytorch/index.js';
+import { type ReadOptions, readNetwork } from './read-network.js';
+import { withPreprocessing } from './source-input.js';
 import { readTfjs } from './tfjs/index.js';
 
-export interface ImportOptions {
+export interface ImportOptions extends ReadOptions {
   /** Where a file holds several networks: the key of a PyTorch file's dict, or what the network's names begin with. */
   readonly key?: string;
-  /** `new-first`: the net concatenates new features in front of the old; its weights are permuted. */
-  readonly concat?: 'old-first' | 'new-first';
-  /** Overrides what the framework implies: 1e-5, Keras 1.001e-5. */
-  readonly bnEpsilon?: number;
-  /** Reads the files that a TensorFlow.js model.json names beside it. */
+  /** Reads the files that a TensorFlow.js model.json names. */
   readonly readSibling?: ReadSibling;
   /** The former name of `readSibling`. */
   readonly beside?: ReadSibling;
@@ -35,6 +35,8 @@ export interface ImportedCheckpoint {
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly source: { readonly format: CheckpointFormat; readonly scheme: string; readonly fileName: string };
+  /** What was taken for granted, ignored or guessed, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -49,43 +51,36 @@ export async function importCheckpoint(
 ): Promise<ImportedCheckpoint> {
   const format = detectFormat(bytes, fileName);
   const decoded = await decode(format, bytes, options);
-  if (decoded.fromGraph) checkOptions(options, decoded.fromGraph, fileName);
-  const bnEpsilon = options.bnEpsilon ?? decoded.metadata.bnEpsilon;
-  // A model file that says new-first has been through here: its weights are permuted already.
-  const isNewFirst = (decoded.fromGraph ?? options).concat === 'new-first' && decoded.metadata.concat === undefined;
-  const metadata: ModelMetadata = {
-    ...operatingPoints(decoded.tensors),
-    ...decoded.metadata,
-    ...(bnEpsilon === undefined ? {} : { bnEpsilon }),
+  const network = readNetwork(decoded, options, new Budget(BUDGET_FORMATS[format], bytes.length));
+  checkOptions(options, network.known, fileName);
+  const own = decoded.metadata;
+  // A model file has been through here: its weights are permuted already, and it says what is assumed.
+  const isModelFile = own.activation !== undefined;
+  const isNewFirst = (network.known.concat ?? options.concat) === 'new-first' && own.concat === undefined;
+  const points = 'tensors' in decoded ? operatingPoints(decoded.tensors) : {};
+  const assumed = isModelFile ? (own.assumed ?? []) : [...assumedFacts(options, network.known), ...network.assumed];
+  const said: ModelMetadata = {
+    ...points,
+    ...own,
+    ...(network.facts.bnEpsilon === undefined ? {} : { bnEpsilon: network.facts.bnEpsilon }),
+    ...(assumed.length > 0 ? { assumed } : {}),
     ...(isNewFirst ? { concat: 'new-first' } : {}),
+    ...(network.sourceInput ? { sourceInput: network.sourceInput } : {}),
   };
-  const { canonical, config, scheme } = interpret(decoded.tensors, metadata);
-  const tensors = isNewFirst ? oldFeaturesFirst(canonical, config) : canonical;
+  const { canonical, config } = interpretTensors(network.tensors, { ...said, ...network.facts });
+  const metadata = {
+    ...said,
+    ...unusualFacts(config),
+    ...activationFacts(options, network.known, said, config.classes),
+  };
+  const sentence = describeAssumed(metadata, config);
   return {
-    tensors,
+    tensors: isNewFirst ? oldFeaturesFirst(canonical, config) : canonical,
     config,
-    metadata,
-    source: { format, scheme: format === 'onnx' ? 'by topology' : scheme, fileName },
+    metadata: withPreprocessing(metadata, network, config.inChannels),
+    source: { format, scheme: network.scheme, fileName },
+    notes: [...network.notes, ...(sentence === null ? [] : [sentence])],
   };
-}
-
-/** @throws OptionError when an option contradicts what the file's graph shows */
-function checkOptions(options: ImportOptions, fromGraph: Required<Decoded>['fromGraph'], fileName: string): void {
-  for (const key of ['concat', 'bnEpsilon'] as const) {
-    if (options[key] === undefined || options[key] === fromGraph[key]) continue;
-    throw new OptionError(
-      key,
-      `${key} is ${options[key]}, but the graph in "${fileName}" has ${fromGraph[key]}: leave it out`,
-    );
-  }
-}
-
-function interpret(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
-  try {
-    return interpretTensors(tensors, metadata);
-  } catch (error) {
-    throw error instanceof ModelShapeError ? describeMismatch(error, tensors) : error;
-  }
 }
 
 async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {
@@ -101,10 +96,10 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return { tensors: chosen(tensors, options.key), metadata: decodeMetadata(metadata) };
     }
     case 'pytorch': {
-      return { tensors: readPyTorch(bytes, options.key), metadata: {} };
+      return { ...readPyTorch(bytes, options.key), metadata: {} };
     }
     case 'onnx': {
-      return readOnnx(bytes);
+      return { graph: readOnnx(bytes), metadata: {} };
     }
     case 'keras-h5': {
       return readKerasH5(bytes, options.bnEpsilon !== undefined);
@@ -117,6 +112,16 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
     }
   }
 }
+
+/** Whose errors say that the budget is spent. */
+const BUDGET_FORMATS = {
+  safetensors: 'safetensors',
+  pytorch: 'pytorch',
+  onnx: 'onnx',
+  'keras-h5': 'keras',
+  keras: 'keras',
+  tfjs: 'tfjs',
+} as const satisfies Record<CheckpointFormat, string>;
 
 /** @throws ModelFormatError when no name begins with the key */
 function chosen(tensors: TensorMap, key: string | undefined): TensorMap {

@@ -8,9 +8,10 @@ const TITLES = {
   keras: 'Keras file',
   hdf5: 'HDF5 file',
   tfjs: 'TensorFlow.js model',
+  safetensors: 'safetensors file',
 } as const;
 
-interface Details {
+export interface Details {
   readonly tensor?: string;
   readonly offset?: number;
   readonly cause?: unknown;

@@ -31,7 +31,7 @@ export function sourceNames(scheme: string, sources: ReadonlyMap<string, string>
   const modules = SCHEMES.find(({ name }) => name === scheme)?.modules;
   const spell = (canonical: string): readonly string[] => {
     const parts = partsOf(canonical);
-    if (!modules || !parts || parts.role === 'classifier') return [];
+    if (!modules || !parts || parts.role === 'classifier' || parts.role === 'hidden') return [];
     return modules[parts.role].map((template) => `${fill(template, parts)}.${parts.leaf}`);
   };
   const prefix = commonPrefix(sources, spell);

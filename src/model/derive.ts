@@ -4,14 +4,13 @@
  */
 import { ModelShapeError } from '../core/errors.js';
 import { checkShapes } from './check.js';
-import { type DenseNetConfig, TORCH_BN_EPSILON } from './config.js';
+import { type DenseNetConfig, type HiddenLayer, type NetworkFacts, type Stem, TORCH_BN_EPSILON } from './config.js';
 import { names, type Shape } from './tensors.js';
 
 export type ShapeMap = ReadonlyMap<string, Shape>;
 
-export interface DeriveOptions {
-  /** Shapes do not show it; 1e-5 unless the file or its framework says otherwise. */
-  readonly bnEpsilon?: number;
+/** Shapes do not show the facts; an epsilon of 1e-5 and the paper's network unless the file or its framework says otherwise. */
+export interface DeriveOptions extends NetworkFacts {
   /** The naming scheme that the shapes were read under, for messages. */
   readonly scheme?: string;
   /** Canonical name → name in the file, for messages. */
@@ -23,7 +22,7 @@ export interface DeriveOptions {
  * @throws ModelShapeError listing every missing, extra and mis-shaped tensor at once
  */
 export function deriveConfig(shapes: ShapeMap, options: DeriveOptions = {}): DenseNetConfig {
-  const config = guessConfig(shapes, options.bnEpsilon);
+  const config = guessConfig(shapes, options);
   checkShapes(shapes, config, options);
   return config;
 }
@@ -33,7 +32,7 @@ export function deriveConfig(shapes: ShapeMap, options: DeriveOptions = {}): Den
  *
  * @throws ModelShapeError when a block's or a layer's number is absurd
  */
-export function guessConfig(shapes: ShapeMap, bnEpsilon = TORCH_BN_EPSILON): DenseNetConfig {
+export function guessConfig(shapes: ShapeMap, facts: NetworkFacts = {}): DenseNetConfig {
   const blocks = layersPerBlock(shapes);
   const dimension = (module: string, axis: number, leaf = 'weight') => shapes.get(`${module}.${leaf}`)?.[axis];
   /** An axis of the same convolution in every layer. */
@@ -64,7 +63,7 @@ export function guessConfig(shapes: ShapeMap, bnEpsilon = TORCH_BN_EPSILON): Den
   const stem = dimension(names.stemConv, 2) === 3 ? 'cifar' : 'imagenet';
   return {
     stem,
-    stemNorm: stem === 'imagenet' || shapes.has(`${names.stemNorm}.running_mean`),
+    stemNorm: facts.stemNorm ?? (stem === 'imagenet' || shapes.has(`${names.stemNorm}.running_mean`)),
     inChannels: dimension(names.stemConv, 1) ?? 3,
     initFeatures,
     growthRate,
@@ -72,8 +71,43 @@ export function guessConfig(shapes: ShapeMap, bnEpsilon = TORCH_BN_EPSILON): Den
     bottleneck: isPlain || growthRate === 0 ? null : width / growthRate,
     transitions,
     classes: dimension(names.classifier, 0) ?? 1000,
-    bnEpsilon,
+    bnEpsilon: facts.bnEpsilon ?? TORCH_BN_EPSILON,
+    ...unusual(facts, stem, hiddenLayers(shapes, facts)),
   };
+}
+
+/** The facts that a model file must say: those that differ from what its shapes mean without them. */
+export function unusualFacts(config: DenseNetConfig): NetworkFacts {
+  const { stem, stemNorm, stemStride, stemPool, finalRelu, pooling, hidden } = config;
+  return {
+    ...(stem === 'imagenet' && !stemNorm ? { stemNorm } : {}),
+    ...(stemStride === undefined ? {} : { stemStride }),
+    ...(stemPool === undefined ? {} : { stemPool }),
+    ...(finalRelu === undefined ? {} : { finalRelu }),
+    ...(pooling === undefined ? {} : { pooling }),
+    ...(hidden === undefined ? {} : { hiddenActivations: hidden.map(({ activation }) => activation) }),
+  };
+}
+
+function unusual(facts: NetworkFacts, stem: Stem, hidden: readonly HiddenLayer[]): Partial<DenseNetConfig> {
+  const { stemStride, stemPool, finalRelu, pooling } = facts;
+  const isImagenet = stem === 'imagenet';
+  return {
+    ...(stemStride === undefined || stemStride === (isImagenet ? 2 : 1) ? {} : { stemStride }),
+    ...(stemPool === undefined || stemPool === isImagenet ? {} : { stemPool }),
+    ...(finalRelu === false ? { finalRelu } : {}),
+    ...(pooling === undefined || pooling === 'average' ? {} : { pooling }),
+    ...(hidden.length > 0 ? { hidden } : {}),
+  };
+}
+
+function hiddenLayers(shapes: ShapeMap, { hiddenActivations }: NetworkFacts): readonly HiddenLayer[] {
+  const layers: HiddenLayer[] = [];
+  for (;;) {
+    const width = shapes.get(`${names.hidden(layers.length + 1)}.weight`)?.[0];
+    if (width === undefined) return layers;
+    layers.push({ width, activation: hiddenActivations?.[layers.length] ?? 'relu' });
+  }
 }
 
 /** The value found most often, the first of equals: one odd tensor is then blamed alone, not all that follow from it. */

@@ -3,12 +3,12 @@
  * sizes of the maps.
  */
 import { TensorShapeError } from '../core/errors.js';
-import { type DenseNetConfig, stemFilter } from './config.js';
-import { blockInputs, bottleneckWidth, finalChannels } from './tensors.js';
+import { type DenseNetConfig, stemOf } from './config.js';
+import { blockInputs, bottleneckWidth, finalChannels, pooledWidth } from './tensors.js';
 
 /**
  * `stem` 7×7 or 3×3; `reduce` BN-ReLU-1×1 of a bottleneck; `conv` BN-ReLU-3×3; `transition` BN-ReLU-1×1 before its
- * pool; `linear` BN-ReLU-average-linear.
+ * pool; `linear` a dense layer of the head, the first with the BN-ReLU-pool before it.
  */
 export type LayerKind = 'stem' | 'reduce' | 'conv' | 'transition' | 'linear';
 
@@ -67,8 +67,9 @@ export function smallestSide(config: DenseNetConfig): number {
 
 /** One axis: convolutions round up (padding 3 of 7, 1 of 3), transitions' pools round down. */
 function sideSizes(config: DenseNetConfig, side: number): { stem: number; blocks: number[] } {
-  const stem = config.stem === 'imagenet' ? Math.ceil(side / 2) : side;
-  let size = config.stem === 'imagenet' ? Math.ceil(stem / 2) : stem;
+  const { stride, pool } = stemOf(config);
+  const stem = Math.ceil(side / stride);
+  let size = pool ? Math.ceil(stem / 2) : stem;
   const blocks = config.blocks.map((_, b) => {
     if (b > 0) size = Math.floor(size / 2);
     return size;
@@ -103,9 +104,8 @@ export function layerTable(config: DenseNetConfig, inputSize: Size): LayerTable 
     const parameters = weights + 2 * norm + bias;
     rows.push({ name, kind, in: channels, out, height, width, parameters, macs: weights * height * width });
   };
-  const { size: stemKernel } = stemFilter(config);
   const stemNorm = config.stemNorm ? config.initFeatures : 0;
-  add('stem', 'stem', config.inChannels, config.initFeatures, stemKernel, sizes.stem, stemNorm);
+  add('stem', 'stem', config.inChannels, config.initFeatures, stemOf(config).kernel, sizes.stem, stemNorm);
   const bottleneck = bottleneckWidth(config);
   const inputs = blockInputs(config);
   for (const [index, size] of sizes.blocks.entries()) {
@@ -120,8 +120,14 @@ export function layerTable(config: DenseNetConfig, inputSize: Size): LayerTable 
     const out = config.transitions[index];
     if (out !== undefined) add(`transition${index + 1}`, 'transition', channels, out, 1, size, channels);
   }
-  const channels = finalChannels(config);
-  add('classifier', 'linear', channels, config.classes, 1, [1, 1], channels);
+  let width = pooledWidth(config);
+  let norm = finalChannels(config);
+  const dense = (name: string, out: number) => {
+    add(name, 'linear', width, out, 1, [1, 1], norm);
+    [width, norm] = [out, 0];
+  };
+  for (const [index, layer] of (config.hidden ?? []).entries()) dense(`hidden${index + 1}`, layer.width);
+  dense('classifier', config.classes);
   const sum = (field: 'parameters' | 'macs') => rows.reduce((total, row) => total + row[field], 0);
   return { rows, parameters: sum('parameters'), macs: sum('macs') };
 }

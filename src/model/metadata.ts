@@ -3,8 +3,9 @@
  * way in. A file without the key is a bare checkpoint and gives empty metadata.
  */
 import { ModelFormatError, OptionError } from '../core/errors.js';
-import { type Check, Fields, listOf, nullable, number, oneOf, positive, text } from '../core/json.js';
+import { type Check, Fields, flag, listOf, nullable, number, oneOf, positive, text } from '../core/json.js';
 import { parsePreprocess } from '../preprocess/parse.js';
+import { type Activation, type ActivationOrigin, HEAD_ACTIVATIONS } from './config.js';
 import type { ModelMetadata } from './model.js';
 
 const KEY = 'densenet-webgpu';
@@ -13,7 +14,13 @@ const VERSION = 1;
 export function encodeMetadata(metadata: ModelMetadata): [string, string][] {
   return [
     ['format', 'pt'],
-    [KEY, JSON.stringify({ version: VERSION, ...metadata })],
+    // Sorted, so that the same metadata gives the same bytes.
+    [
+      KEY,
+      JSON.stringify(
+        Object.fromEntries(Object.entries({ version: VERSION, ...metadata }).sort(([a], [b]) => (a < b ? -1 : 1))),
+      ),
+    ],
   ];
 }
 
@@ -39,10 +46,35 @@ function parseMetadata(value: unknown): ModelMetadata {
   };
   read('labels', listOf(text), (labels) => (metadata.labels = labels));
   read('preprocess', parsePreprocess, (preprocess) => (metadata.preprocess = preprocess));
-  read('activation', oneOf('softmax', 'sigmoid'), (activation) => (metadata.activation = activation));
+  read('activation', oneOf('softmax', 'sigmoid', 'none'), (activation) => (metadata.activation = activation));
+  read('activationOrigin', oneOf('file', 'option', 'assumed'), (origin) => (metadata.activationOrigin = origin));
+  read('assumed', listOf(text), (assumed) => (metadata.assumed = assumed));
+  read('stemNorm', flag, (norm) => (metadata.stemNorm = norm));
+  read('stemStride', oneOf(1, 2), (stride) => (metadata.stemStride = stride));
+  read('stemPool', flag, (pool) => (metadata.stemPool = pool));
+  read('finalRelu', flag, (relu) => (metadata.finalRelu = relu));
+  read('pooling', oneOf('average', 'max', 'both'), (pooling) => (metadata.pooling = pooling));
+  read('hiddenActivations', listOf(oneOf(...HEAD_ACTIVATIONS)), (list) => (metadata.hiddenActivations = list));
+  read('sourceInput', sourceInput, (input) => (metadata.sourceInput = input));
   read('thresholds', listOf(nullable(number)), (thresholds) => (metadata.thresholds = thresholds));
   read('concat', oneOf('new-first'), (concat) => (metadata.concat = concat));
   read('bnEpsilon', positive, (epsilon) => (metadata.bnEpsilon = epsilon));
-  for (const name of ['provenance', 'licence', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
+  for (const name of ['provenance', 'license', 'name'] as const) read(name, text, (value) => (metadata[name] = value));
+  // As files before version 0.2 spell it.
+  if (!fields.has('license')) read('licence', text, (value) => (metadata.license = value));
   return metadata;
+}
+
+const sourceInput: Check<NonNullable<ModelMetadata['sourceInput']>> = (value, path) => {
+  const fields = new Fields(value, path);
+  return { scale: fields.required('scale', listOf(number)), shift: fields.required('shift', listOf(number)) };
+};
+
+/** What turns logits into scores, and who says so: a softmax over one class would always be 1. */
+export function scoringOf(
+  { activation, activationOrigin }: ModelMetadata,
+  classes: number,
+): { readonly activation: Activation; readonly origin: ActivationOrigin } {
+  if (activation !== undefined) return { activation, origin: activationOrigin ?? 'file' };
+  return { activation: classes === 1 ? 'sigmoid' : 'softmax', origin: 'assumed' };
 }

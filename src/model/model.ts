@@ -3,7 +3,7 @@
  * the kernels. The hand-over between `src/weights` (which makes it) and `src/plan` (which packs it).
  */
 import type { PreprocessSpec } from '../preprocess/spec.js';
-import type { Activation, DenseNetConfig } from './config.js';
+import type { Activation, ActivationOrigin, DenseNetConfig, HeadActivation, NetworkFacts } from './config.js';
 
 /** y = scale[c] · x + shift[c], one pair per input channel; a ReLU always follows. Length: channels. */
 export interface NormFold {
@@ -34,9 +34,17 @@ export interface TransitionFold {
   readonly conv: ConvFold;
 }
 
-/** BN-ReLU-global average pool-linear. `weight` is [classes, channels]. */
+/** A dense layer: `weight` is [out, in]. */
+export interface DenseFold {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly activation: HeadActivation;
+}
+
+/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]. */
 export interface HeadFold {
   readonly norm: NormFold;
+  readonly hidden: readonly DenseFold[];
   readonly weight: Float32Array;
   readonly bias: Float32Array;
 }
@@ -49,11 +57,21 @@ export interface FoldedModel {
 }
 
 /** What a model file says besides its tensors. Everything may be absent in a bare checkpoint. */
-export interface ModelMetadata {
+export interface ModelMetadata extends NetworkFacts {
   /** Class names by index; `classes` of them, or absent. */
   readonly labels?: readonly string[];
   readonly preprocess?: PreprocessSpec;
+  /** Absent in a bare checkpoint: then sigmoid for one class, else softmax. */
   readonly activation?: Activation;
+  /** Who says so. Absent beside an activation: the file's maker. */
+  readonly activationOrigin?: ActivationOrigin;
+  /** What the importer took for granted since the file does not show it, by the names of its options. */
+  readonly assumed?: readonly string[];
+  /**
+   * What the source network does to its own input before the stem, per channel: scale · x + shift. `preprocess` contains
+   * it; tensors are given to this network with it already applied.
+   */
+  readonly sourceInput?: { readonly scale: readonly number[]; readonly shift: readonly number[] };
   /** For `sigmoid`, one per class: the probability from which on it counts as present; null where none is known. */
   readonly thresholds?: readonly (number | null)[];
   /**
@@ -61,9 +79,8 @@ export interface ModelMetadata {
    * so the channels of our blocks, final map and pooled vector stand in another order than the source's.
    */
   readonly concat?: 'new-first';
-  readonly bnEpsilon?: number;
-  /** Free text: where the weights come from, how they were trained, under which licence. */
+  /** Free text: where the weights come from, how they were trained, under which license. */
   readonly provenance?: string;
-  readonly licence?: string;
+  readonly license?: string;
   readonly name?: string;
 }

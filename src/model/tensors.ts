@@ -3,7 +3,7 @@
  *
  * Knows no bytes and no file.
  */
-import type { DenseNetConfig } from './config.js';
+import { type DenseNetConfig, stemOf } from './config.js';
 
 export type Shape = readonly number[];
 
@@ -15,6 +15,8 @@ export const names = {
     `features.denseblock${b}.denselayer${i}.${part}`,
   transition: (b: number, part: 'norm' | 'conv') => `features.transition${b}.${part}`,
   finalNorm: 'features.norm5',
+  /** Dense layers between the pool and the classifier, counted from 1. */
+  hidden: (n: number) => `head.hidden${n}`,
   classifier: 'classifier',
 } as const;
 
@@ -40,6 +42,11 @@ export function finalChannels(config: DenseNetConfig): number {
   return (blockInputs(config)[last] ?? 0) + (config.blocks[last] ?? 0) * config.growthRate;
 }
 
+/** Values of the pooled vector: two for each channel where average and maximum are joined. */
+export function pooledWidth(config: DenseNetConfig): number {
+  return finalChannels(config) * (config.pooling === 'both' ? 2 : 1);
+}
+
 /** The full table, in the network's order. */
 export function expectedTensors(config: DenseNetConfig): Map<string, ExpectedTensor> {
   const table = new Map<string, ExpectedTensor>();
@@ -51,19 +58,19 @@ export function expectedTensors(config: DenseNetConfig): Map<string, ExpectedTen
     table.set(`${name}.weight`, { shape: [out, channels, kernel, kernel], optional: false });
     table.set(`${name}.bias`, { shape: [out], optional: true });
   };
-  conv(names.stemConv, config.initFeatures, config.inChannels, config.stem === 'imagenet' ? 7 : 3);
+  conv(names.stemConv, config.initFeatures, config.inChannels, stemOf(config).kernel);
   if (config.stemNorm) norm(names.stemNorm, config.initFeatures);
-  const width = bottleneckWidth(config);
+  const reduced = bottleneckWidth(config);
   const inputs = blockInputs(config);
   for (const [index, layers] of config.blocks.entries()) {
     const b = index + 1;
     let channels = inputs[index] ?? 0;
     for (let i = 1; i <= layers; i++) {
       norm(names.layer(b, i, 'norm1'), channels);
-      conv(names.layer(b, i, 'conv1'), width ?? config.growthRate, channels, width === null ? 3 : 1);
-      if (width !== null) {
-        norm(names.layer(b, i, 'norm2'), width);
-        conv(names.layer(b, i, 'conv2'), config.growthRate, width, 3);
+      conv(names.layer(b, i, 'conv1'), reduced ?? config.growthRate, channels, reduced === null ? 3 : 1);
+      if (reduced !== null) {
+        norm(names.layer(b, i, 'norm2'), reduced);
+        conv(names.layer(b, i, 'conv2'), config.growthRate, reduced, 3);
       }
       channels += config.growthRate;
     }
@@ -74,7 +81,13 @@ export function expectedTensors(config: DenseNetConfig): Map<string, ExpectedTen
     }
   }
   norm(names.finalNorm, finalChannels(config));
-  table.set(`${names.classifier}.weight`, { shape: [config.classes, finalChannels(config)], optional: false });
-  table.set(`${names.classifier}.bias`, { shape: [config.classes], optional: true });
+  let width = pooledWidth(config);
+  const dense = (name: string, out: number) => {
+    table.set(`${name}.weight`, { shape: [out, width], optional: false });
+    table.set(`${name}.bias`, { shape: [out], optional: true });
+    width = out;
+  };
+  for (const [index, layer] of (config.hidden ?? []).entries()) dense(names.hidden(index + 1), layer.width);
+  dense(names.classifier, config.classes);
   return table;
 }

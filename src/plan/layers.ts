@@ -8,7 +8,7 @@ import type { AdapterCaps, Precision } from '../kernels/machines.js';
 import type { ConvShape } from '../kernels/shape.js';
 import { plainVariant, type TunedVariants, variantFor } from '../kernels/variants.js';
 import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
-import { type DenseNetConfig, stemFilter } from '../model/config.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
 import { area, type FeatureMap, storedSize, WORKGROUP } from './feature-map.js';
 import { region, type StepOf, weights } from './step.js';
@@ -60,7 +60,7 @@ export function packStep(dst: FeatureMap, { batch }: LayerContext): StepOf<'pack
 /** @param out the channels that it writes, the first of `dst` */
 export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, context: LayerContext): StepOf<'stem'> {
   const { batch, config } = context;
-  const { size, stride } = stemFilter(config);
+  const { kernel: size, stride } = stemOf(config);
   const [height, width] = dst.size;
   const [srcHeight, srcWidth] = storedSize(src);
   const channels = stemLanes(config.inChannels);

@@ -7,11 +7,11 @@
  */
 import { alignUp } from '../core/align.js';
 import { assertDefined } from '../core/assert.js';
-import { LimitError } from '../core/errors.js';
+import { LimitError, ModelShapeError } from '../core/errors.js';
 import type { AdapterCaps } from '../kernels/machines.js';
 import { plainVariant, type TunedVariants } from '../kernels/variants.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
-import { type DenseNetConfig, stemFilter } from '../model/config.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts } from '../weights/pack.js';
@@ -72,7 +72,23 @@ const FLOAT_BYTES = 4;
  * workgroup count, naming the batch as the repair
  */
 export function planNetwork(config: DenseNetConfig, options: PlanOptions): NetworkPlan {
+  requireKnown(config);
   return new Planner(config, options).plan();
+}
+
+/** @throws ModelShapeError for what no kernel computes yet */
+function requireKnown({ hidden, finalRelu, pooling }: DenseNetConfig): void {
+  const parts = [
+    ...(hidden === undefined ? [] : ['a head of several layers']),
+    ...(finalRelu === undefined ? [] : ['no ReLU behind the last batch norm']),
+    ...(pooling === undefined ? [] : [`a pool of kind ${pooling}`]),
+  ];
+  if (parts.length === 0) return;
+  throw new ModelShapeError(`this network has ${parts.join(' and ')}, which cannot be run here yet`, {
+    missing: [],
+    extra: [],
+    misshaped: [],
+  });
 }
 
 /** Bytes of one pixel of a quad. */
@@ -145,15 +161,14 @@ class Planner {
   /** The input and the stem, whose result is the first part of the first block. */
   private stem(first: FeatureMap, stemSize: Size): FeatureMap {
     const { config, context } = this;
-    const isImagenet = config.stem === 'imagenet';
+    const { pool, padding } = stemOf(config);
     const picture = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
-    const { padding } = stemFilter(config);
-    const bank = isImagenet ? first.bank : other(first.bank);
+    const bank = pool ? first.bank : other(first.bank);
     const input = this.map('input', bank, picture, this.options.inputSize, padding);
-    const conv = isImagenet ? this.map('stem', other(first.bank), entering, stemSize) : first;
+    const conv = pool ? this.map('stem', other(first.bank), entering, stemSize) : first;
     this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
-    if (isImagenet) this.steps.push(maxPoolStep(conv, first, context));
+    if (pool) this.steps.push(maxPoolStep(conv, first, context));
     this.tap('stem', first, 1);
     return input;
   }

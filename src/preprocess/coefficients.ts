@@ -73,10 +73,10 @@ function curveTaps(curve: Curve, antialias: boolean, source: number, resized: nu
 
 /** Standard deviations at which scipy's gaussian_filter cuts off. */
 const TRUNCATE = 4;
-const MID_GREY = 127.5;
+const MID_GRAY = 127.5;
 
 /**
- * scikit-image's `resize(mode='constant')`, from its transform/_warps.py: a blur before linear interpolation between two pixels of the blurred picture; of what lies beyond it, mid-grey
+ * scikit-image's `resize(mode='constant')`, from its transform/_warps.py: a blur before linear interpolation between two pixels of the blurred picture; of what lies beyond it, mid-gray
  * comes in.
  */
 function gaussianTaps(antialias: boolean, source: number, resized: number, output: number): Taps {
@@ -96,7 +96,7 @@ function gaussianTaps(antialias: boolean, source: number, resized: number, outpu
     return fixedPoint((shares[0] * bell(x) + shares[1] * bell(x - 1)) / total);
   });
   const missing = weights.reduce((rest, weight) => rest - weight, 2 ** WEIGHT_BITS);
-  return { start, weights, beyond: Math.trunc(missing * MID_GREY) };
+  return { start, weights, beyond: Math.trunc(missing * MID_GRAY) };
 }
 
 /** Rounds half away from zero. */

@@ -39,7 +39,7 @@ export function fromTimmConfig(config: unknown, options: { readonly testSize?: b
     scale: 1 / 255,
     mean: cfg.optional('mean', listOf(number), [0.485, 0.456, 0.406]),
     std: cfg.optional('std', listOf(positive), [0.229, 0.224, 0.225]),
-    channelOrder: channels === 1 ? 'grey' : 'rgb',
+    channelOrder: channels === 1 ? 'gray' : 'rgb',
   };
   return checkChannels(spec, cfg.path);
 }

@@ -23,6 +23,10 @@ const IMAGENET = {
 } as const;
 /** A CIFAR picture passes unchanged; any other is squeezed to 32×32. */
 const CIFAR = { resize: exact(32, 'bilinear'), crop: null, scale: 1 / 255, channelOrder: 'rgb' } as const;
+const CIFAR10_MEAN = [0.4914, 0.4822, 0.4465] as const;
+const CIFAR10_ALL_PIXELS = { ...CIFAR, mean: CIFAR10_MEAN, std: [0.247, 0.2435, 0.2616] } as const;
+const CIFAR10_PER_IMAGE = { ...CIFAR, mean: CIFAR10_MEAN, std: [0.2023, 0.1994, 0.201] } as const;
+const UNIT = { scale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1], channelOrder: 'rgb' } as const;
 
 export const PRESETS = {
   /** torchvision's DenseNet weights: `DenseNet121_Weights.IMAGENET1K_V1.transforms()`. */
@@ -55,12 +59,20 @@ export const PRESETS = {
     scale: 1 / 255,
     mean: [0.5],
     std: [1 / 2048],
-    channelOrder: 'grey-mean',
+    channelOrder: 'gray-mean',
   },
-  /** CIFAR-10 with the standard deviation over all pixels of the training set. */
-  cifar10: { ...CIFAR, mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
-  /** CIFAR-10 with the mean of the pictures' own standard deviations, which many repositories use. */
-  'cifar10-per-image': { ...CIFAR, mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
+  /** Pixels times 1/255 and nothing else, as Keras' `Rescaling(1 / 255)` and torchvision's `ToTensor` alone. */
+  rescale: { ...UNIT, resize: exact(224, 'bilinear'), crop: null },
+  /** The same for images of 32×32. */
+  'rescale-32': { ...UNIT, resize: exact(32, 'bilinear'), crop: null },
+  /** CIFAR-10, std [0.247, 0.2435, 0.2616]: over all pixels of the training set. */
+  'cifar10-std-0.247': CIFAR10_ALL_PIXELS,
+  /** CIFAR-10, std [0.2023, 0.1994, 0.201]: the mean of the images' own deviations, as kuangliu's code and DICE have it. */
+  'cifar10-std-0.2023': CIFAR10_PER_IMAGE,
+  /** The former name of `cifar10-std-0.247`. */
+  cifar10: CIFAR10_ALL_PIXELS,
+  /** The former name of `cifar10-std-0.2023`. */
+  'cifar10-per-image': CIFAR10_PER_IMAGE,
   /** CIFAR-100 with the standard deviation over all pixels of the training set. */
   cifar100: { ...CIFAR, mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] },
 } as const satisfies Readonly<Record<string, PreprocessSpec>>;

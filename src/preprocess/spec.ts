@@ -8,7 +8,7 @@
 /**
  * Pillow's resampling filters; `antialias` widens the support when shrinking, as Pillow always does (never for
  * `nearest`). And `gaussian`, scikit-image's `resize(mode='constant')`, which torchxrayvision takes: a blur before linear
- * interpolation, and beyond the picture mid-grey, the zero of its range.
+ * interpolation, and beyond the picture mid-gray, the zero of its range.
  */
 export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic' | 'gaussian';
 
@@ -48,13 +48,13 @@ export interface PreprocessSpec {
   /** Divides after the mean, one per channel. */
   readonly std: readonly number[];
   /**
-   * `grey`: one channel, ITU-R 601-2 luma as Pillow's convert('L'); `grey-mean`: one channel, the mean of the three as
+   * `gray`: one channel, ITU-R 601-2 luma as Pillow's convert('L'); `gray-mean`: one channel, the mean of the three as
    * torchxrayvision's examples take it.
    */
-  readonly channelOrder: 'rgb' | 'bgr' | 'grey' | 'grey-mean';
+  readonly channelOrder: 'rgb' | 'bgr' | 'gray' | 'gray-mean';
 }
 
-/** Channels that the specification puts out: 1 for grey, else 3. */
+/** Channels that the specification puts out: 1 for gray, else 3. */
 export function channelsOf({ channelOrder }: PreprocessSpec): 1 | 3 {
   return channelOrder === 'rgb' || channelOrder === 'bgr' ? 3 : 1;
 }

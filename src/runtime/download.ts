@@ -6,9 +6,13 @@ export type ModelSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 /** Called with the bytes so far and the total (0 while unknown). */
 export type OnBytes = (loaded: number, total: number) => void;
 
+/** What tells whether a file on a server is still the same, as far as it says. */
+export type Validators = Readonly<Partial<Record<'etag' | 'last-modified', string>>>;
+
 /** A file that is being downloaded. */
 export interface Download {
   readonly url: string;
+  readonly validators: Validators;
   /** Its bytes in order. @throws DownloadError when the connection breaks off; AbortedError; ModelFormatError for no bytes */
   readonly chunks: AsyncGenerator<Uint8Array, void>;
   /** Ends it early. */
@@ -48,14 +52,25 @@ export async function openSource(source: ModelSource, signal?: AbortSignal): Pro
 async function download(url: string, signal?: AbortSignal): Promise<Download> {
   try {
     const response = await fetch(addressOf(url), signal ? { signal } : {});
-    const { ok, status, statusText, body } = response;
+    const { ok, status, statusText, body, headers } = response;
     if (!ok) throw new DownloadError(url, status, `${url} answered ${status} ${statusText}: check the address`);
     const reader = body?.getReader();
-    return { url, chunks: chunksOf(url, reader, signal), cancel: () => void reader?.cancel().catch(() => {}) };
+    const validators = { ...validator(headers, 'etag'), ...validator(headers, 'last-modified') };
+    return {
+      url,
+      validators,
+      chunks: chunksOf(url, reader, signal),
+      cancel: () => void reader?.cancel().catch(() => {}),
+    };
   } catch (cause) {
     throw failed(url, cause, signal);
   }
 }
+
+const validator = (headers: Headers, name: keyof Validators): Validators => {
+  const value = headers.get(name);
+  return value === null ? {} : { [name]: value };
+};
 
 /** @throws DownloadError for a path where there is no page that it could be relative to */
 function addressOf(url: string): string {

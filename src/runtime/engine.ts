@@ -141,7 +141,7 @@ export class Engine {
     const executable = await this.executable(session, job);
     if (this.inFlight.length === MAX_IN_FLIGHT) await this.inFlight.shift();
     const feeding = job.feed(session, executable);
-    const input = await withTimeout(this.options.timeout, "an image's source", feeding, (late) => late.release?.());
+    const input = await withTimeout(this.options.timeout, 'an image decoder', feeding, (late) => late.release?.());
     try {
       this.check(job);
       const reading = this.withGpuTimeout(session, submit(session, executable, job, input));

@@ -1,25 +1,26 @@
 /** `load()`: adapter → header → network → GPU memory → weights and kernels. */
 
 import type { LoadOptions, LoadProgress, Tuning } from '../api.js';
-import { AbortedError } from '../core/errors.js';
+import { AbortedError, CacheError, IntegrityError, ModelFormatError } from '../core/errors.js';
 import { withAbort, withTimeout } from '../core/timeout.js';
 import { requestAdapter } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
 import type { Precision } from '../kernels/machines.js';
-import { type DenseNetConfig, stemFilter } from '../model/config.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import type { Size } from '../model/layers.js';
-import { decodeMetadata } from '../model/metadata.js';
+import { decodeMetadata, scoringOf } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import type { NetworkPlan } from '../plan/network.js';
 import { inputSizeOf } from '../preprocess/spec.js';
 import { interpretTensors } from '../weights/interpret.js';
 import { layoutWeights, type WeightRange } from '../weights/pack.js';
-import type { ModelSource } from './download.js';
+import type { ModelSource, OnBytes } from './download.js';
 import { Engine } from './engine.js';
 import { isHubId, openHub } from './hub.js';
 import { ImageInput } from './image-input.js';
 import { readVerified } from './integrity.js';
 import type { Call, Job, Recorder } from './job.js';
+import { keepModel, readCachedModel } from './model-cache.js';
 import { ModelStream } from './model-stream.js';
 import { callSafely, checkOptions } from './options.js';
 import { packStreamed } from './stream-weights.js';
@@ -59,8 +60,8 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
     if (signal?.aborted) throw new AbortedError('load()', { cause: signal.reason });
   };
   check();
-  const report = (phase: LoadProgress['phase'], loaded: number, total: number) =>
-    callSafely('onProgress', onProgress, { phase, loaded, total });
+  const report = (phase: LoadProgress['phase'], loaded: number, total: number, more?: { readonly fromCache: true }) =>
+    callSafely('onProgress', onProgress, { phase, loaded, total, ...more });
   const gpu = options.gpu ?? (typeof navigator === 'undefined' ? undefined : navigator.gpu);
   // Before the first byte of the model: a visitor without WebGPU is not to download it.
   const { features } = options.device ?? (await withTimeout(timeout, 'the GPU', requestAdapter(gpu)));
@@ -68,20 +69,53 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const onBytes = (loaded: number, total: number) => report('download', loaded, total);
   const hub = isHubId(source) ? await openHub(source, options) : null;
   const from = hub?.url ?? source;
-  const whole = options.integrity ? await readVerified(from, options.integrity, onBytes, signal) : from;
-  const stream = await ModelStream.open(whole, onBytes, signal);
+  const url = options.cache && (typeof from === 'string' || from instanceof URL) ? String(from) : null;
+  const cached = url === null ? null : await openCached(url, options);
+  if (cached) report('download', cached.size, cached.size, { fromCache: true });
+  const stream = cached?.stream ?? (await openStream(from, options, onBytes));
   const at: Loading['at'] = (phase, loaded, total) => {
     report(phase, loaded, total);
     check();
   };
   try {
     check();
-    return await assemble(stream, hub?.metadata, { options, gpu, timeout, precision, check, at });
+    const parts = await assemble(stream, hub?.metadata, { options, gpu, timeout, precision, check, at });
+    if (url !== null && !cached) await keep(url, stream, options);
+    return parts;
   } catch (error) {
     stream.cancel();
     throw error;
   }
 }
+
+async function openStream(from: ModelSource, options: LoadOptions, onBytes: OnBytes): Promise<ModelStream> {
+  const { integrity, signal } = options;
+  return ModelStream.open(integrity ? await readVerified(from, integrity, onBytes, signal) : from, onBytes, signal);
+}
+
+/** The model that was kept for a URL; null when there is none, or it is not the one that is asked for. */
+async function openCached(url: string, options: LoadOptions) {
+  const bytes = await readCachedModel(url, options.integrity !== undefined, options.signal);
+  if (!bytes) return null;
+  try {
+    return { stream: await openStream(bytes, options, () => {}), size: bytes.length };
+  } catch (error) {
+    // Another file than the hash is of, or a damaged one: it is downloaded again.
+    if (error instanceof IntegrityError || error instanceof ModelFormatError) return null;
+    throw error;
+  }
+}
+
+async function keep(url: string, stream: ModelStream, { onWarning = logWarning }: LoadOptions): Promise<void> {
+  try {
+    await keepModel(url, stream.toBlob(), stream.validators);
+  } catch (error) {
+    if (error instanceof CacheError) callSafely('onWarning', onWarning, error);
+    else throw error;
+  }
+}
+
+const logWarning = ({ message }: Error): void => console.warn(message);
 
 /** @param known what the file need not say itself */
 async function assemble(
@@ -95,7 +129,7 @@ async function assemble(
   const { canonical, config } = interpretTensors(stream.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
-  const sigmoid = metadata.activation === 'sigmoid';
+  const sigmoid = scoringOf(metadata, config.classes).activation === 'sigmoid';
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
   const images =
@@ -103,9 +137,9 @@ async function assemble(
     new ImageInput(spec, {
       channels: config.inChannels,
       size: inputSize,
-      border: stemFilter(config).padding,
+      border: stemOf(config).padding,
     });
-  const warn = options.onWarning ?? (({ message }) => console.warn(message));
+  const warn = options.onWarning ?? logWarning;
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
     tuned: new Map(Object.entries(options.tuned ?? {})),

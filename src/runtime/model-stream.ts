@@ -15,7 +15,7 @@ import {
   tensorsIn,
 } from '../tensor/safetensors.js';
 import type { Tensor, TensorMap } from '../tensor/tensor.js';
-import { type Download, type ModelSource, type OnBytes, openSource } from './download.js';
+import { type Download, type ModelSource, type OnBytes, openSource, type Validators } from './download.js';
 
 export class ModelStream {
   readonly tensors: TensorMap;
@@ -27,6 +27,8 @@ export class ModelStream {
 
   private constructor(
     readonly header: SafetensorsHeader,
+    /** The file from its beginning to the end of its header. */
+    private readonly start: Uint8Array,
     private readonly body: Uint8Array,
     private readonly download: Download | null,
     private readonly onBytes: OnBytes,
@@ -43,13 +45,20 @@ export class ModelStream {
     const opened = await openSource(source, signal);
     if (opened instanceof Uint8Array) {
       const header = readWholeHeader(opened);
-      const stream = new ModelStream(header, opened.subarray(header.bodyOffset), null, onBytes);
+      const stream = new ModelStream(
+        header,
+        opened.subarray(0, header.bodyOffset),
+        opened.subarray(header.bodyOffset),
+        null,
+        onBytes,
+      );
       stream.received = stream.body.length;
       return stream;
     }
     try {
       const { header, start } = await receiveHeader(opened, onBytes);
-      const stream = new ModelStream(header, allocateBody(header.bodyLength), opened, onBytes);
+      const body = allocateBody(header.bodyLength);
+      const stream = new ModelStream(header, start.slice(0, header.bodyOffset), body, opened, onBytes);
       stream.done = stream.receive(start.subarray(header.bodyOffset), opened);
       return stream;
     } catch (error) {
@@ -82,6 +91,16 @@ export class ModelStream {
   async waitForEnd(): Promise<void> {
     await this.done;
     if (this.failure) throw this.failure;
+  }
+
+  /** The whole file, once it has been received. */
+  toBlob(): Blob {
+    return new Blob([this.start.slice(), this.body.slice()]);
+  }
+
+  /** What the server says of the file's version; nothing for bytes of the caller's. */
+  get validators(): Validators {
+    return this.download?.validators ?? {};
   }
 
   /** Ends a download that nobody waits for any longer. */

@@ -41,6 +41,7 @@ const LOAD: Rules<LoadOptions> = {
   preprocess: rule('a preprocessing specification', (value) => isObject(parsePreprocess(value))),
   hub: TEXT,
   integrity: TEXT,
+  cache: rule('true or false', (value) => typeof value === 'boolean'),
   tune: rule('true, false or { budget, store }', (value) => typeof value === 'boolean' || isTuneOptions(value)),
   tuned: rule(
     'the choices of an earlier load',

@@ -79,28 +79,30 @@ export function tensorsIn(header: SafetensorsHeader, body: Uint8Array): TensorMa
 }
 
 /** What other files begin with, and what to do about them. */
-const OTHER_FILES: readonly (readonly [signature: RegExp, advice: string])[] = [
+const OTHER_FILES: readonly (readonly [beginnings: readonly string[], advice: string])[] = [
   [
-    /^\s*<(?:!doctype|html|head|\?xml)/i,
+    ['<!doctype', '<html', '<head', '<?xml'],
     'an HTML page, not a model: is the file where the address says, for example in public/?',
   ],
   [
-    /^version https:\/\/git-lfs/,
+    ['version https://git-lfs'],
     'a Git LFS pointer, not the file itself: run git lfs pull, or take the address under /resolve/',
   ],
-  [/^PK\x03\x04/, 'a zip archive (PyTorch or Keras): convert it with densenet-webgpu import'],
-  [/^\x80[\x02-\x05]/, 'a PyTorch checkpoint: convert it with densenet-webgpu import'],
-  [/^\x89HDF/, 'an HDF5 file (Keras): convert it with densenet-webgpu import'],
-  [/^\x08[\x01-\x0f](?:\x12|\x1a|\x3a|B)/, 'an ONNX model: convert it with densenet-webgpu import'],
-  [/^\{/, 'a JSON file: is it the model.json of TensorFlow.js? Convert it with densenet-webgpu import'],
+  [['pk\x03\x04'], 'a zip archive (PyTorch or Keras): convert it with densenet-webgpu import'],
+  [['\x80'], 'a PyTorch checkpoint: convert it with densenet-webgpu import'],
+  [['\x89hdf'], 'an HDF5 file (Keras): convert it with densenet-webgpu import'],
+  [['\x08'], 'a protobuf file, perhaps ONNX: convert it with densenet-webgpu import'],
+  [['{'], 'a JSON file: if it is the model.json of TensorFlow.js, convert it with densenet-webgpu import'],
 ];
 
 /** What a file is that is no safetensors file, by its first bytes; null when they say nothing. */
 export function describeOtherFile(bytes: Uint8Array): string | null {
   // Behind the length of a header comes its opening brace.
   if (bytes.length < 9 || bytes[8] === 0x7b) return null;
-  const text = String.fromCharCode(...bytes.subarray(0, 64));
-  return OTHER_FILES.find(([signature]) => signature.test(text))?.[1] ?? null;
+  const text = String.fromCharCode(...bytes.subarray(0, 64))
+    .trimStart()
+    .toLowerCase();
+  return OTHER_FILES.find(([beginnings]) => beginnings.some((beginning) => text.startsWith(beginning)))?.[1] ?? null;
 }
 
 function parseHeader(bytes: Uint8Array): { infos: TensorEntry[]; metadata: Map<string, string> } {

@@ -21,11 +21,7 @@ export interface CanonicalTensors {
  */
 export function canonicalise(tensors: TensorMap): CanonicalTensors {
   const names = [...tensors.keys()].filter((name) => !IGNORED.test(name));
-  let best: Reading | null = null;
-  for (const scheme of SCHEMES) {
-    const reading = readNames(names, scheme);
-    if (reading && (!best || reading.known > best.known)) best = reading;
-  }
+  const best = bestReading(names);
   if (!best) throw unknownScheme(names);
   const renamed = new Map<string, Tensor>();
   const sources = new Map<string, string>();
@@ -40,10 +36,40 @@ export function canonicalise(tensors: TensorMap): CanonicalTensors {
   return { scheme: best.scheme, tensors: renamed, sources };
 }
 
+/**
+ * The body's tensors under the scheme that fits best, without any head.
+ *
+ * @returns canonical name → name in the file; `null` when no scheme knows a single dense layer
+ * @throws ModelShapeError when two tensors claim one name
+ */
+export function readBody(tensors: TensorMap): Pick<CanonicalTensors, 'scheme' | 'sources'> | null {
+  const best = bestReading([...tensors.keys()]);
+  if (!best) return null;
+  const sources = new Map<string, string>();
+  for (const [name, canonical] of best.names) {
+    if (!best.body.has(name)) continue;
+    const rival = sources.get(canonical);
+    if (rival !== undefined) throw claimedTwice(canonical, rival, name);
+    sources.set(canonical, name);
+  }
+  return { scheme: best.scheme, sources };
+}
+
+function bestReading(names: readonly string[]): Reading | null {
+  let best: Reading | null = null;
+  for (const scheme of SCHEMES) {
+    const reading = readNames(names, scheme);
+    if (reading && (!best || reading.known > best.known)) best = reading;
+  }
+  return best;
+}
+
 interface Reading {
   readonly scheme: string;
   /** Name in the file → canonical name, or the same name where no role knows it. */
   readonly names: ReadonlyMap<string, string>;
+  /** Names in the file of what the scheme itself knows: all but the head. */
+  readonly body: ReadonlySet<string>;
   readonly known: number;
 }
 
@@ -52,17 +78,19 @@ function readNames(names: readonly string[], scheme: Scheme): Reading | null {
   const prefix = bodyPrefix(names, scheme);
   if (prefix === null) return null;
   const body = compile(scheme.modules);
-  const heads = compile({ classifier: CLASSIFIERS });
+  const heads = compile({ classifier: CLASSIFIERS, hidden: [CANONICAL.hidden] });
   const above = ancestors(prefix);
   const read = new Map<string, string>();
+  const inBody = new Set<string>();
   let known = 0;
   for (const name of names) {
-    const canonical =
-      (name.startsWith(prefix) ? translate(name.slice(prefix.length), body) : null) ?? readHead(name, above, heads);
+    const own = name.startsWith(prefix) ? translate(name.slice(prefix.length), body) : null;
+    if (own !== null) inBody.add(name);
+    const canonical = own ?? readHead(name, above, heads);
     if (canonical !== null) known++;
     read.set(name, canonical ?? name);
   }
-  return { scheme: scheme.name, names: read, known };
+  return { scheme: scheme.name, names: read, body: inBody, known };
 }
 
 function readHead(name: string, prefixes: readonly string[], heads: readonly Matcher[]): string | null {
@@ -162,7 +190,7 @@ function unknownScheme(names: readonly string[]): ModelShapeError {
 
 function claimedTwice(canonical: string, first: string, second: string): ModelShapeError {
   return new ModelShapeError(
-    `two tensors would both be ${canonical}: "${first}" and "${second}"; remove the one that is not the network's`,
+    `two tensors would both be ${canonical}: "${first}" and "${second}"; a head of several layers is read by "import"`,
     { missing: [], extra: [second], misshaped: [] },
   );
 }

@@ -36,8 +36,11 @@ export function foldsOf(tensors: TensorMap, config: DenseNetConfig): Folds {
     transition: (b) => foldTransition(source, b),
     head: () => ({
       norm: toFold(readNorm(source, names.finalNorm)),
-      weight: floats(source, `${names.classifier}.weight`),
-      bias: optionalFloats(source, `${names.classifier}.bias`) ?? new Float32Array(config.classes),
+      hidden: (config.hidden ?? []).map(({ width, activation }, index) => ({
+        ...foldDense(source, names.hidden(index + 1), width),
+        activation,
+      })),
+      ...foldDense(source, names.classifier, config.classes),
     }),
   };
 }
@@ -81,6 +84,13 @@ function foldConv(source: Source, name: string, norm: Affine | null): ConvFold {
   if (!norm) return { out, in: channels, kernel, weight: toSingle(weight), bias: bias ?? new Float32Array(out) };
   const foldedBias = Float32Array.from(norm.shift, (shift, o) => shift + (bias?.[o] ?? 0) * (norm.scale[o] ?? 0));
   return { out, in: channels, kernel, weight: scaleRows(weight, norm.scale), bias: foldedBias };
+}
+
+function foldDense(source: Source, name: string, width: number): { weight: Float32Array; bias: Float32Array } {
+  return {
+    weight: floats(source, `${name}.weight`),
+    bias: optionalFloats(source, `${name}.bias`) ?? new Float32Array(width),
+  };
 }
 
 /** Multiplies each output channel's weights by its scale. A loop: `from` with a function takes ten times as long. */

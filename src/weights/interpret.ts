@@ -17,8 +17,7 @@ export interface Interpretation {
 export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): Interpretation {
   const { scheme, sources, tensors: canonical } = canonicalise(tensors);
   const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
-  const epsilon = metadata.bnEpsilon === undefined ? {} : { bnEpsilon: metadata.bnEpsilon };
-  const config = deriveConfig(shapes, { scheme, sources, ...epsilon });
+  const config = deriveConfig(shapes, { ...metadata, scheme, sources });
   for (const what of ['labels', 'thresholds'] as const) {
     const count = metadata[what]?.length ?? config.classes;
     if (count === config.classes) continue;

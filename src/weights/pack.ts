@@ -14,7 +14,7 @@ import {
   prefixOf,
   quadsFor,
 } from '../model/channels.js';
-import { type DenseNetConfig, stemFilter } from '../model/config.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
 import { float32ToFloat16 } from '../tensor/float16.js';
@@ -117,7 +117,7 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
 }
 
 function stemPart(config: DenseNetConfig): WeightPart {
-  const { size } = stemFilter(config);
+  const { kernel: size } = stemOf(config);
   const picture = layoutChannels([config.inChannels]);
   const items = conv('stem', config.initFeatures, picture, size, stemLanes(config.inChannels));
   return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());

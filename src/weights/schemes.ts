@@ -16,12 +16,13 @@ export type Role =
   | 'transitionNorm'
   | 'transitionConv'
   | 'norm5'
+  | 'hidden'
   | 'classifier';
 
 /** Template(s) of each role; several where a code base or its forks differ. */
 export interface Scheme {
   readonly name: string;
-  readonly modules: Readonly<Record<Exclude<Role, 'classifier'>, readonly string[]>>;
+  readonly modules: Readonly<Record<Exclude<Role, 'classifier' | 'hidden'>, readonly string[]>>;
 }
 
 export const CANONICAL: Readonly<Record<Role, string>> = {
@@ -34,6 +35,7 @@ export const CANONICAL: Readonly<Record<Role, string>> = {
   transitionNorm: 'features.transition{b}.norm',
   transitionConv: 'features.transition{b}.conv',
   norm5: 'features.norm5',
+  hidden: 'head.hidden{i}',
   classifier: 'classifier',
 };
 

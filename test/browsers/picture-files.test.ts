@@ -6,6 +6,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
 import { decodeImage } from '../../src/cli/decode-image.js';
+import { readImageFile } from '../../src/cli/files.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
 import { readSafetensors } from '../../src/tensor/safetensors.js';
@@ -32,7 +33,7 @@ function excess(file: string, { width, height, rgb }: Pixels, allowed: (pixel: n
 
 describe('in Node, a picture file comes as Pillow reads it', () => {
   it.each(FILES.filter((file) => !file.endsWith('.bmp')))('%s', async (file) => {
-    const { data, width, height } = await decodeImage(FOLDER + file);
+    const { data, width, height } = await decodeImage(readImageFile(FOLDER + file));
     expect(excess(file, { width, height, rgb: data.filter((_, i) => i % 4 < 3) }, () => 0)).toBe(0);
   });
 });
@@ -70,7 +71,8 @@ for (const kind of ['chrome', 'firefox'] as const) {
         const pixels = await page.evaluate((url, w) => read(url, w), `/pictures/${file}`, way);
         const rounding = file.includes('-16.') && (kind === 'firefox' || way === 'img') ? 1 : 0;
         // Firefox decodes with alpha multiplied in, to bytes: a step of those is 255 / alpha; what is clear is lost.
-        const { data } = kind === 'firefox' && !file.endsWith('.bmp') ? await decodeImage(FOLDER + file) : { data: [] };
+        const { data } =
+          kind === 'firefox' && !file.endsWith('.bmp') ? await decodeImage(readImageFile(FOLDER + file)) : { data: [] };
         const lost = (alpha: number) => (alpha === 255 ? 0 : alpha === 0 ? 255 : Math.ceil(255 / alpha));
         const allowed = (pixel: number) => rounding + lost(data[4 * pixel + 3] ?? 255);
         expect(excess(file, pixels, allowed), 'of 255').toBeLessThanOrEqual(0);

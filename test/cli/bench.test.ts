@@ -133,6 +133,7 @@ describe('a case', () => {
       run: [milliseconds],
       last: { logits, dispatches: 7, submits: 1, buffersCreated: 0, liveGpuBytes: 8, peakGpuBytes: 9 },
       profile: null,
+      record: [],
       resources: [],
     };
     return {

@@ -59,7 +59,7 @@ describe('import by an id of the catalogue', () => {
     expect(folded.config).toEqual(familyConfig('densenet121'));
     expect(metadata).toMatchObject({
       name: 'random weights, seed 1', // the file's own metadata overrides the catalogue's
-      licence: 'Apache-2.0',
+      license: 'Apache-2.0',
       provenance: `https://huggingface.co/timm/densenet121.ra_in1k/resolve/main/model.safetensors`,
       preprocess: presetOf('timm-ra'),
       activation: 'softmax',

@@ -58,7 +58,7 @@ const PLAIN: DenseNetConfig = { ...TINY, stem: 'cifar', stemNorm: false, bottlen
 function withMetadata(file: Uint8Array): Uint8Array {
   const document = {
     ...{ version: 1, labels: ['cat', 'dog', 'ship'], preprocess: PRESETS.torchxrayvision, activation: 'sigmoid' },
-    ...{ bnEpsilon: 1e-5, provenance: 'somewhere', licence: 'MIT', name: 'tiny' },
+    ...{ bnEpsilon: 1e-5, provenance: 'somewhere', license: 'MIT', name: 'tiny' },
   };
   const metadata = [['densenet-webgpu', JSON.stringify(document)] as const];
   return writeSafetensors(readSafetensors(file).tensors.values(), metadata);

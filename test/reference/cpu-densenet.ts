@@ -2,7 +2,8 @@
  * A DenseNet forward pass in plain TypeScript and double precision: the yardstick for the kernels. Written for
  * obviousness; it shares nothing with the code under test but `FoldedModel`.
  */
-import type { ConvFold, FoldedModel, NormFold } from '../../src/model/model.js';
+import { type HeadActivation, type Pooling, stemOf } from '../../src/model/config.js';
+import type { ConvFold, DenseFold, FoldedModel, NormFold } from '../../src/model/model.js';
 
 /** Channels × height × width of one picture, row-major. */
 interface FeatureMap {
@@ -45,9 +46,10 @@ export function forward(
 function forwardOne(model: FoldedModel, picture: FeatureMap): Map<string, FeatureMap> {
   const { config, stem, blocks, head } = model;
   const taps = new Map<string, FeatureMap>();
-  let x = convolve(picture, stem, config.stem === 'imagenet' ? 2 : 1);
+  const { stride, pool } = stemOf(config);
+  let x = convolve(picture, stem, stride);
   if (config.stemNorm) x = relu(x);
-  if (config.stem === 'imagenet') x = maxPool(x);
+  if (pool) x = maxPool(x);
   taps.set('stem', x);
   for (const [b, { layers, transition }] of blocks.entries()) {
     for (const { norm, reduce, conv } of layers) {
@@ -58,10 +60,59 @@ function forwardOne(model: FoldedModel, picture: FeatureMap): Map<string, Featur
     taps.set(`block${b + 1}`, x);
     if (transition) x = averagePool(convolve(normRelu(x, transition.norm), transition.conv, 1));
   }
-  const final = normRelu(x, head.norm);
-  const pooled = globalAverage(final);
+  const final = config.finalRelu === false ? normed(x, head.norm) : normRelu(x, head.norm);
+  const pooled = globalPool(final, config.pooling ?? 'average');
   taps.set('final', final).set('pooled', pooled);
-  return taps.set('logits', linear(pooled, head.weight, head.bias));
+  const hidden = head.hidden.reduce(
+    (vector, layer) => activate(linear(vector, layer.weight, layer.bias), layer),
+    pooled,
+  );
+  return taps.set('logits', linear(hidden, head.weight, head.bias));
+}
+
+const ACTIVATIONS: Readonly<Record<HeadActivation, (x: number) => number>> = {
+  none: (x) => x,
+  relu: (x) => Math.max(0, x),
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+  elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  'leaky-relu': (x) => (x > 0 ? x : 0.01 * x),
+};
+
+/** By its Taylor series, which converges everywhere; enough terms for arguments up to 6. */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let [sum, term] = [x, x];
+  for (let n = 1; n < 200; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+function activate(x: FeatureMap, { activation }: DenseFold): FeatureMap {
+  return { ...x, values: x.values.map(ACTIVATIONS[activation]) };
+}
+
+/** Averages, maxima, or averages and then maxima. */
+function globalPool(x: FeatureMap, pooling: Pooling): FeatureMap {
+  const size = x.height * x.width;
+  const averages = globalAverage(x);
+  if (pooling === 'average') return averages;
+  const maxima = Float64Array.from({ length: x.channels }, (_, c) =>
+    Math.max(...x.values.subarray(c * size, (c + 1) * size)),
+  );
+  const max = { ...averages, values: maxima };
+  return pooling === 'max' ? max : concatenate(averages, max);
+}
+
+function normed(x: FeatureMap, { scale, shift }: NormFold): FeatureMap {
+  const size = x.height * x.width;
+  return {
+    ...x,
+    values: x.values.map((value, i) => value * at(scale, Math.floor(i / size)) + at(shift, Math.floor(i / size))),
+  };
 }
 
 /** Zero-padded so that stride 1 keeps the size. */

@@ -8,7 +8,7 @@ export interface Repository {
   readonly gated?: boolean;
 }
 
-export interface HubServer extends RunningServer {
+export interface HubServer extends Omit<RunningServer, 'base'> {
   /** `METHOD /path` of every request, in order. */
   readonly requests: string[];
 }

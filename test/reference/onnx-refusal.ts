@@ -13,7 +13,7 @@ export function refuses(cases: readonly Refusal[]): void {
     if (!(error instanceof ModelShapeError)) throw new Error(`it gave ${error}`);
     expect(error.message).toContain(`not a DenseNet that can be run here: node ${culprit} does not fit: `);
     expect(error.message).toContain(why);
-    expect(error.problems.extra).toEqual([culprit]);
+    expect(error.problems.extra).toEqual([`node ${culprit}`]);
   });
 }
 

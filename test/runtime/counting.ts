@@ -76,6 +76,8 @@ export class CountingGpu {
   refuses: (label: string) => boolean = () => false;
   /** While true there is no adapter. */
   isAway = false;
+  /** Called when an adapter is asked for. */
+  onAdapterRequest: () => void = () => {};
   /** Asynchronous methods that never answer while they are in here, called or asked for. */
   readonly silent = new Set<Asynchronous>();
   /** What they were asked. */
@@ -127,6 +129,7 @@ export class CountingGpu {
   }
 
   private async adapter(options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
+    this.onAdapterRequest();
     const adapter = this.isAway ? null : await this.heard('requestAdapter', this.inner.requestAdapter(options));
     if (!adapter) return null;
     const requestDevice = adapter.requestDevice.bind(adapter);

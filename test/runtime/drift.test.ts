@@ -24,7 +24,7 @@ interface Answer {
 
 async function pictures(): Promise<PixelData[]> {
   return Promise.all(
-    imageFiles([]).map(async (path) => {
+    imageFiles([]).map(async ({ path }) => {
       const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
       return { data: new Uint8Array(data), width: info.width, height: info.height };
     }),

@@ -89,7 +89,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
       /^ImageError: the model file says nothing of preprocessing: import it with --preprocess/,
     );
     expect(await failure(net.classify(picture(1), { topK: 0 }))).toBe(
-      'OptionError: topK is 0: ask for a whole number of classes, 1 or more',
+      'OptionError: topK is 0: make it a whole number of classes, 1 or more',
     );
     for (const classIndex of [5, -1, 1.5])
       expect(await failure(net.explain(picture(1), { classIndex }))).toBe(
@@ -142,14 +142,13 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
       net.embed(picture(3)),
       net.taps(inputOf('densenet3-bc')),
     ];
+    const says = ['run', 'classify', 'explain', 'embed', 'taps'].map(
+      (name) => `DisposedError: ${name}() was called on a network that has been disposed; load it again`,
+    );
     const pending = calls();
     net.dispose();
-    for (const call of pending) expect(await failure(call)).toMatch(/^DisposedError/);
-    const names = ['run', 'classify', 'explain', 'embed', 'taps'];
-    for (const [c, call] of calls().entries())
-      expect(await failure(call)).toBe(
-        `DisposedError: ${names[c]}() was called on a network that has been disposed; load it again`,
-      );
+    expect(await Promise.all(pending.map((call) => failure(call)))).toEqual(says);
+    expect(await Promise.all(calls().map((call) => failure(call)))).toEqual(says);
   });
 
   it('an abort ends a download that has stalled', async () => {
@@ -168,18 +167,43 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
     server.close();
   });
 
-  it('options that mean nothing are named', async () => {
-    const load = (options: string) => DenseNet.load(SMALL_MODEL, { gpu, ...JSON.parse(options) });
-    for (const [options, says] of [
-      ['{"precision":"f64"}', 'OptionError: precision is f64: make it auto, f32 or f16'],
-      ['{"weights":"int8"}', 'OptionError: weights is int8: make it f32 or f16'],
-      ['{"batch":0}', 'OptionError: batch is 0: make it a whole number, 1 or more'],
-      ['{"batch":1.5}', 'OptionError: batch is 1.5: make it a whole number, 1 or more'],
-      ['{"inputSize":[224]}', 'OptionError: inputSize is 224: make it [height, width]'],
-      ['{"inputSize":[8,0.5]}', 'OptionError: inputSize is 8,0.5: make it [height, width]'],
-      ['{"device":{}}', 'OptionError: device is [object Object]: make it a GPUDevice'],
-    ] as const)
-      expect(await failure(load(options))).toBe(says);
+  it('an option that means nothing is named, before anything is loaded', async () => {
+    const options = { gpu, ...JSON.parse('{"presicion":"f16"}') };
+    expect(await failure(DenseNet.load('http://127.0.0.1:9/none', options))).toMatch(
+      /^OptionError: load\(\) has no option presicion/,
+    );
+  });
+
+  it('callbacks that throw change nothing', async () => {
+    const original = console.error;
+    const logged: unknown[] = [];
+    console.error = (...words) => logged.push(words.join(' '));
+    const onProgress = () => {
+      throw new Error('from the page');
+    };
+    const other = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE, onProgress });
+    console.error = original;
+    expect((await other.run(smallInput(1))).logits.every(Number.isFinite)).toBe(true);
+    expect(logged[0]).toBe('densenet-webgpu: onProgress threw Error: from the page');
+    other.dispose();
+  });
+
+  it('without WebGPU nothing is downloaded, and isSupported() says why', async () => {
+    const requests: unknown[] = [];
+    const original = globalThis.fetch;
+    globalThis.fetch = async (address) => {
+      requests.push(address);
+      return new Response(SMALL_MODEL);
+    };
+    const away = new CountingGpu(gpu);
+    away.isAway = true;
+    const error = await failure(DenseNet.load('http://127.0.0.1:9/model', { gpu: away.gpu }));
+    globalThis.fetch = original;
+    expect(error).toMatch(/^WebGPUUnavailableError: WebGPU is here but it offers no adapter/);
+    expect(requests).toEqual([]);
+    expect(await DenseNet.isSupported({ gpu: away.gpu })).toMatchObject({ supported: false, reason: 'no-adapter' });
+    expect(await DenseNet.isSupported()).toMatchObject({ supported: false, reason: 'no-webgpu' });
+    expect(await DenseNet.isSupported({ gpu })).toMatchObject({ supported: true, adapter: { isFallback: true } });
   });
 
   it.each([
@@ -203,7 +227,7 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
     expect(await failure(DenseNet.load(new Uint8Array(3), { gpu }))).toMatch(/^ModelFormatError/);
     expect(await failure(DenseNet.load('http://127.0.0.1:9/none', { gpu }))).toMatch(/^DownloadError/);
     expect(await failure(DenseNet.load(JSON.parse('5'), { gpu }))).toMatch(
-      /^OptionError: a model is loaded from a URL/,
+      /^OptionError: a model is loaded from a URL, a Blob, an ArrayBuffer or a Uint8Array, not 5/,
     );
   });
 });

@@ -4,10 +4,11 @@ import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
-import { failure, SIDE, SMALL_MODEL, settled, smallInput } from './models.js';
+import { failure, SIDE, SMALL_MODEL, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
 
+const DISPOSED = 'DisposedError: run() was called on a network that has been disposed; load it again';
 const INPUT_SIZE = [SIDE, SIDE] as const;
 const logitsOf = async (net: DenseNet, seed: number) => [...(await net.run(smallInput(seed))).logits];
 
@@ -78,13 +79,27 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('and the network is disposed of while it recovers, the call says so and nothing is left', async () => {
+  it('and the network is disposed of while its new device opens, the call says so and nothing is left', async () => {
     const { counting, net } = await open();
+    counting.onAdapterRequest = () => net.dispose();
     counting.device?.destroy();
-    const pending = net.run(smallInput(1));
-    setTimeout(() => net.dispose(), 5);
-    expect(await failure(pending)).toMatch(/^DisposedError/);
-    await settled(counting);
+    expect(await failure(net.run(smallInput(1)))).toBe(DISPOSED);
+    expect(counting.requests, 'devices: the first, and the one that opened').toHaveLength(2);
+    expect(counting.liveBuffers).toBe(0);
+    expect(counting.device && (await isLost(counting.device)), 'the new device is destroyed').toBe(true);
+  });
+
+  it('and the network is disposed of while there is no adapter, the call says so and no adapter is asked for again', async () => {
+    const { counting, net } = await open();
+    counting.isAway = true;
+    let requests = 0;
+    counting.onAdapterRequest = () => {
+      requests += 1;
+      net.dispose();
+    };
+    counting.device?.destroy();
+    expect(await failure(net.run(smallInput(1)))).toBe(DISPOSED);
+    expect(requests).toBe(1);
     expect(counting.liveBuffers).toBe(0);
   });
 

@@ -28,6 +28,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a model that streams in', () => {
 
   beforeAll(async () => {
     server = createServer((request, response) => answer(request, response));
+    server.keepAliveTimeout = 60_000; // longer than any test waits between two requests
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/model`;

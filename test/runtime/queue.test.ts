@@ -122,4 +122,18 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     net.dispose();
     expect(counting.liveBuffers).toBe(0);
   });
+
+  it('that are aborted give their places back at once', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu: await dawnGpu('swiftshader'), inputSize: [SIDE, SIDE] });
+    const { logits } = await net.run(smallInput(1));
+    const controller = new AbortController();
+    const aborted = Array.from({ length: 1024 }, () => failure(net.run(smallInput(2), { signal: controller.signal })));
+    expect(await failure(net.run(smallInput(1)))).toMatch(/^QueueFullError/);
+    controller.abort();
+    expect(new Set(await Promise.all(aborted))).toEqual(new Set(['AbortedError: run() was aborted']));
+    // Before most of them have had their turn.
+    const next = Array.from({ length: 1024 }, () => net.run(smallInput(1)));
+    for (const { logits: found } of await Promise.all(next)) expect(found).toEqual(logits);
+    net.dispose();
+  });
 });

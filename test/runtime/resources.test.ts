@@ -96,10 +96,12 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     const device = await counting.open();
     for (const delay of [0, 1, 3, 10, 30]) {
       const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE, preprocess: TO_SMALL });
-      const pending = [net.run(smallInput(1, 3, SIDE + delay)), net.classify([picture(1), picture(2)])];
+      const run = net.run(smallInput(1, 3, SIDE + delay));
+      const classify = net.classify([picture(1), picture(2)]);
       await new Promise((resolve) => setTimeout(resolve, delay));
       net.dispose();
-      for (const call of pending) expect(await failure(call)).toMatch(/^DisposedError|^resolved/);
+      expect(await failure(run)).toMatch(/^DisposedError: run\(\) was called on|^resolved/);
+      expect(await failure(classify)).toMatch(/^DisposedError: classify\(\) was called on|^resolved/);
       expect([counting.liveBuffers, counting.liveTextures], `disposed of after ${delay} ms`).toEqual([0, 0]);
     }
     device.destroy();

@@ -95,7 +95,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a wait has an end', () => {
       () => net.classify(new Blob(['slow'])),
       () => asked > 0,
     );
-    expect(late).toMatch(/^TimeoutError: an image's source did not answer in 100 s/);
+    expect(late).toMatch(/^TimeoutError: an image decoder did not answer in 100 s/);
     expect((await net.run(smallInput(1))).logits).toEqual(logits);
     decode({ width: 9, height: 9, close: () => closed++ });
     Reflect.deleteProperty(globalThis, 'createImageBitmap');

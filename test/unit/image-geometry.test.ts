@@ -211,8 +211,8 @@ function resample(image: PixelData, spec: PreprocessSpec, plan: PreprocessPlan):
   };
   const source = (x: number, y: number, c: number): number => {
     const [r = 0, g = 0, b = 0] = image.data.subarray((transposed ? x * image.width + y : y * image.width + x) * 4);
-    if (spec.channelOrder === 'grey') return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
-    if (spec.channelOrder === 'grey-mean') return Math.round((r + g + b) / 3);
+    if (spec.channelOrder === 'gray') return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    if (spec.channelOrder === 'gray-mean') return Math.round((r + g + b) / 3);
     return (spec.channelOrder === 'rgb' ? [r, g, b] : [b, g, r])[c] ?? 0;
   };
   const scratch = new Uint8Array(rows * width * channels);

@@ -1,6 +1,7 @@
 /** Preprocessing specifications from outside: a model file's JSON, timm's and transformers' configurations. */
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
+import { decodeMetadata } from '../../src/model/metadata.js';
 import { fromPreprocessorConfig, fromTimmConfig } from '../../src/preprocess/hub-config.js';
 import { parsePreprocess } from '../../src/preprocess/parse.js';
 import { PRESETS, presetOf } from '../../src/preprocess/presets.js';
@@ -14,6 +15,18 @@ function messageOf(run: () => unknown): string {
   }
   return 'nothing was thrown';
 }
+
+describe('the spelling of older files', () => {
+  it('is read: grey and grey-mean', () => {
+    const spec = presetOf('torchxrayvision');
+    expect(parsePreprocess({ ...spec, channelOrder: 'grey-mean' })).toEqual(spec);
+  });
+
+  it('is read: licence', () => {
+    const document = JSON.stringify({ licence: 'MIT' });
+    expect(decodeMetadata(new Map([['densenet-webgpu', document]]))).toEqual({ license: 'MIT' });
+  });
+});
 
 describe('a specification in JSON', () => {
   it.each(Object.keys(PRESETS))('comes back as it went: %s', (name) => {
@@ -38,8 +51,8 @@ describe('a specification in JSON', () => {
     [{ ...torchvision, scale: '1' }, 'preprocess.scale must be a number'],
     [{ ...torchvision, mean: [0, 0] }, 'preprocess.mean must be a list of 3, one per channel of rgb'],
     [{ ...torchvision, std: [1, 1, 0] }, 'preprocess.std[2] must be above zero'],
-    [{ ...torchvision, channelOrder: 'grey' }, 'preprocess.mean must be a list of 1, one per channel of grey'],
-    [{ ...torchvision, channelOrder: 'rbg' }, 'preprocess.channelOrder must be one of rgb, bgr, grey, grey-mean'],
+    [{ ...torchvision, channelOrder: 'gray' }, 'preprocess.mean must be a list of 1, one per channel of gray'],
+    [{ ...torchvision, channelOrder: 'rbg' }, 'preprocess.channelOrder must be one of rgb, bgr, gray, gray-mean'],
     [{ ...torchvision, resize: 256 }, 'preprocess.resize must be an object'],
     [
       { ...torchvision, resize: { ...resize, kind: 'fit' } },
@@ -57,7 +70,7 @@ describe('a specification in JSON', () => {
   it('lists the presets when there is none of that name', () => {
     expect(messageOf(() => presetOf('toString'))).toBe(
       'unknown preprocessing "toString"; known: torchvision, timm-tv, timm-ra, keras, keras-nearest, caffe, ' +
-        'torchxrayvision, cifar10, cifar10-per-image, cifar100',
+        'torchxrayvision, rescale, rescale-32, cifar10-std-0.247, cifar10-std-0.2023, cifar10, cifar10-per-image, cifar100',
     );
   });
 });
@@ -93,7 +106,7 @@ describe("timm's config.json", () => {
     [{ ...cfg, interpolation: 'random' }, 'config.interpolation must be one of nearest, bilinear, bicubic'],
     [{ ...cfg, input_size: [4, 224, 224] }, 'config.input_size must be [1 or 3 channels, height, width]'],
     [{ ...cfg, input_size: [3, 224, 256] }, 'config.input_size must be square, unless crop_mode is "squash"'],
-    [{ ...cfg, input_size: [1, 224, 224] }, 'config.mean must be a list of 1, one per channel of grey'],
+    [{ ...cfg, input_size: [1, 224, 224] }, 'config.mean must be a list of 1, one per channel of gray'],
   ])('is refused where it asks for what cannot be done: %#', (config, message) => {
     expect(messageOf(() => fromTimmConfig(config))).toBe(message);
   });

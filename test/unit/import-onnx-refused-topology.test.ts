@@ -11,12 +11,6 @@ const LAST = (INIT + 2 * GROWTH) / 2 + 2 * GROWTH;
 
 const POOLS: readonly Refusal[] = [
   [
-    'a 7×7 stem without its pool',
-    edited(IMAGENET, { 'stem.pool': { op: 'Identity', attributes: {} } }),
-    '"b1l1.a.norm" (BatchNormalization)',
-    'expected a 1×1 or 3×3 convolution, or average pooling',
-  ],
-  [
     'a max pool of 2×2',
     edited(IMAGENET, { 'stem.pool': { attributes: HALVE } }),
     '"stem.pool" (MaxPool)',
@@ -94,7 +88,7 @@ const POOLS: readonly Refusal[] = [
       [ints('sides', [0, 0, 1, 1, 0, 0, 1, 1])],
     ),
     '"stem" (Conv)',
-    'it pads as SAME what a Pad node has padded',
+    'it pads as SAME what has been padded already',
   ],
 ];
 
@@ -206,12 +200,6 @@ const HEADS: readonly Refusal[] = [
     `expected weights for ${LAST} features, the channels of the last block, found [${CLASSES},${4 * LAST}]`,
   ],
   [
-    'a max pool as the head',
-    edited(CIFAR, { pool: { op: 'GlobalMaxPool' } }),
-    '"pool" (GlobalMaxPool)',
-    'GlobalMaxPool is no operator of a DenseNet',
-  ],
-  [
     'a mean over the channels',
     edited(CIFAR, { pool: { op: 'ReduceMean', attributes: { axes: [1] } } }),
     '"pool" (ReduceMean)',
@@ -224,12 +212,6 @@ const HEADS: readonly Refusal[] = [
     'expected a batch norm over all features',
   ],
   [
-    'no ReLU before the head',
-    edited(CIFAR, { 'final.relu': { op: 'Identity' } }),
-    '"pool" (GlobalAveragePool)',
-    'expected Relu behind the batch norm',
-  ],
-  [
     'a Gemm that scales',
     edited(CIFAR, { fc: { attributes: { transB: 1, alpha: { float: 2 } } } }),
     '"fc" (Gemm)',
@@ -240,19 +222,6 @@ const HEADS: readonly Refusal[] = [
     edited(CIFAR, { fc: { inputs: ['pool', 'fc.weight', 'fc.bias'] } }),
     '"fc" (Gemm)',
     'expected Flatten, Reshape or Squeeze of the pooled map before it',
-  ],
-  [
-    'a second linear layer',
-    {
-      ...edited(
-        CIFAR,
-        { fc: [...CIFAR.nodes.filter(({ name }) => name === 'fc'), node('more', 'Gemm', ['fc', 'square'])] },
-        [zeros('square', [CLASSES, CLASSES])],
-      ),
-      outputs: ['more'],
-    },
-    '"more" (Gemm)',
-    'expected the end of the graph, Softmax or Sigmoid',
   ],
   [
     'Softmax over the pictures',
@@ -278,7 +247,7 @@ const HEADS: readonly Refusal[] = [
       [zeros('column', [CLASSES, 1])],
     ),
     '"fc" (Add)',
-    `or Add of ${CLASSES} biases; found Add of [${CLASSES},1]`,
+    'or the end of the graph; found Add of [3,1]',
   ],
 ];
 

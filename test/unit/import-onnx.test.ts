@@ -52,7 +52,8 @@ describe('an ONNX file gives what the network it was exported from computes', ()
     it(`${name}: imports, is written, read back and computes every tap`, async () => {
       const { tensors, metadata, source } = await importFixture(name);
       expect(source).toEqual({ format: 'onnx', scheme: 'by topology', fileName: `${name}.onnx` });
-      expect(metadata).toEqual({ bnEpsilon: 1e-5, ...shown });
+      const activationOrigin = shown.activation ? 'file' : 'assumed';
+      expect(metadata).toEqual({ bnEpsilon: 1e-5, activation: 'softmax', ...shown, activationOrigin });
       const { folded } = readModel(writeModel(tensors, metadata));
       const reference = readReferenceFor(of, { config: folded.config, metadata });
       const { shape: [n = 0, c = 0, h = 0, w = 0] = [], values: input } = reference.get('input') ?? { values: [] };

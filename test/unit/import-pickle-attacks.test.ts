@@ -73,7 +73,7 @@ describe('a pickle that names code', () => {
     const values = Float32Array.of(1, 2, 3);
     const state = `}${text('_parameters')}}${text('w')}${tensor(3, 0, 'K\x03\x85', 'K\x01\x85')}ss`;
     const bytes = checkpoint(`\x80\x02cmymodel\nNet\n)\x81${state}b.`, { 0: new Uint8Array(values.buffer) });
-    expect([...readPyTorch(bytes)]).toMatchObject([['w', { dtype: 'F32', shape: [3] }]]);
+    expect([...readPyTorch(bytes).tensors]).toMatchObject([['w', { dtype: 'F32', shape: [3] }]]);
   });
 });
 
@@ -130,7 +130,19 @@ describe('a pickle made to exhaust', () => {
       maze += `}q${String.fromCharCode(level)}`;
       for (const key of keys) maze += `${text(key)}h${String.fromCharCode(level - 1)}s`;
     }
-    expect(failure(checkpoint(`${maze}.`)).message).toMatch(/nested without end/);
+    expect(failure(checkpoint(`${maze}.`)).message).toMatch(/more work than any network does/);
+  });
+
+  it('whose one list makes a dict again and again', () => {
+    const list = `](${'K\x01K\x02\x86'.repeat(10_000)}eq\x000`;
+    const again = `ccollections\nOrderedDict\nq\x010${'h\x01h\x00\x85R0'.repeat(50_000)}`;
+    expect(failure(checkpoint(`\x80\x02${list}${again}N.`)).message).toMatch(/far more memory|more work/);
+  });
+
+  it('whose dict of numbers lies under six thousand names', () => {
+    const numbers = Array.from({ length: 20_000 }, (_, i) => `M${String.fromCharCode(i & 255, i >> 8)}K\x01`).join('');
+    const names = Array.from({ length: 6000 }, (_, i) => `${text(`k${i}`)}h\x00`).join('');
+    expect(failure(checkpoint(`\x80\x02}(${numbers}uq\x000}(${names}u.`)).message).toMatch(/more work/);
   });
 
   it('with a million lists in one another, or tens of thousands of dicts', () => {
@@ -202,7 +214,7 @@ describe('a legacy stream', () => {
   const floats = [2, 0, 0, 0, 0, 0, 0, 0, ...Array<number>(8).fill(0)];
 
   it('is read', () => {
-    expect([...readPyTorch(legacy(one, `]${text('0')}a`, floats))]).toMatchObject([
+    expect([...readPyTorch(legacy(one, `]${text('0')}a`, floats)).tensors]).toMatchObject([
       ['w', { dtype: 'F32', shape: [2] }],
     ]);
   });
@@ -210,7 +222,7 @@ describe('a legacy stream', () => {
   it('with a class in it, source text and all, is read; the class is a name', () => {
     const classes = `(${text('module')}cmynet\nNet\n${text('net.py')}${text('import os')}tQ`;
     const module = `${classes})\x81}${text('_parameters')}${one}sb`;
-    expect([...readPyTorch(legacy(module, `]${text('0')}a`, floats)).keys()]).toEqual(['w']);
+    expect([...readPyTorch(legacy(module, `]${text('0')}a`, floats)).tensors.keys()]).toEqual(['w']);
   });
 
   const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [

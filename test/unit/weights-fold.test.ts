@@ -121,7 +121,7 @@ describe('metadata', () => {
     concat: 'new-first',
     bnEpsilon: 1.001e-5,
     provenance: 'trained here',
-    licence: 'MIT',
+    license: 'MIT',
     preprocess: {
       resize: { kind: 'shorterSide', size: 256, filter: 'nearest', antialias: true },
       crop: [224, 224],

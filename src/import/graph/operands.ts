@@ -1,7 +1,5 @@
 /** The constant inputs of nodes, checked: whole numbers, weights of convolutions, values per channel. */
 import { elementCount, type Tensor, toFloats } from '../../tensor/tensor.js';
-import type { Conv } from '../recognise/graph-state.js';
-import { describe } from '../recognise/window.js';
 import { type Constant, describeConstant, type Ints } from './constant.js';
 import { type Node, unsupportedNode } from './node.js';
 
@@ -24,31 +22,6 @@ export function wholeNumbers(node: Node, input: Constant | null | undefined): re
     return value;
   });
 }
-
-/** @param channels that enter, or `null` where the graph does not say */
-export function convOf(node: Node, operands: Operands, channels: number | null): Conv {
-  const weight = tensorOf(node, operands[0]);
-  const bias = operands[1] ? tensorOf(node, operands[1]) : null;
-  const [out = 0, into = 0, height = 0, width = 0] = weight.shape;
-  if (weight.shape.length !== 4 || height !== width || elementCount(weight.shape) === 0)
-    throw unsupportedNode(node, `expected weights [out, in, k, k], found [${weight.shape}]`);
-  const group = node.int('group', 1);
-  if (group !== 1) throw unsupportedNode(node, `it is a grouped convolution (${group} groups)`);
-  if (channels !== null && into !== channels)
-    throw unsupportedNode(node, `expected ${channels} input channels, found weights [${weight.shape}]`);
-  if (bias && elementCount(bias.shape) !== out)
-    throw unsupportedNode(node, `expected ${out} biases, found [${bias.shape}]`);
-  return { weight, bias: bias && { ...bias, shape: [out] }, kernel: height, out };
-}
-
-export function describeConv(node: Node, operands: Operands): string {
-  const [, , height = 0, width = 0] = tensorOf(node, operands[0]).shape;
-  const strides = node.ints('strides') ?? [1];
-  return describe({ kernel: [height, width], strides, pads: node.ints('pads') ?? [0], isCeil: false });
-}
-
-/** The window that weights say. */
-export const spatial = ({ kernel }: Conv): number[] => [kernel, kernel];
 
 export function tensorOf(node: Node, operand: Constant | null | undefined): Tensor {
   if (operand?.kind === 'floats') return operand.tensor;

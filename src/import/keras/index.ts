@@ -5,8 +5,8 @@ import { formatError } from '../format-error.js';
 import { type Hdf5Object, openHdf5 } from '../hdf5/file.js';
 import { openArchive } from './archive.js';
 import { assemble } from './assemble.js';
-import { describeNetwork } from './check.js';
 import { readLegacyStore } from './legacy-store.js';
+import { readNetwork } from './network.js';
 import { readStore } from './store.js';
 
 /**
@@ -16,11 +16,10 @@ import { readStore } from './store.js';
 export function readKerasH5(bytes: Uint8Array, acceptOrderedNames: boolean): Decoded {
   const root = openHdf5(bytes);
   const config = root.texts('model_config')?.[0];
-  const network = config === undefined ? null : describeNetwork(parseJson(config));
-  const layers = network?.layers ?? null;
+  const layers = config === undefined ? null : readNetwork(parseJson(config));
   const whole = root.get('model_weights');
-  if (whole || hasList(root)) return assemble(readLegacyStore(whole ?? root, layers), network, acceptOrderedNames);
-  if (root.get('layers')) return assemble(readStore(root, layers), network, acceptOrderedNames);
+  if (whole || hasList(root)) return assemble(readLegacyStore(whole ?? root, layers), layers, acceptOrderedNames);
+  if (root.get('layers')) return assemble(readStore(root, layers), layers, acceptOrderedNames);
   const inside = root.keys().slice(0, 8).join(', ');
   throw new ModelFormatError(`this HDF5 file is not one of Keras: it holds ${inside || 'nothing'}`, {
     format: 'keras',
@@ -32,8 +31,8 @@ const hasList = (root: Hdf5Object): boolean => (root.texts('layer_names') ?? roo
 /** @throws ModelFormatError naming what does not fit */
 export function readKerasArchive(bytes: Uint8Array): Decoded {
   const { config, weights } = openArchive(bytes);
-  const network = describeNetwork(parseJson(new TextDecoder().decode(config)));
-  return assemble(readStore(openHdf5(weights), network.layers), network, false);
+  const network = readNetwork(parseJson(new TextDecoder().decode(config)));
+  return assemble(readStore(openHdf5(weights), network), network, false);
 }
 
 export function parseJson(text: string): unknown {

@@ -3,6 +3,7 @@
  * layers in the order of the computation, models inside models laid flat. Keras 1.2 to 3 and TensorFlow.js.
  */
 import { formatError } from '../format-error.js';
+import { numbersIn } from './config.js';
 import { kerasHubRefusal } from './refusals.js';
 
 const kerasError = formatError('keras');
@@ -14,6 +15,8 @@ export interface Layer {
   readonly config: ReadonlyMap<string, unknown>;
   /** Names of the layers whose outputs go in, in order. */
   readonly inputs: readonly string[];
+  /** Constants that an operator takes beside its input: `x / 255`. `isFirst` where the constant is on the left. */
+  readonly operands: readonly { readonly values: readonly number[]; readonly isFirst: boolean }[];
   /** Where a Keras 3 weight store keeps it: `layers/functional/layers/conv2d_3`. */
   readonly container: string;
 }
@@ -53,7 +56,8 @@ export function readNetwork(config: unknown): readonly Layer[] {
         aliases.set(name, flatten(entry, `${path}/`, inputs, depth + 1));
       } else {
         if (flat.length >= MAX_LAYERS) throw kerasError(`it has more than ${MAX_LAYERS} layers`);
-        flat.push({ name, kind, config: settings, inputs, container: path });
+        const operands = operandsOf(entry.get('inbound_nodes'));
+        flat.push({ name, kind, config: settings, inputs, operands, container: path });
       }
       last = name;
     }
@@ -68,7 +72,7 @@ function layersOf(model: Entries): readonly unknown[] {
   if (Array.isArray(layers)) return layers;
   const kind = text(model.get('class_name'), 'class_name');
   throw (
-    kerasHubRefusal(`${kind} ${String(model.get('registered_name')).slice(0, LONGEST_NAME)}`) ??
+    kerasHubRefusal(`${kind} ${registeredName(model)}`) ??
     kerasError(
       `its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`,
     )
@@ -102,6 +106,33 @@ function inputsOf(nodes: unknown): string[] {
   return found;
 }
 
+/** Numbers and tensors of numbers among a layer's arguments: Keras 3's `args`, Keras 2's keywords of a TFOpLambda. */
+function operandsOf(nodes: unknown): Layer['operands'] {
+  const [node] = Array.isArray(nodes) ? nodes : [];
+  if (Array.isArray(node)) {
+    const keywords: unknown = Array.isArray(node[0]) ? node[0][3] : node[3];
+    if (typeof keywords !== 'object' || keywords === null) return [];
+    return Object.entries(keywords).flatMap(([key, value]) => {
+      const values = key === 'y' || key === 'bias' ? numbersIn(value) : null;
+      return values ? [{ values, isFirst: false }] : [];
+    });
+  }
+  if (typeof node !== 'object' || node === null) return [];
+  const args: unknown = new Map(Object.entries(node)).get('args');
+  if (!Array.isArray(args)) return [];
+  return args.flatMap((argument: unknown, index) => {
+    const values = numbersIn(argument) ?? tensorNumbers(argument);
+    return values ? [{ values, isFirst: index === 0 }] : [];
+  });
+}
+
+/** `{ class_name: "__tensor__", config: { value } }` */
+function tensorNumbers(argument: unknown): number[] | null {
+  if (typeof argument !== 'object' || argument === null || !('config' in argument)) return null;
+  const { config } = argument;
+  return typeof config === 'object' && config !== null && 'value' in config ? numbersIn(config.value) : null;
+}
+
 function resolve(name: string, aliases: ReadonlyMap<string, string>): string {
   let resolved = name;
   for (let depth = 0; depth <= MAX_DEPTH; depth++) resolved = aliases.get(resolved) ?? resolved;
@@ -133,6 +164,11 @@ export function entries(value: unknown): Entries {
 }
 
 const LONGEST_NAME = 1024;
+
+function registeredName(model: Entries): string {
+  const name = model.get('registered_name');
+  return typeof name === 'string' ? name.slice(0, LONGEST_NAME) : '';
+}
 
 function text(value: unknown, what: string): string {
   if (typeof value === 'string' && value.length <= LONGEST_NAME) return value;

@@ -90,6 +90,8 @@ function variablesOf(kind: string, config: ReadonlyMap<string, unknown>): readon
       const kept = learned.filter((_, i) => has(i === 0 ? 'scale' : 'center'));
       return [...kept, 'moving_mean', 'moving_variance'];
     }
+    case 'Normalization':
+      return ['mean', 'variance', 'count'];
     default:
       return [];
   }

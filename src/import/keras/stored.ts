@@ -3,7 +3,18 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { formatError } from '../format-error.js';
 import { refuse } from './refusals.js';
 
-export const VARIABLES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
+/** Of convolutions and dense layers, batch norms, and Normalization. */
+export const VARIABLES = [
+  'kernel',
+  'bias',
+  'gamma',
+  'beta',
+  'moving_mean',
+  'moving_variance',
+  'mean',
+  'variance',
+  'count',
+] as const;
 export type Variable = (typeof VARIABLES)[number];
 
 export interface StoredLayer {

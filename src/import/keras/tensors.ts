@@ -1,36 +1,33 @@
-/** Keras' variables in the layouts of the rest of this project: kernels OIHW, matrices [out, in], norms of one epsilon. */
+/** Keras' variables in the layouts of the rest of this project: kernels OIHW, matrices [out, in]. */
 import { elementCount, floatTensor, type Tensor, toFloat32 } from '../../tensor/tensor.js';
 import { formatError } from '../format-error.js';
 import { refuse } from './refusals.js';
 import type { StoredLayer } from './stored.js';
 
-/** A convolution's or a Dense layer's tensors under `name`. */
-export function weightTensors({ name: layer, variables }: StoredLayer, name: string): Tensor[] {
-  const kernel = variables.get('kernel');
-  const bias = variables.get('bias');
-  if (!kernel) throw refuse(layer, 'has a bias but no kernel');
-  return [channelsFirst(kernel, layer, `${name}.weight`), ...(bias ? [renamed(bias, `${name}.bias`)] : [])];
-}
-
 /**
- * A norm's tensors under `name`. Norms without scale or centre get ones and zeros.
+ * A layer's tensors by `layer/variable`. Norms without scale or centre get ones and zeros.
  *
- * @param extraEpsilon by how much the layer's epsilon is above the network's one; goes into the variance
+ * @throws ModelFormatError when one of them is missing
  */
-export function normTensors({ name: layer, variables }: StoredLayer, name: string, extraEpsilon: number): Tensor[] {
+export function layerTensors({ name, variables }: StoredLayer): Tensor[] {
   const [mean, variance] = [variables.get('moving_mean'), variables.get('moving_variance')];
-  if (!mean || !variance) throw refuse(layer, 'has no moving mean and variance');
-  const constant = (value: number) =>
-    floatTensor('', mean.shape, new Float32Array(elementCount(mean.shape)).fill(value));
-  const variances = Float32Array.from(toFloat32(variance), (value) => value + extraEpsilon);
-  return [
-    renamed(variables.get('gamma') ?? constant(1), `${name}.weight`),
-    renamed(variables.get('beta') ?? constant(0), `${name}.bias`),
-    renamed(mean, `${name}.running_mean`),
-    extraEpsilon === 0
-      ? renamed(variance, `${name}.running_var`)
-      : floatTensor(`${name}.running_var`, variance.shape, variances),
-  ];
+  const isNorm = mean !== undefined || variance !== undefined || variables.has('gamma');
+  if (isNorm) {
+    if (!mean || !variance) throw refuse(name, 'has no moving mean and variance');
+    const constant = (value: number) =>
+      floatTensor('', mean.shape, new Float32Array(elementCount(mean.shape)).fill(value));
+    return [
+      renamed(variables.get('gamma') ?? constant(1), `${name}/gamma`),
+      renamed(variables.get('beta') ?? constant(0), `${name}/beta`),
+      renamed(mean, `${name}/moving_mean`),
+      renamed(variance, `${name}/moving_variance`),
+    ];
+  }
+  const kernel = variables.get('kernel');
+  if (!kernel && variables.has('bias')) throw refuse(name, 'has a bias but no kernel');
+  return [...variables].map(([variable, tensor]) =>
+    variable === 'kernel' ? channelsFirst(tensor, name, `${name}/kernel`) : renamed(tensor, `${name}/${variable}`),
+  );
 }
 
 const renamed = (tensor: Tensor, name: string): Tensor => ({ ...tensor, name });

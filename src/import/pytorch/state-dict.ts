@@ -3,8 +3,17 @@
  * parameters, buffers and submodules are collected from its saved state without running its class.
  */
 import { ModelFormatError } from '../../core/errors.js';
+import type { Budget } from '../budget.js';
 import { entriesUnder } from '../checkpoint-key.js';
+import { formatError } from '../format-error.js';
+import type { Module } from './modules.js';
 import { Instance, type PickleDict, type PickleValue, TensorRef } from './values.js';
+
+export interface FoundNetwork {
+  readonly tensors: ReadonlyMap<string, TensorRef>;
+  /** Empty for a state dict. */
+  readonly modules: readonly Module[];
+}
 
 /** Where training scripts put the network, in order of preference. */
 const KEYS = [
@@ -19,20 +28,18 @@ const KEYS = [
   'module',
 ];
 const EMA_KEYS = ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema'];
-/** Far beyond any network; a limit for pickles whose objects contain one another many times over. */
-const MAX_VISITS = 400_000;
 const MAX_DEPTH = 32;
 /** A checkpoint of a trainer of a wrapper: keys within keys so often. */
 const MAX_NESTED_KEYS = 4;
 
 /**
  * @param key take the dict under this key, or the names that begin so, where a file holds several networks
- * @returns name → tensor, in the file's order
+ * @returns name → tensor, and the modules that hold them, in the file's order
  * @throws ModelFormatError when there are no named tensors, saying what is there
  */
-export function findStateDict(root: PickleValue, key?: string): ReadonlyMap<string, TensorRef> {
-  const found = new Search().find(root, key);
-  if (found.size > 0) return found;
+export function findStateDict(root: PickleValue, budget: Budget, key?: string): FoundNetwork {
+  const found = new Search(budget).find(root, key);
+  if (found.tensors.size > 0) return found;
   const inside = entriesOf(root).map(([name]) => name);
   const what = inside.length > 0 ? `its keys are ${inside.slice(0, 12).join(', ')}` : 'it is no dict and no module';
   const where = key === undefined ? '' : ` under "${key}"`;
@@ -41,58 +48,77 @@ export function findStateDict(root: PickleValue, key?: string): ReadonlyMap<stri
 
 /** One walk through a checkpoint, its visits counted over all the places that are tried. */
 class Search {
-  #visits = 0;
+  constructor(private readonly budget: Budget) {}
 
-  find(root: PickleValue, key?: string): ReadonlyMap<string, TensorRef> {
+  find(root: PickleValue, key?: string): FoundNetwork {
     if (key === undefined) return this.#within(root, 0);
     const nested = this.#under(root, [key], 0);
-    return nested.size > 0 ? nested : entriesUnder(this.#within(root, 0), key);
+    if (nested.tensors.size > 0) return nested;
+    const { tensors, modules } = this.#within(root, 0);
+    const inside = modules.filter(({ path }) => path === key || path.startsWith(`${key}.`));
+    return { tensors: entriesUnder(tensors, key), modules: inside };
   }
 
   /** The dict under one of the usual keys, however deep; else all that is here. */
-  #within(value: PickleValue, depth: number): ReadonlyMap<string, TensorRef> {
+  #within(value: PickleValue, depth: number): FoundNetwork {
     const inner = depth < MAX_NESTED_KEYS ? this.#under(value, [...KEYS, ...EMA_KEYS], depth) : NONE;
-    return inner.size > 0 ? inner : this.#collect(value);
+    return inner.tensors.size > 0 ? inner : this.#collect(value);
   }
 
-  #under(value: PickleValue, keys: readonly string[], depth: number): ReadonlyMap<string, TensorRef> {
+  #under(value: PickleValue, keys: readonly string[], depth: number): FoundNetwork {
+    this.budget.entries(sizeOf(value));
     const entries = new Map(entriesOf(value));
-    this.#count(entries.size);
     for (const key of keys) {
       const inner = entries.get(key);
       if (!(inner instanceof Map || inner instanceof Instance)) continue;
       const found = this.#within(inner, depth + 1);
-      if (found.size > 0) return found;
+      if (found.tensors.size > 0) return found;
     }
     return NONE;
   }
 
   /** Gathers tensors under dotted names. */
-  #collect(value: PickleValue): ReadonlyMap<string, TensorRef> {
+  #collect(value: PickleValue): FoundNetwork {
     const tensors = new Map<string, TensorRef>();
+    const modules: Module[] = [];
     const visit = (part: PickleValue, name: string, depth: number): void => {
       if (part instanceof TensorRef) {
         tensors.set(name, part);
         return;
       }
+      if (depth > MAX_DEPTH) throw formatError('pytorch')('its modules are nested without end');
+      this.budget.entries(1 + sizeOf(part));
       const inside = children(part);
-      this.#count(depth > MAX_DEPTH ? Number.POSITIVE_INFINITY : 1 + inside.length);
+      const module = moduleOf(part, name);
+      if (module) modules.push(module);
       for (const [own, inner] of inside) {
         if (isInteresting(inner)) visit(inner, name === '' ? own : `${name}.${own}`, depth + 1);
       }
     };
     visit(value, '', 0);
-    return tensors;
-  }
-
-  #count(visits: number): void {
-    this.#visits += visits;
-    if (this.#visits > MAX_VISITS)
-      throw new ModelFormatError('bad PyTorch file: its modules are nested without end', { format: 'pytorch' });
+    return { tensors, modules };
   }
 }
 
-const NONE: ReadonlyMap<string, TensorRef> = new Map();
+const NONE: FoundNetwork = { tensors: new Map(), modules: [] };
+
+/** Entries that are looked at for it, of whatever keys. */
+function sizeOf(value: PickleValue): number {
+  if (value instanceof Map) return value.size;
+  if (!(value instanceof Instance)) return 0;
+  const state = Array.isArray(value.state) ? value.state[0] : value.state;
+  const parts = state instanceof Map ? [...state.values()] : [];
+  return parts.reduce<number>((sum, part) => sum + (part instanceof Map ? part.size : 1), value.entries.size);
+}
+
+/** An object with submodules, or with a place for them, by its saved attributes. */
+function moduleOf(value: PickleValue, path: string): Module | null {
+  if (!(value instanceof Instance)) return null;
+  const attributes = new Map(entriesOf(value));
+  const inside = attributes.get('_modules');
+  if (!(inside instanceof Map)) return null;
+  return { path, type: value.type.path, attributes, isLeaf: inside.size === 0 };
+}
 
 function isInteresting(value: PickleValue): boolean {
   return value instanceof TensorRef || value instanceof Instance || value instanceof Map;

@@ -56,8 +56,3 @@ export function requireLayers(node: Node, { layers }: Block): void {
   if (layers.length === 0)
     throw unsupportedNode(node, 'expected dense layers before it, whose outputs Concat joins to what they read');
 }
-
-/** A 7×7 stem whose norm, ReLU and max pool have not come yet. */
-export function isUnpooled({ entry }: Block): boolean {
-  return entry.kind === 'stem' && entry.conv.kernel === 7 && !entry.isPooled;
-}

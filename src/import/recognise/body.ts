@@ -1,8 +1,9 @@
 /** The rules of stem, dense layers and transitions: state and operation → the next state, or the error why not. */
 
 import { type Node, unsupportedNode } from '../graph/node.js';
-import { convOf, describeConv, type Operands, spatial, vector } from '../graph/operands.js';
-import { blockOf, channelsOf, isUnpooled, type Order, orderOf, requireLayers } from './block.js';
+import { type Operands, vector } from '../graph/operands.js';
+import { blockOf, channelsOf, type Order, orderOf, requireLayers } from './block.js';
+import { convOf, describeConv, spatial } from './convolution.js';
 import {
   type Activated,
   type Block,
@@ -10,6 +11,8 @@ import {
   type Features,
   FOLLOWERS,
   type GraphState,
+  type Input,
+  inFront,
   type Layer,
   type Normed,
   type Reduced,
@@ -35,7 +38,7 @@ export class Body {
     const { state, pads } = unpadded(given);
     switch (state.at) {
       case 'input':
-        return this.#stem(node, state.dims, pads, operands);
+        return this.#stem(node, state, pads, operands);
       case 'activated': {
         const conv = convOf(node, operands, channelsOf(state.from));
         const norm = readyNorm(node, state);
@@ -54,22 +57,25 @@ export class Body {
         return this.#layer(node, { from, norm, reduce, conv }, state.size);
       }
       case 'averaged': {
-        const { from, norm, size } = state;
+        const { from, norm, size, hasRelu } = state;
+        if (!hasRelu) break;
         const conv = convOf(node, operands, channelsOf(from));
         if (isSquare(windowOf(node, size, pads, spatial(conv)), 1, 1, 0))
           return transition(node, from, norm, conv, size);
       }
     }
-    throw unexpected(node, given, `, found a convolution of ${describeConv(node, operands)}`);
+    throw unexpected(node, given, `, found a convolution of ${describeConv(node, operands)}${inFront(state)}`);
   }
 
-  #stem(node: Node, dims: readonly (number | null)[], pads: readonly number[], operands: Operands): Features {
-    const conv = convOf(node, operands, dims[1] ?? null);
-    const size: Size = [dims[2] ?? null, dims[3] ?? null];
+  #stem(node: Node, input: Input, pads: readonly number[], operands: Operands): Features {
+    const conv = convOf(node, operands, input.dims[1] ?? null);
+    const size: Size = [input.dims[2] ?? null, input.dims[3] ?? null];
     const window = windowOf(node, size, pads, spatial(conv));
-    if (!isSquare(window, 7, 2, 3) && !isSquare(window, 3, 1, 1))
+    const side = [3, 5, 7].find((length) => length === conv.kernel);
+    const stride = ([1, 2] as const).find((step) => isSquare(window, side ?? 0, step, ((side ?? 0) - 1) / 2));
+    if (side === undefined || stride === undefined)
       throw unsupportedNode(node, `expected ${FOLLOWERS.input}, found ${describe(window)}`);
-    const stem = { kind: 'stem', conv, norm: null, isPooled: false, channels: conv.out } as const;
+    const stem = { kind: 'stem', conv, stride, norm: null, isPooled: false, channels: conv.out, input } as const;
     return { at: 'features', parts: [stem], size: slide(window, size) };
   }
 
@@ -113,6 +119,7 @@ const bottleneck = (width: number): string => (width === 0 ? 'no 1×1 bottleneck
 export function batchNorm(node: Node, state: GraphState, operands: Operands): Normed | Reduced {
   const isTraining = node.int('training_mode', 0) === 1 || node.outputs.filter((name) => name !== '').length > 1;
   if (isTraining) throw unsupportedNode(node, 'it is in training mode; export the network after model.eval()');
+  if (node.int('axis', 1) !== 1) throw unsupportedNode(node, 'it works along another axis than the channels');
   if (node.int('spatial', 1) !== 1) throw unsupportedNode(node, 'it norms every pixel by itself (spatial 0)');
   const epsilon = shortest(node.float('epsilon', Math.fround(1e-5)));
   return normed(node, state, (norm, channels, isFirst) => {
@@ -161,9 +168,9 @@ export function relu(node: Node, state: GraphState): Activated | Reduced {
   return { at: 'activated', from, norm, stem: endOfStem(from, norm, size), size };
 }
 
-/** The features behind a 3×3 stem's own ReLU, if this may be it. */
+/** The features behind the stem's own ReLU, if this may be it. */
 function endOfStem({ entry, layers }: Block, norm: Norm | null, size: Size): Features | null {
-  if (entry.kind !== 'stem' || entry.norm || layers.length > 0 || entry.conv.kernel !== 3) return null;
+  if (entry.kind !== 'stem' || entry.norm || entry.isPooled || layers.length > 0) return null;
   const stem = { ...entry, norm: norm ?? identityNorm(entry.channels) };
   return { at: 'features', parts: [stem], size };
 }
@@ -173,14 +180,13 @@ export function transition(node: Node, from: Block, norm: Norm, conv: Conv, size
   return { at: 'features', parts: [{ kind: 'transition', from, norm, conv, channels: conv.out }], size };
 }
 
-/** The norm before the ReLU, once everything that must come before a layer, a transition or the head has come. */
-export function readyNorm(node: Node, { from, norm }: Activated): Norm {
-  if (isUnpooled(from)) throw unsupportedNode(node, 'expected the max pool of the 7×7 stem (3×3, stride 2, padding 1)');
+/** The norm before the ReLU. */
+export function readyNorm(node: Node, { norm }: Activated): Norm {
   if (!norm) throw unsupportedNode(node, 'expected a batch norm before the Relu that leads to it');
   return norm;
 }
 
-function asFeatures(state: GraphState): Features | null {
+export function asFeatures(state: GraphState): Features | null {
   if (state.at === 'features') return state;
   return state.at === 'activated' ? state.stem : null;
 }

@@ -2,6 +2,7 @@
  * What the values of a graph are, where the graph is a DenseNet: the states between its operations. Each state knows
  * the parts of the network that lead to it, so that the state of the logits is the whole network.
  */
+import type { HeadActivation } from '../../model/config.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { type Node, unsupportedNode } from '../graph/node.js';
 import type { Norm } from './norm.js';
@@ -17,14 +18,16 @@ export interface Conv {
   readonly out: number;
 }
 
-/** What enters the first block. `norm` is `null` where the stem is a bare 3×3 convolution. */
+/** What enters the first block. `norm` is `null` where the stem is a bare convolution. */
 export interface Stem {
   readonly kind: 'stem';
   readonly conv: Conv;
+  readonly stride: 1 | 2;
   readonly norm: Norm | null;
-  /** Whether norm, ReLU and max pool are behind it (7×7), or still to come. */
   readonly isPooled: boolean;
   readonly channels: number;
+  /** What the network does to the image before its stem. */
+  readonly input: Input;
 }
 
 /** What enters a later block. */
@@ -55,10 +58,14 @@ export interface Block {
   readonly layers: readonly Layer[];
 }
 
-/** The picture, NCHW; `dims` as far as the graph says them. */
+/** The image, NCHW; `dims` as far as the graph says them. Channel c here is scale[c] · image[from[c]] + shift[c]. */
 export interface Input {
   readonly at: 'input';
   readonly dims: readonly (number | null)[];
+  /** `null`: the image's own channels. [0, 0, 0]: a gray image repeated. [2, 1, 0]: reversed. */
+  readonly from: readonly number[] | null;
+  /** One value for all channels or one for each; `null`: unchanged. */
+  readonly affine: { readonly scale: readonly number[]; readonly shift: readonly number[] } | null;
 }
 
 /** The output of a stem, a layer or a transition, or a concatenation of such: `parts` in channel order. */
@@ -101,31 +108,41 @@ export interface Averaged {
   readonly at: 'averaged';
   readonly from: Block;
   readonly norm: Norm;
+  readonly hasRelu: boolean;
   readonly size: Size;
 }
 
-/** Behind BN-ReLU-global average: [N, C, 1, 1] or [N, C]. */
-export interface Pooled {
-  readonly at: 'pooled';
+/** The last map pooled, behind its norm and, in most networks, a ReLU. */
+export interface Pool {
   readonly from: Block;
   readonly norm: Norm;
-  readonly rank: 2 | 4;
+  readonly hasRelu: boolean;
+  /** Several where maximum and average are joined, in their order. */
+  readonly kinds: readonly ('average' | 'max')[];
 }
 
-/** `weight` is [classes, C]. */
-export interface Logits {
-  readonly at: 'logits';
-  readonly from: Block;
-  readonly norm: Norm;
-  readonly weight: Tensor;
-  readonly bias: Tensor | null;
-  readonly rank: 2 | 4;
+/** A dense layer with everything between it and the next folded into it. `weight` is [out, in]. */
+export interface Dense {
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
+  readonly width: number;
+  readonly activation: HeadActivation;
 }
 
+/** The pooled vector on its way through the head: [N, C], [N, C, 1, 1], or [C] where the batch is 1. */
+export interface HeadVector {
+  readonly at: 'vector';
+  readonly pool: Pool;
+  readonly layers: readonly Dense[];
+  /** A norm in front of the first layer, or behind an activation: for the next layer to take in. */
+  readonly pending: { readonly scale: Float64Array; readonly shift: Float64Array } | null;
+  readonly rank: 1 | 2 | 4;
+}
+
+/** Behind the softmax. */
 export interface Scores {
   readonly at: 'scores';
-  readonly logits: Logits;
-  readonly activation: 'softmax' | 'sigmoid';
+  readonly vector: HeadVector;
 }
 
 /** Zeros around a map, for the convolution or pool that follows. */
@@ -136,18 +153,17 @@ export interface Padded {
   readonly pads: readonly number[];
 }
 
-export type GraphState = Input | Features | Normed | Activated | Reduced | Averaged | Pooled | Logits | Scores | Padded;
+export type GraphState = Input | Features | Normed | Activated | Reduced | Averaged | HeadVector | Scores | Padded;
 
 /** What may follow, for the error that says what does not. */
 export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
-  input: 'the stem, a convolution of 7×7 (stride 2, padding 3) or 3×3 (stride 1, padding 1)',
+  input: 'the stem, a convolution of 7×7 (padding 3), 5×5 (padding 2) or 3×3 (padding 1) with stride 1 or 2',
   features: 'a batch norm over all features of the block, or a Concat',
   normed: 'Relu behind the batch norm',
   activated: 'a 1×1 or 3×3 convolution, or average pooling',
   reduced: 'a batch norm, Relu and a 3×3 convolution, or average pooling of 2×2',
   averaged: 'the 1×1 convolution of a transition',
-  pooled: 'Flatten, Reshape or Squeeze, and Gemm, MatMul or a 1×1 convolution',
-  logits: 'the end of the graph, Softmax or Sigmoid',
+  vector: 'a dense layer (Gemm, MatMul or a 1×1 convolution), a batch norm, an activation or the end of the graph',
   scores: 'the end of the graph',
   padded: 'a convolution or a max pool',
 };
@@ -160,3 +176,10 @@ export function unexpected(node: Node, state: GraphState, found = ''): Error {
 export function unpadded(state: GraphState): { state: Exclude<GraphState, Padded>; pads: readonly number[] } {
   return state.at === 'padded' ? { state: state.of, pads: state.pads } : { state, pads: [0, 0, 0, 0] };
 }
+
+/** What stands before the network, where a bare convolution is followed by what a stem begins with. */
+export const inFront = (state: GraphState): string =>
+  state.at === 'features' && state.parts.length === 1 && state.parts[0]?.kind === 'stem' && !state.parts[0].norm
+    ? ": a convolution stands in front of the network's own stem, which cannot be run: train the network without it, or " +
+      'give the image as many channels as the stem takes'
+    : '';

@@ -1,41 +1,43 @@
 /** The rules of pools and of the zeros that exporters put before them. */
 
 import { type Node, unsupportedNode } from '../graph/node.js';
-import { isUnpooled, requireLayers } from './block.js';
-import { readyNorm, transition } from './body.js';
+import { requireLayers } from './block.js';
+import { asFeatures, readyNorm, transition } from './body.js';
 import {
   type Averaged,
   type Features,
   type GraphState,
-  type Pooled,
+  type HeadVector,
+  inFront,
   type Size,
   unexpected,
   unpadded,
 } from './graph-state.js';
-import { identityNorm } from './norm.js';
+import { pooledVector } from './head.js';
 import { describe, isSquare, roundsDown, slide, type Window, windowOf } from './window.js';
 
 export function maxPool(node: Node, given: GraphState): Features {
   const { state, pads } = unpadded(given);
-  if (state.at !== 'activated' || !isUnpooled(state.from)) throw unexpected(node, given);
-  const { entry } = state.from;
-  const window = windowOf(node, state.size, pads);
-  if (!isSquare(window, 3, 2, 1) || !roundsDown(window, state.size) || entry.kind !== 'stem')
+  const features = asFeatures(state);
+  const [entry, ...others] = features?.parts ?? [];
+  if (!features || entry?.kind !== 'stem' || others.length > 0 || entry.isPooled) throw unexpected(node, given);
+  const window = windowOf(node, features.size, pads);
+  if (!isSquare(window, 3, 2, 1) || !roundsDown(window, features.size))
     throw unsupportedNode(node, `expected the stem's max pool (3×3, stride 2, padding 1), found ${describe(window)}`);
-  const stem = { ...entry, norm: state.norm ?? identityNorm(entry.channels), isPooled: true };
-  return { at: 'features', parts: [stem], size: slide(window, state.size) };
+  return { at: 'features', parts: [{ ...entry, isPooled: true }], size: slide(window, features.size) };
 }
 
-export function averagePool(node: Node, state: GraphState): Features | Averaged | Pooled {
+export function averagePool(node: Node, state: GraphState): Features | Averaged | HeadVector {
   if (state.at === 'reduced' && !state.isActive && !state.norm2) {
     const window = halving(node, state.size);
     return transition(node, state.from, state.norm1, state.conv, slide(window, state.size));
   }
-  if (state.at !== 'activated') throw unexpected(node, state);
+  if (state.at !== 'activated' && state.at !== 'normed') throw unexpected(node, state);
   const { from, size } = state;
-  const norm = readyNorm(node, state);
+  const hasRelu = state.at === 'activated';
+  const norm = state.at === 'activated' ? readyNorm(node, state) : state.norm;
   const window = windowOf(node, size);
-  if (isSquare(window, 2, 2, 0)) return { at: 'averaged', from, norm, size: slide(halving(node, size), size) };
+  if (isSquare(window, 2, 2, 0)) return { at: 'averaged', from, norm, hasRelu, size: slide(halving(node, size), size) };
   const covers = window.kernel.every((side, axis) => side === (size[axis] ?? side));
   if (!covers || window.pads.some((pad) => pad !== 0))
     throw unsupportedNode(
@@ -43,7 +45,7 @@ export function averagePool(node: Node, state: GraphState): Features | Averaged 
       `expected a window over the whole map${map(size)}, or 2×2 with stride 2, found ${describe(window)}`,
     );
   requireLayers(node, from);
-  return { at: 'pooled', from, norm, rank: 4 };
+  return pooledVector({ from, norm, hasRelu, kinds: ['average'] }, 4);
 }
 
 const map = ([height, width]: Size): string => (height === null || width === null ? '' : ` of ${height}×${width}`);
@@ -67,6 +69,9 @@ export function pad(node: Node, state: GraphState, pads: readonly number[], isZe
   const mode = node.text('mode', 'constant');
   const canPad = state.at === 'input' || state.at === 'activated' || (state.at === 'reduced' && state.isActive);
   if (!canPad || !isSpatial || around.some((zeros) => zeros < 0) || !isZero || mode !== 'constant')
-    throw unsupportedNode(node, `expected zeros around the picture or behind a Relu, found ${mode} padding [${pads}]`);
+    throw unsupportedNode(
+      node,
+      `expected zeros around the image or behind a Relu, found ${mode} padding [${pads}]${inFront(state)}`,
+    );
   return { at: 'padded', of: state, pads: around };
 }

@@ -4,29 +4,45 @@
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
 import { ModelShapeError } from '../../core/errors.js';
-import { type Constant, readConstant } from '../graph/constant.js';
+import type { Budget } from '../budget.js';
+import type { Constant, Ints } from '../graph/constant.js';
 import { Evaluator } from '../graph/evaluate.js';
-import { axesOf, dimensions, reshapeTarget } from '../graph/lists.js';
-import { Node, unsupportedNode } from '../graph/node.js';
-import { type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
-import type { GraphProto, ModelProto, TensorProto } from '../onnx/messages.js';
+import { axesOf, dimensions, reshapeTarget, slice } from '../graph/lists.js';
+import { type NetworkGraph, type Node, unsupportedNode } from '../graph/node.js';
+import { asInts, type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
-import { FOLLOWERS, type GraphState, type Logits, unexpected } from './graph-state.js';
-import { activation, addBias, convHead, flatten, gemm, globalAverage, matMul } from './head.js';
+import { FOLLOWERS, type GraphState, type HeadVector, unexpected } from './graph-state.js';
+import {
+  activateVector,
+  affineVector,
+  convHead,
+  flatten,
+  gatherVector,
+  gemm,
+  globalPool,
+  joinPools,
+  matMul,
+  normVector,
+  softmax,
+} from './head.js';
+import { affineInput, joinInputs, pickChannels } from './input.js';
 import { averagePool, maxPool, pad } from './pools.js';
 import { isShape, shapeAt } from './shape.js';
 
 export interface Recognised {
-  /** From which all of the network can be reached. */
-  readonly logits: Logits;
+  /** From which all of the network can be reached; its last layer gives the logits. */
+  readonly vector: HeadVector;
   readonly activation: 'softmax' | 'sigmoid' | null;
   readonly order: Order;
 }
 
 /** @throws ModelShapeError naming the first node that does not fit; ModelFormatError for tensors that cannot be read */
-export function recognise({ graph, opset }: ModelProto): Recognised {
-  return new Walk(graph).run(opset);
+export function recognise(graph: NetworkGraph, budget: Budget): Recognised {
+  const quantised = graph.nodes.find(({ op }) => QUANTISED.test(op));
+  if (quantised)
+    throw unsupportedNode(quantised, 'this model is quantised: import the float model that it was made from');
+  return new Walk(graph, budget).run();
 }
 
 /** A node that does not fit: the error for whatever needs its result. */
@@ -44,25 +60,19 @@ const isConstant = (value: Value | null): value is Constant => value !== null &&
 const isFailed = (value: Value | null): value is FailedNode => value !== null && 'at' in value && value.at === 'failed';
 
 class Walk {
-  readonly #graph: GraphProto;
+  readonly #graph: NetworkGraph;
   readonly #values = new Map<string, Value>();
-  /** Not read before a node asks for them. */
-  readonly #initializers: ReadonlyMap<string, TensorProto>;
   readonly #body = new Body();
-  readonly #evaluator = new Evaluator();
+  readonly #evaluator: Evaluator;
 
-  constructor(graph: GraphProto) {
+  constructor(graph: NetworkGraph, budget: Budget) {
     this.#graph = graph;
-    this.#initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
-    for (const { name, dims } of graph.inputs) {
-      // Before IR version 4, weights were inputs too.
-      if (!this.#initializers.has(name)) this.#values.set(name, { at: 'input', dims: dims ?? [] });
-    }
+    this.#evaluator = new Evaluator(budget);
+    for (const { name, dims } of graph.inputs) this.#values.set(name, { at: 'input', dims, from: null, affine: null });
   }
 
-  run(opset: number): Recognised {
-    for (const [index, proto] of this.#graph.nodes.entries()) {
-      const node = new Node(proto, opset);
+  run(): Recognised {
+    for (const [index, node] of this.#graph.nodes.entries()) {
       const [output, ...others] = node.outputs;
       if (output) this.#values.set(output, this.#attempt(node, index));
       for (const name of others)
@@ -85,9 +95,8 @@ class Walk {
   #value(node: Node, name: string): Value {
     const known = this.#values.get(name);
     if (known) return known;
-    const proto = this.#initializers.get(name);
-    if (!proto) throw unsupportedNode(node, `nothing before it makes its input "${name}"`);
-    const constant = readConstant(proto);
+    const constant = this.#graph.constant(name);
+    if (!constant) throw unsupportedNode(node, `nothing before it makes its input "${name}"`);
     this.#values.set(name, constant);
     return constant;
   }
@@ -104,14 +113,31 @@ class Walk {
     // Mul and Add take the map on either side; the operands keep their order without it.
     const operands = constants.filter((_, i) => !isState(inputs[i] ?? null));
     const isSwapped = !isState(inputs[0] ?? null);
+    if (isSwapped && node.op === 'Sub' && state.at === 'input') return affineInput(node, state, operands, true);
     if (isSwapped && node.op !== 'Mul' && node.op !== 'Add')
       throw unexpected(node, state, `, found ${node.op} of constants`);
     return this.#follow(node, state, operands);
   }
 
   #concat(node: Node, inputs: readonly (Value | null)[], states: readonly GraphState[]): GraphState {
-    if (states.length === inputs.length) return this.#body.concat(node, states);
-    throw unsupportedNode(node, 'it joins features and constants');
+    if (states.length < inputs.length) throw unsupportedNode(node, 'it joins features and constants');
+    const images = states.filter((state) => state.at === 'input');
+    if (images.length === states.length) return joinInputs(node, images);
+    const vectors = states.filter((state) => state.at === 'vector');
+    if (vectors.length === states.length && vectors.length > 1) return joinPools(node, vectors);
+    return this.#body.concat(node, states);
+  }
+
+  /** `Mul`, `Add`, `Sub` and `Div` of a constant: a norm, a bias, or what prepares the image. */
+  #affine(node: Node, state: GraphState, operands: Operands): Value {
+    if (state.at === 'input') return affineInput(node, state, operands, false);
+    return state.at === 'vector' ? affineVector(node, state, operands) : affine(node, state, operands);
+  }
+
+  #activate(node: Node, state: GraphState): Value {
+    if (state.at === 'vector') return activateVector(node, state);
+    if (node.op === 'Relu') return relu(node, state);
+    throw unexpected(node, state, `, found ${node.op}; a DenseNet's body has ReLUs`);
   }
 
   /** A node that works on one map. */
@@ -132,23 +158,34 @@ class Walk {
       case 'Pad':
         return padded(node, state, operands);
       case 'Conv':
-        return state.at === 'pooled' ? convHead(node, state, operands) : this.#body.conv(node, state, operands);
+        return state.at === 'vector' ? convHead(node, state, operands) : this.#body.conv(node, state, operands);
       case 'BatchNormalization':
-        return batchNorm(node, state, operands);
+        return state.at === 'vector' ? normVector(node, state, operands) : batchNorm(node, state, operands);
       case 'Mul':
       case 'Add':
       case 'Sub':
-        return state.at === 'logits' ? addBias(node, state, operands) : affine(node, state, operands);
+      case 'Div':
+        return this.#affine(node, state, operands);
       case 'Relu':
-        return relu(node, state);
+      case 'Sigmoid':
+      case 'Tanh':
+      case 'Gelu':
+      case 'Elu':
+      case 'LeakyRelu':
+        return this.#activate(node, state);
+      case 'Gather':
+      case 'Slice':
+        return pick(node, state, operands);
       case 'MaxPool':
         return maxPool(node, state);
       case 'AveragePool':
         return averagePool(node, state);
       case 'GlobalAveragePool':
-        return globalAverage(node, state, null);
+      case 'GlobalMaxPool':
+        return globalPool(node, state, null);
       case 'ReduceMean':
-        return globalAverage(node, state, axesOf(node, first));
+      case 'ReduceMax':
+        return globalPool(node, state, axesOf(node, first));
       case 'Flatten':
         return behindHead(state) ?? flatten(node, state, null, null);
       case 'Squeeze':
@@ -161,33 +198,68 @@ class Walk {
         return matMul(node, state, operands);
       case 'Softmax':
       case 'LogSoftmax':
-      case 'Sigmoid':
-        return activation(node, state);
+        return softmax(node, state);
       default:
         throw unexpected(node, state, `; ${node.op} is no operator of a DenseNet`);
     }
   }
 
+  /** Whether the classifier's logits are among the values. */
+  #isHeadReached(): boolean {
+    for (const value of this.#values.values()) {
+      if (!isState(value)) continue;
+      if (value.at === 'scores' || (value.at === 'vector' && value.layers.length > 0)) return true;
+    }
+    return false;
+  }
+
   #result(): Recognised {
-    const outputs = this.#graph.outputs.map(({ name }) => this.#values.get(name) ?? null);
+    const outputs = this.#graph.outputs.map((name) => this.#values.get(name) ?? null);
     for (const value of outputs) {
       if (!isState(value)) continue;
-      if (value.at === 'logits') return { logits: value, activation: null, order: this.#body.order };
-      if (value.at === 'scores') {
-        return { logits: value.logits, activation: value.activation, order: this.#body.order };
-      }
+      const vector = value.at === 'scores' ? value.vector : value;
+      if (vector.at !== 'vector' || vector.pending || vector.layers.length === 0) continue;
+      const last = vector.layers.at(-1);
+      const isSigmoid = value.at !== 'scores' && last?.activation === 'sigmoid';
+      if (!last || (last.activation !== 'none' && !isSigmoid)) continue;
+      const logits = { ...vector, layers: [...vector.layers.slice(0, -1), { ...last, activation: 'none' } as const] };
+      return {
+        vector: logits,
+        activation: value.at === 'scores' ? 'softmax' : isSigmoid ? 'sigmoid' : null,
+        order: this.#body.order,
+      };
     }
     const failed = outputs.filter(isFailed).sort((a, b) => a.index - b.index)[0];
-    if (failed) throw failed.error;
+    if (failed) throw this.#isHeadReached() ? behindHeadError(failed.error) : failed.error;
     const end = outputs.find(isState);
-    const what = end ? `it ends where there should be ${FOLLOWERS[end.at]}` : 'none of its outputs is computed';
-    throw new ModelShapeError(`not a DenseNet that can be run here: the graph has no logits, ${what}`, {
+    throw new ModelShapeError(`not a DenseNet that can be run here: the graph has no logits, ${endOf(end)}`, {
       missing: ['classifier.weight'],
       extra: [],
       misshaped: [],
     });
   }
 }
+
+/** Operators of integer arithmetic, ONNX's own and ONNX Runtime's. */
+const QUANTISED = /(^|\.)((Dynamic)?(Quantize|Dequantize)Linear|QLinear\w+|QGemm|(Conv|MatMul)Integer)/;
+
+function behindHeadError({ message, problems }: ModelShapeError): ModelShapeError {
+  const repair = 'export the network without it (torchxrayvision: net.op_threshs = None before the export)';
+  return new ModelShapeError(`${message}. It changes the classifier's scores: ${repair}`, problems);
+}
+
+/** Why what the graph ends with are no logits. */
+function endOf(state: GraphState | undefined): string {
+  if (!state) return 'none of its outputs is computed';
+  const last = state.at === 'vector' ? state.layers.at(-1) : undefined;
+  if (last) return `its last layer ends with ${last.activation}; expected logits, Softmax or Sigmoid`;
+  if (state.at === 'vector' || state.at === 'activated' || state.at === 'normed') return WITHOUT_HEAD;
+  return `it ends where there should be ${FOLLOWERS[state.at]}`;
+}
+
+const WITHOUT_HEAD =
+  'it ends with the features of the last block: save the network with its classifier (Keras: include_top=True, or ' +
+  'GlobalAveragePooling2D and a Dense layer behind it)';
 
 const FOREIGN =
   "its operator is not one of ONNX's own. Export without a runtime's optimisations; onnx.inliner.inline_local_functions " +
@@ -225,7 +297,25 @@ function transposeInput(node: Node, state: GraphState): GraphState {
   const order = node.ints('perm') ?? [];
   if (state.at !== 'input' || order.join() !== '0,3,1,2')
     throw unexpected(node, state, `, found an order of [${order}]`);
-  return { at: 'input', dims: order.map((axis) => state.dims[axis] ?? null) };
+  return { ...state, dims: order.map((axis) => state.dims[axis] ?? null) };
+}
+
+/** Channels of the image. */
+function pick(node: Node, state: GraphState, operands: Operands): GraphState {
+  if (state.at === 'vector' && node.op === 'Gather') {
+    const indices = asInts(node, operands[0]);
+    return gatherVector(node, state, wholeNumbers(node, indices), indices.shape.length);
+  }
+  if (state.at !== 'input') throw unexpected(node, state, `, found ${node.op}`);
+  const length = state.dims[1] ?? 0;
+  const all: Ints = { kind: 'ints', shape: [1, length], values: Array.from({ length }, (_, c) => c) };
+  if (node.op === 'Gather') {
+    if (node.int('axis', 0) !== 1) throw unexpected(node, state, ', found Gather along another axis');
+    return pickChannels(node, state, wholeNumbers(node, operands[0]));
+  }
+  const along = axesOf(node, operands[2]) ?? [];
+  if (along.join() !== '1') throw unexpected(node, state, `, found Slice along axes ${along}`);
+  return pickChannels(node, state, wholeNumbers(node, slice(node, [all, ...operands])));
 }
 
 /** Pads and value are inputs or, before opset 11, attributes. */

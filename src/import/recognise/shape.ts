@@ -3,6 +3,7 @@
 import type { Node } from '../graph/node.js';
 import { channelsOf } from './block.js';
 import { type GraphState, unexpected } from './graph-state.js';
+import { widthOf } from './head.js';
 
 type Shape = readonly (number | null)[];
 
@@ -19,16 +20,17 @@ export function shapeAt(node: Node, state: GraphState): Shape {
       return [null, channelsOf(state.from), ...state.size];
     case 'reduced':
       return [null, state.conv.out, ...state.size];
-    case 'pooled':
-      return vector(channelsOf(state.from), state.rank);
-    case 'logits':
-      return vector(state.weight.shape[0] ?? 0, state.rank);
+    case 'vector':
+      return vector(widthOf(state), state.rank);
+    case 'scores':
+      return vector(widthOf(state.vector), state.vector.rank);
     default:
       throw unexpected(node, state);
   }
 }
 
-const vector = (length: number, rank: 2 | 4): Shape => (rank === 2 ? [null, length] : [null, length, 1, 1]);
+const vector = (length: number, rank: 1 | 2 | 4): Shape =>
+  rank === 1 ? [length] : rank === 2 ? [null, length] : [null, length, 1, 1];
 
 /** Whether a `Reshape` to `target` changes nothing: 0 keeps a dimension, and one may be left to be found (-1). */
 export function isShape(target: Shape, shape: Shape): boolean {

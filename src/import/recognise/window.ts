@@ -13,6 +13,14 @@ export interface Window {
 const NO_PADS = [0, 0, 0, 0];
 
 /**
+ * With SAME padding and a stride, TensorFlow pads an even side by 2 before and 3 after for the 7×7 convolution, by 0 and 1
+ * for the pool, where every other DenseNet pads by 3 and 3, 1 and 1.
+ */
+const SAME_PADDING =
+  'with a stride pads even sizes by one pixel less in front, so that its windows lie one pixel further on than in the ' +
+  'DenseNets of keras.applications, torchvision and the paper, and this runtime computes those';
+
+/**
  * @param kernel height and width where the weights say them; else the node does
  * @param padding what a `Pad` node before this one adds
  * @throws ModelShapeError for dilated windows, and `SAME` padding that depends on a size that the graph leaves open
@@ -28,7 +36,7 @@ export function windowOf(
   if (shape.length !== 2 || strides.length !== 2) throw unsupportedNode(node, 'expected a window of height and width');
   if (node.ints('dilations')?.some((dilation) => dilation !== 1)) throw unsupportedNode(node, 'its window is dilated');
   if (node.text('auto_pad', '').startsWith('SAME') && padding.some((zeros) => zeros > 0))
-    throw unsupportedNode(node, 'it pads as SAME what a Pad node has padded');
+    throw unsupportedNode(node, `it pads as SAME what has been padded already; SAME ${SAME_PADDING}`);
   const own = padsOf(node, shape, strides, size);
   const pads = NO_PADS.map((_, side) => (own[side] ?? 0) + (padding[side] ?? 0));
   return { kernel: shape, strides, pads, isCeil: node.int('ceil_mode', 0) === 1 };
@@ -81,5 +89,6 @@ export function isSquare({ kernel, strides, pads }: Window, side: number, stride
 export function describe({ kernel, strides, pads, isCeil }: Window): string {
   const same = (values: readonly number[]) =>
     values.every((value) => value === values[0]) ? `${values[0]}` : `[${values}]`;
-  return `${kernel.join('×')}, stride ${same(strides)}, padding ${same(pads)}${isCeil ? ', rounding up' : ''}`;
+  const further = strides.some((step) => step > 1) && pads[0] !== pads[2] ? `; SAME ${SAME_PADDING}` : '';
+  return `${kernel.join('×')}, stride ${same(strides)}, padding ${same(pads)}${isCeil ? ', rounding up' : ''}${further}`;
 }

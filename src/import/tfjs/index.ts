@@ -5,8 +5,8 @@
 import { floatTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Decoded, ReadSibling } from '../decoded.js';
 import { assemble } from '../keras/assemble.js';
-import { describeNetwork } from '../keras/check.js';
 import { layerOf, variableOf } from '../keras/legacy-store.js';
+import { readNetwork } from '../keras/network.js';
 import { StoredLayers } from '../keras/stored.js';
 import { byteLength, readManifest, tfjsError, type WeightEntry, type WeightGroup } from './manifest.js';
 
@@ -25,8 +25,8 @@ export async function readTfjs(bytes: Uint8Array, readSibling: ReadSibling | und
       'it is a graph model, without layers: convert with --output_format tfjs_layers_model, or import the Keras file',
     );
   }
-  const network = describeNetwork(topology.get('model_config') ?? Object.fromEntries(topology));
-  const known = new Set(network.layers.map(({ name }) => name));
+  const network = readNetwork(topology.get('model_config') ?? Object.fromEntries(topology));
+  const known = new Set(network.map(({ name }) => name));
   const stored = new StoredLayers();
   for (const group of readManifest(model.get('weightsManifest'))) {
     for (const tensor of await readGroup(group, readSibling)) {

@@ -3,7 +3,7 @@
  * of plans or kernels.
  */
 import type { TuneOptions } from '../../api.js';
-import { compete, type Timed, Trial } from './sampler.js';
+import { benchmarkInterleaved, Sampler, type Timed } from './sampler.js';
 
 /** Shape → variant, by the names that `plan/variants.ts` gives them. */
 export type Choices = ReadonlyMap<string, string>;
@@ -33,7 +33,7 @@ const DEFAULT_BUDGET_MS = 5000;
 const MARGIN = 0.04;
 
 /**
- * Shape by shape while the budget lasts, then the network as a whole, which has the last word.
+ * Measures shape by shape while the budget lasts, then the network as a whole, which decides.
  *
  * @param options `budget`: time to spend; a shape that was begun is finished, and so is the check at the end
  * @param onProgress called before each shape, with those done and all of them
@@ -54,12 +54,12 @@ export async function tune(
     if (first === undefined || performance.now() > end) break;
     onProgress(own.size, shapes.length);
     own.set(key, first);
-    best.set(key, await winnerOf({ device, bind }, key, [first, ...others]));
+    best.set(key, await fastestOf({ device, bind }, key, [first, ...others]));
   }
   onProgress(own.size, shapes.length);
   const isOther = [...best].some(([key, variant]) => own.get(key) !== variant);
   const whole = isOther ? [own, best] : [own];
-  const [before = 0, after = before] = await race(
+  const [before = 0, after = before] = await medianTimes(
     device,
     whole.map((choices) => () => bind(choices)),
   );
@@ -68,12 +68,12 @@ export async function tune(
 }
 
 /** The fastest, unless the first is within the margin. */
-async function winnerOf(
+async function fastestOf(
   { device, bind }: Pick<Tunable, 'device' | 'bind'>,
   key: string,
   variants: readonly [string, ...string[]],
 ): Promise<string> {
-  const times = await race(
+  const times = await medianTimes(
     device,
     variants.map((variant) => () => bind(new Map([[key, variant]]), key)),
   );
@@ -83,15 +83,17 @@ async function winnerOf(
 }
 
 /** The median time of each in milliseconds, infinite where the GPU refuses it. */
-async function race(device: GPUDevice, contenders: readonly (() => Promise<Timed>)[]): Promise<number[]> {
-  const bound = await Promise.allSettled(contenders.map((bind) => bind()));
-  const trials = bound.flatMap((result) => (result.status === 'fulfilled' ? [new Trial(device, result.value)] : []));
+async function medianTimes(device: GPUDevice, variants: readonly (() => Promise<Timed>)[]): Promise<number[]> {
+  const bound = await Promise.allSettled(variants.map((bind) => bind()));
+  const samplers = bound.flatMap((result) =>
+    result.status === 'fulfilled' ? [new Sampler(device, result.value)] : [],
+  );
   try {
     const failed = bound.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    await compete(trials);
-    return trials.map(({ milliseconds }) => milliseconds);
+    await benchmarkInterleaved(samplers);
+    return samplers.map(({ milliseconds }) => milliseconds);
   } finally {
-    for (const trial of trials) trial.dispose();
+    for (const sampler of samplers) sampler.dispose();
   }
 }

@@ -1,4 +1,4 @@
-/** Taking times that can be compared: repeated, interleaved, inside error scopes. */
+/** Takes times that can be compared: repeated, interleaved, inside error scopes. */
 
 /** Work that can be recorded again and again. */
 export interface Timed {
@@ -7,23 +7,25 @@ export interface Timed {
 }
 
 const ROUNDS = 3;
-/** A sample lasts about so long, so that the wait for the GPU's answer does not count much. */
+/** How long a sample lasts, about, so that the wait for the GPU's answer counts little. */
 const SAMPLE_MS = 6;
 const MAX_REPEATS = 64;
-/** What is so much slower than the best is not measured again, unless it was but once: a pause of the machine does that. */
+/** A variant this much slower than the best is not measured again. */
 const HOPELESS = 1.5;
-const SURE = 2;
+/** Rounds that every variant takes part in: one slow sample may be a pause of the computer. */
+const SURE_ROUNDS = 2;
 
-/** Takes turns, so that a change of the machine's pace meets all alike; those that cannot win any more drop out. */
-export async function compete(trials: readonly Trial[]): Promise<void> {
-  for (const trial of trials) await trial.calibrate();
+/** Samples in turns, so that a change of pace of the computer affects all alike. Variants that cannot win drop out. */
+export async function benchmarkInterleaved(samplers: readonly Sampler[]): Promise<void> {
+  for (const sampler of samplers) await sampler.calibrate();
   for (let round = 0; round < ROUNDS; round++) {
-    const best = Math.min(...trials.map(({ fastest }) => fastest));
-    for (const trial of trials) if (round < SURE || trial.fastest <= best * HOPELESS) await trial.sample();
+    const best = Math.min(...samplers.map(({ fastest }) => fastest));
+    for (const sampler of samplers)
+      if (round < SURE_ROUNDS || sampler.fastest <= best * HOPELESS) await sampler.sample();
   }
 }
 
-export class Trial {
+export class Sampler {
   private readonly samples: number[] = [];
   private repeats = 1;
 
@@ -58,7 +60,7 @@ export class Trial {
     this.timed.dispose();
   }
 
-  /** A dispatch that the GPU refuses is quick; it must not count as fast. */
+  /** Infinite where the GPU refuses the work: a refused dispatch is quick, and must not count as fast. */
   private async time(): Promise<number> {
     const { device } = this;
     device.pushErrorScope('validation');

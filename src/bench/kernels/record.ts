@@ -1,0 +1,24 @@
+/** Records a peer's kernels in Chrome, whose adapter is presented as a given vendor's GPU. */
+import { openBrowserPeers } from '../browser-peers.js';
+import { caseFiles } from '../case-files.js';
+import type { Disguise } from '../disguise.js';
+import type { PeerName } from '../peer.js';
+import type { RecordedPipeline } from '../recorder.js';
+import { modelBytes } from '../run-case.js';
+import type { Network } from './planned.js';
+
+const TIMEOUT_MS = 600_000;
+
+/** The pipelines of one warm inference, with their dispatches. @throws Error with the peer's own message */
+export async function recordPeer(peer: PeerName, vendor: Disguise, network: Network): Promise<RecordedPipeline[]> {
+  const files = caseFiles(modelBytes({ model: network.arch, batch: network.batch }), network.batch);
+  const peers = await openBrowserPeers('chrome', files, TIMEOUT_MS);
+  try {
+    const client = await peers.open(peer, `&as=${vendor}&record`);
+    const { shape, config } = files;
+    await client.call('cold', { peer, shape, classes: config.classes, files: peers.files, threads: 1 });
+    return await client.call('record', null);
+  } finally {
+    await peers.close();
+  }
+}
