@@ -173,4 +173,4 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
 const WIDE: DenseNetConfig = { ...SMALL, initFeatures: 124, growthRate: 4, transitions: [8] };
 
 const arenaOf = (config: DenseNetConfig, batch: number, inputSize: readonly [number, number]) =>
-  planNetwork(config, { batch, inputSize, activations: 'f32', traits: { subgroup: null } }).arena;
+  planNetwork(config, { batch, inputSize, activations: 'f32', caps: { subgroup: null } }).arena;

@@ -48,7 +48,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a tuned network on lavapipe', () => {
     if (!shape || !kernel || !variant) throw new Error('the network has no bottleneck');
     const { candidates, variantKey } = await import('../../src/kernels/variants.js');
     const { shapeKey } = await import('../../src/kernels/shape.js');
-    const other = candidates(shape, plain.plan.options.traits).at(-1);
+    const other = candidates(shape, plain.plan.options.caps, { activations: 'f32', weights: 'f32' }).at(-1);
     if (!other) throw new Error('there is no other tile');
     const tuned = await load({ tuned: { [shapeKey(shape)]: variantKey(kernel, other), nonsense: 'conv9x9|||' } });
     expect(tuned.plan.steps.find((step) => step.kernel === 'conv1x1')?.variant).toEqual(other);

@@ -1,8 +1,6 @@
 /** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { candidates, type Traits } from '../../src/kernels/variants.js';
 import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
-import { shortlist } from '../../src/runtime/tune/shortlist.js';
 import { tableIn } from '../../src/runtime/tune/table.js';
 
 /** The only clock, so that nothing but the pretended times counts. */
@@ -97,34 +95,6 @@ describe('the tuner', () => {
       choices.get('shape') === 'b' ? Promise.reject(new Error('no memory')) : failing.bind(choices, key);
     await expect(tune({ ...failing, bind }, {}, quiet)).rejects.toThrow('no memory');
     expect(log.disposed).toBe(log.bound);
-  });
-});
-
-describe('the shortlist of a shape', () => {
-  const shape = { kernel: 'conv1x1', batch: 1, width: 7, height: 7, inQuads: 192, outQuads: 32 } as const;
-  const tried = (traits: Traits) => {
-    const variants = candidates(shape, traits);
-    const chosen = shortlist(variants);
-    expect(chosen[0]).toEqual(variants[0]);
-    return { chosen: chosen.map(({ tile }) => tile), unlikely: variants.filter((each) => !chosen.includes(each)) };
-  };
-
-  it('are the two best of each way on a GPU: weights by broadcast, by every lane or staged, and slices', () => {
-    const { chosen } = tried({ subgroup: { min: 32, max: 32 } });
-    expect(chosen.filter(({ SLICES = 1 }) => SLICES > 1)).toHaveLength(2);
-    expect(chosen.filter(({ STAGED = 0 }) => STAGED > 0)).toHaveLength(2);
-    expect(chosen.filter(({ SUBGROUP = 1 }) => SUBGROUP > 1)).toHaveLength(2);
-    expect(chosen).toHaveLength(8);
-    expect(tried({ subgroup: null }).chosen).toHaveLength(6);
-  });
-
-  it('are what the model puts first on a CPU, whose compilers are slow', () => {
-    for (const lanes of [4, 8]) {
-      const traits = { subgroup: { min: lanes, max: lanes }, isSoftware: true };
-      const { chosen, unlikely } = tried(traits);
-      expect(chosen).toHaveLength(4);
-      expect(unlikely.length).toBeGreaterThan(0);
-    }
   });
 });
 
