@@ -1,9 +1,9 @@
-/** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
+/** The tuner on a simulated GPU with known times: what it chooses, rejects, stores and ignores. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
 import { tableIn } from '../../src/runtime/tune/table.js';
 
-/** The only clock, so that nothing but the pretended times counts. */
+/** The only clock, so that only the simulated times count. */
 let clock = 0;
 beforeEach(() => {
   clock = 0;
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Milliseconds of one dispatch of a variant; negative: refused at once. */
+/** Milliseconds of one dispatch of a variant; negative: the GPU rejects it at once. */
 type Times = Readonly<Record<string, number>>;
 
 const VARIANTS = ['own', 'a', 'b', 'c'];
@@ -57,7 +57,7 @@ function pretend(times: Times, whole?: (choices: Choices) => number) {
 const quiet = () => undefined;
 
 describe('the tuner', () => {
-  it('prefers what is clearly faster', async () => {
+  it('chooses a variant that is clearly faster', async () => {
     const { tunable, log } = pretend({ own: 1, a: 0.9, b: 0.5, c: 2 });
     const { choices, milliseconds } = await tune(tunable, {}, quiet);
     expect([...choices]).toEqual([['shape', 'b']]);
@@ -70,19 +70,19 @@ describe('the tuner', () => {
     expect((await tune(tunable, {}, quiet)).choices.get('shape')).toBe('own');
   });
 
-  it('never takes a refused dispatch for a fast one', async () => {
+  it('does not mistake a rejected dispatch for a fast one', async () => {
     const { tunable } = pretend({ own: 1, a: -1, b: 3, c: 3 });
     expect((await tune(tunable, {}, quiet)).choices.get('shape')).toBe('own');
   });
 
-  it('gives up choices with which the whole network is slower', async () => {
+  it('drops choices that make the whole network slower', async () => {
     const { tunable } = pretend({ own: 1, a: 0.5, b: 2, c: 2 }, (choices) => (choices.get('shape') === 'own' ? 2 : 3));
     const { choices, milliseconds } = await tune(tunable, {}, quiet);
     expect(choices.get('shape')).toBe('own');
     expect(milliseconds).toEqual([2, 2]);
   });
 
-  it('begins no shape when the budget is spent', async () => {
+  it('starts no shape after the budget is spent', async () => {
     const none = await tune(pretend({ own: 1, a: 0.1 }).tunable, { budget: -1 }, quiet);
     expect(none.choices.size).toBe(0);
   });
@@ -108,7 +108,7 @@ function memory(content: Record<string, string> = {}) {
 }
 
 describe('a table of choices', () => {
-  it('comes back for the same facts, and for no others', async () => {
+  it('is found again for the same facts, and for no others', async () => {
     const store = memory();
     await tableIn(store, { adapter: 'x', kernels: 'text' }).add(new Map([['shape', 'b']]));
     await tableIn(store, { adapter: 'x', kernels: 'text' }).add(new Map([['other', 'a']]));
@@ -130,7 +130,7 @@ describe('a table of choices', () => {
     },
   );
 
-  it('is never an obstacle: a store that is blocked or full, or none', async () => {
+  it('is optional: works without a store, and with one that is blocked or full', async () => {
     const blocked = {
       getItem: (): string => {
         throw new Error('blocked');
