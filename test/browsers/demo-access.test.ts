@@ -57,6 +57,58 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
     await page.close();
   });
 
+  it('keeps picture and answer in sight on small screens and at 200 % zoom', async () => {
+    const { page, complaints } = await visit(demo, { width: 320, height: 640 });
+    await answered(page, 'airplane');
+    await said(page, /is ready/);
+    for (const [width, height] of [
+      [320, 640],
+      [480, 640],
+      [640, 360],
+      [831, 600],
+    ] as const) {
+      await page.setViewport({ width, height });
+      // A phone has no room for two columns: it has the best class below the picture.
+      for (const selector of ['#view', width < 480 ? '#headline' : '#answer li:first-child']) {
+        const box = await page.$eval(selector, (element) => {
+          const { top, bottom, right } = element.getBoundingClientRect();
+          return { top, bottom, right };
+        });
+        const where = `${selector} at ${width} × ${height}`;
+        expect(box.top, where).toBeGreaterThanOrEqual(0);
+        expect(box.bottom, where).toBeLessThanOrEqual(height);
+        expect(box.right, where).toBeLessThanOrEqual(width);
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      await shoot(page, `layout-${width}`, false);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  it('gives each drawing a description of its own, and one live region that speaks', async () => {
+    const { page } = await visit(demo);
+    await answered(page, 'airplane');
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    const labels = await page.$$eval('[role="img"]', (all) => all.map((element) => element.getAttribute('aria-label')));
+    expect(labels.length).toBeGreaterThanOrEqual(5);
+    expect(new Set(labels).size).toBe(labels.length);
+    expect(labels.filter((label) => !label)).toEqual([]);
+    const live = await page.$$eval('[aria-live], [role="status"], [role="alert"]', (all) => all.map(({ id }) => id));
+    expect(live).toEqual(['announce']);
+    await page.close();
+  });
+
+  it('says without JavaScript what it needs', async () => {
+    const page = await demo.browser.newPage();
+    await page.setJavaScriptEnabled(false);
+    await page.goto(`${demo.server.origin}/`);
+    const text = await page.$eval('noscript', (element) => element.textContent);
+    expect(text).toMatch(/needs JavaScript/);
+    await page.close();
+  });
+
   it('explains how to get WebGPU where there is none, for the visitor’s browser first', async () => {
     const { page, complaints } = await visit(demo, { before: NO_WEBGPU });
     await said(page, /this browser has no WebGPU/);
