@@ -20,7 +20,7 @@ export interface LayerContext {
 }
 
 /** The most negative f32: `max` with it changes nothing. */
-const NO_FLOOR = -3.4028234663852886e38;
+export const NO_FLOOR = -3.4028234663852886e38;
 
 type Workgroups = readonly [number, number, number];
 
