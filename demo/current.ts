@@ -2,7 +2,7 @@
 import type { DenseNet, Prediction } from 'densenet-webgpu';
 import { showWebGpuAdvice } from './advice.js';
 import { announceAnswer, showAnswer, showTime } from './answer.js';
-import { showArena } from './charts/show.js';
+import { showCharts } from './charts/show.js';
 import { showClasses } from './classes.js';
 import { describeEvidence, type Evidence, showEvidence } from './evidence.js';
 import { showFacts } from './facts.js';
@@ -80,7 +80,7 @@ async function swapModel(next: Model): Promise<void> {
   model = next;
   chosenClass = null;
   page.advice.hidden = true;
-  showArena(next.net.plan);
+  showCharts(next.net);
   showFacts(next.net, next.name);
   showClasses(next.net, toggleClass);
   setReady(`${next.name} is ready`);

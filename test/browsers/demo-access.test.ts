@@ -2,26 +2,14 @@
  * The demo page for everybody: audited by axe, on a phone, in the dark, and where there is no WebGPU. Leaves pictures of
  * each in `.cache/demo/`; with UPDATE_SCREENSHOT=1 also the README's, `demo/screenshot.png`.
  */
-import { copyFileSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { copyFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
+import { answered, audit, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const NO_WEBGPU = "Object.defineProperty(navigator, 'gpu', { value: undefined })";
 const NO_ADAPTER = 'navigator.gpu.requestAdapter = async () => null';
-
-/** Every violation of WCAG 2.2 A and AA and of axe's best practices, with the elements at fault. */
-async function audit(page: Page): Promise<string[]> {
-  // The debugger's own evaluation, which the page's CSP does not govern.
-  await page.evaluate(AXE);
-  const violations: unknown = await page.evaluate(
-    "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => id + ' (' + impact + '): ' + nodes.map(({ target }) => target).join(', ')))",
-  );
-  return Array.isArray(violations) ? violations.map(String) : ['axe gave no result'];
-}
 
 async function explained(page: Page): Promise<void> {
   await answered(page, 'airplane');
