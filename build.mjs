@@ -4,12 +4,12 @@
  *   node build.mjs             everything, to dist/
  *   node build.mjs manifest    the kernel manifest only, which type checking and unit tests need
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { writeDeclarations } from './build/declarations.mjs';
 import { writeManifests } from './build/kernels.mjs';
 import { notices } from './build/notices.mjs';
 
@@ -92,11 +92,6 @@ async function bundleAll() {
 }
 
 const SHEBANG = { js: '#!/usr/bin/env node' };
-
-function writeDeclarations() {
-  const tsc = 'node_modules/typescript/bin/tsc';
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-}
 
 function reportSizes() {
   for (const file of ['densenet-webgpu.js', 'densenet-webgpu.iife.js', 'densenet-webgpu.import.js']) {

@@ -2,7 +2,7 @@
 import type { DenseNet, Prediction } from 'densenet-webgpu';
 import { showWebGpuAdvice } from './advice.js';
 import { announceAnswer, showAnswer, showTime } from './answer.js';
-import { showArena } from './charts/show.js';
+import { showCharts } from './charts/show.js';
 import { showClasses } from './classes.js';
 import { describeEvidence, type Evidence, showEvidence } from './evidence.js';
 import { showFacts } from './facts.js';
@@ -17,8 +17,8 @@ interface CurrentImage {
   readonly bitmap: ImageBitmap;
   /** The text below the picture: the image's name, or who made it. */
   readonly caption: string;
-  /** A frame of the camera. */
-  readonly isLive: boolean;
+  /** A frame of the camera, as long as the camera runs. */
+  isLive: boolean;
 }
 
 /** An image to show, by its bytes or the promise of them. */
@@ -64,8 +64,7 @@ export async function useModel(load: () => Promise<Model>): Promise<void> {
   const request = ++requests.model;
   const work = async () => {
     const next = await load().catch((error: unknown) => {
-      showWebGpuAdvice(error);
-      throw error;
+      throw showWebGpuAdvice(error);
     });
     await runExclusive(() => swapModel(next));
   };
@@ -81,7 +80,7 @@ async function swapModel(next: Model): Promise<void> {
   model = next;
   chosenClass = null;
   page.advice.hidden = true;
-  showArena(next.net.plan);
+  showCharts(next.net);
   showFacts(next.net, next.name);
   showClasses(next.net, toggleClass);
   setReady(`${next.name} is ready`);
@@ -131,17 +130,25 @@ export function showFrame(bitmap: ImageBitmap): Promise<void> {
 async function showImage(next: CurrentImage, isLatest: () => boolean): Promise<void> {
   await runExclusive(async () => {
     if (!isLatest()) return next.bitmap.close();
-    image?.bitmap.close();
+    const before = image;
     image = next;
-    await classifyAndDraw(next);
+    try {
+      await classifyAndDraw(next);
+      before?.bitmap.close();
+    } catch (error) {
+      image = before;
+      next.bitmap.close();
+      throw error;
+    }
   });
 }
 
 /** Call it inside `runExclusive`. */
-async function classifyAndDraw({ bitmap, caption, isLive }: CurrentImage): Promise<void> {
+async function classifyAndDraw(drawn: CurrentImage): Promise<void> {
+  const { bitmap, caption } = drawn;
   const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
   if (!model) {
-    view = { bitmap, crop, evidence: null, isLive };
+    view = { bitmap, crop, evidence: null, isLive: drawn.isLive };
     redraw();
     showCaption(caption);
     return;
@@ -151,11 +158,11 @@ async function classifyAndDraw({ bitmap, caption, isLive }: CurrentImage): Promi
   predictions = await net.classify(bitmap, { topK: countOf(net) });
   showTime(performance.now() - start);
   const evidence = page.heat.checked ? await explain(net, bitmap) : null;
-  view = { bitmap, crop, evidence, isLive };
+  view = { bitmap, crop, evidence, isLive: drawn.isLive };
   redraw();
   showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
   showAnswer(net, predictions, evidence?.shown.classIndex ?? null, toggleClass);
-  announceAnswer(predictions, isLive);
+  announceAnswer(predictions, drawn.isLive);
 }
 
 const countOf = ({ metadata, config }: DenseNet): number =>
@@ -184,7 +191,7 @@ function toggleClass(classIndex: number): void {
 
 /** The last frame of the camera becomes an image like any other. */
 export function leaveLive(): void {
-  if (image) image = { ...image, isLive: false };
+  if (image) image.isLive = false;
   if (view) view = { ...view, isLive: false };
   redraw();
 }

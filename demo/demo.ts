@@ -1,6 +1,8 @@
 /** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
 import { listenToCamera, stopCamera } from './camera.js';
-import { listenToCharts, showTimes } from './charts/show.js';
+import type { LayerId } from './charts/density.js';
+import { drawLayerMaps, layerMaps } from './charts/layer-maps.js';
+import { describeLayer, listenToCharts, showTimes } from './charts/show.js';
 import { listenToCopy } from './copy-picture.js';
 import { onModel, redraw, refresh, useImage, withCurrent } from './current.js';
 import { listenToEvidence } from './evidence.js';
@@ -41,6 +43,18 @@ function useSample(sample: Sample): void {
   void useImage({ blob: () => fetchSample(sample), name: sample.file, caption: sample.credit });
 }
 
+/** Shows the maps that a layer adds for the current image. */
+async function showLayer(layer: LayerId): Promise<void> {
+  const work = () =>
+    withCurrent(async (net, bitmap) => {
+      const block = (await net.intermediates(bitmap)).get(`block${layer.block}`);
+      if (!block) return;
+      page.layerNote.textContent = describeLayer(net, layer);
+      page.layerMaps.replaceChildren(...drawLayerMaps(layerMaps(net.config, layer, block)));
+    });
+  await attempt('image', work, () => void showLayer(layer));
+}
+
 async function measure(): Promise<void> {
   page.measure.disabled = true;
   page.measureNote.textContent = 'Measuring …';
@@ -72,7 +86,7 @@ listenToCamera(() => {
   hideStrip();
   markSample(null);
 });
-listenToCharts();
+listenToCharts(showLayer);
 listenToCopy();
 listenToEvidence(redraw);
 listenToModelCard();

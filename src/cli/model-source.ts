@@ -81,7 +81,7 @@ export interface Checkpoint {
  * name is no id of the catalogue; DownloadError
  */
 export async function openCheckpoint(name: string, mirror?: string): Promise<Checkpoint> {
-  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(join(name, 'model.json'));
+  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(mainFileOf(name));
   if (isHubId(name)) {
     const { bytes, metadata } = await downloadHubModel(name);
     return { bytes, name: name.replace(/^hf:.*\//, ''), metadata, row: null };
@@ -109,6 +109,12 @@ const CHECKPOINT_ENDINGS = new Set([
   '.onnx',
   '.json',
 ]);
+
+/** Of a folder: a TensorFlow.js model, or one that says what it is instead. */
+function mainFileOf(folder: string): string {
+  const known = ['model.json', 'saved_model.pb', 'Manifest.json'];
+  return join(folder, known.find((file) => existsSync(join(folder, file))) ?? 'model.json');
+}
 
 /** Whether a name is a path or a URL, so that one that is not there is a missing file, not an unknown id. */
 export function isFileName(name: string): boolean {

@@ -478,6 +478,35 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /the camera was refused: allow it/);
   });
 
+  it('draws the connections of every layer, and shows the maps that a layer adds', async () => {
+    const page = await ready();
+    const connections = await page.$eval('#density svg', (chart) =>
+      Number(/(\d+) connections/.exec(chart.ariaLabel ?? '')?.[1]),
+    );
+    expect(await page.$$eval('#density .arc', (arcs) => arcs.length)).toBe(connections);
+    const targets = await page.$$('#density .target');
+    await targets[4]?.evaluate((target) => target.scrollIntoView({ block: 'center' }));
+    await targets[4]?.click();
+    await page.waitForSelector('#layer-maps canvas');
+    expect(await textOf(page, '#layer-note')).toBe('Block 2, layer 3 reads 128 maps and adds these 32.');
+    expect(await page.$$eval('#layer-maps canvas', (maps) => maps.length)).toBe(32);
+    expect(await page.$$eval('#density .arc.marked', (arcs) => arcs.length), 'the input and two layers').toBe(3);
+    expect(await textOf(page, '#step-text')).toMatch(/block2\.layer3\.conv/);
+    const isDrawn = await page.$$eval('#layer-maps canvas', (maps) =>
+      maps.filter((map) => {
+        if (!(map instanceof HTMLCanvasElement)) return false;
+        const pixels = map.getContext('2d')?.getImageData(0, 0, map.width, map.height).data ?? [];
+        return pixels.some((value) => value > 0);
+      }),
+    );
+    expect(isDrawn.length).toBeGreaterThan(16);
+    await page.focus('#step');
+    await page.keyboard.press('ArrowRight');
+    await page.click('#show-layer');
+    await page.waitForFunction("/layer 4 reads 160/.test(document.getElementById('layer-note').textContent)");
+    await shoot(page, 'density');
+  });
+
   it('draws the arena and the time of every step', async () => {
     const page = await ready();
     const steps = await page.$eval('#step', (step) => Number(step.getAttribute('max')) + 1);
@@ -487,6 +516,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.waitForFunction("/One whole call/.test(document.getElementById('measure-note').textContent)");
     const isTimed = !/no GPU timestamps/.test(await textOf(page, '#measure-note'));
     expect(await page.$$eval('#times svg', (charts) => charts.length)).toBe(isTimed ? 1 : 0);
+    if (isTimed) expect(await textOf(page, '#times')).toMatch(/block1.*block2.*block3/);
     await bring(page, 'drop', '/test/checkpoint.pth', 'another.pth');
     await said(page, /another\.pth is ready/);
     expect(await textOf(page, '#measure-note'), 'what was measured of the model before').not.toMatch(/One whole call/);
