@@ -36,6 +36,12 @@ describe('the loops of a text', () => {
     ]);
   });
 
+  it('of overrides with numbers take the values given by number', () => {
+    const before = '@id(7) override COUNT: u32;';
+    const body = 'for (var i = 0u; i < COUNT; i++) { dst[i] = vec4f(); }';
+    expect(shape(loopsOf(body, { before, constants: { '7': 3 } }).loops)).toEqual([[3, true, []]]);
+  });
+
   it('turn as those of the first slice, which has the most to do', () => {
     const body = `
       let slice = lane / WORKGROUP;
@@ -128,6 +134,21 @@ describe('the loops of a program', () => {
     const counted = fromNeed(region(10, 0, [region(4, 0), region(8, 4)]), [unknown, unknown], 30);
     expect(counted).toMatchObject({ isEstimated: true, hottest: { turns: 7.5 } });
     expect(counted.total).toMatchObject({ multiplyAdds: 30, capacity: 10 + 4 + 7.5 * 8 });
+  });
+
+  it('of several ways to see unknown loops, turn in the way that issues least', () => {
+    const text: Loop[] = [
+      {
+        turns: undefined,
+        fixed: false,
+        loops: [
+          { ...written, turns: 2 },
+          { ...written, turns: 8 },
+        ],
+      },
+    ];
+    const body = region(0, 0, [region(100, 0, [region(6, 4)])]);
+    expect(fromNeed(body, text, 64).total).toMatchObject({ multiplyAdds: 64, capacity: 2 * (100 + 8 * 6) });
   });
 
   it('of unknown turns around loops of known ones turn so that all together do what is needed', () => {

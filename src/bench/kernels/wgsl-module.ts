@@ -13,7 +13,7 @@ import {
 export interface KernelText {
   readonly code: string;
   readonly entryPoint?: string | null;
-  /** Values of overrides. */
+  /** Values of overrides, by name or by `@id`. */
   readonly constants: Readonly<Record<string, number>>;
   /** Fields of uniform structs. */
   readonly params: Readonly<Record<string, number>>;
@@ -49,7 +49,7 @@ export class WgslModule {
         continue;
       }
       if (word === 'fn') this.declareFunction(cursor, attributes);
-      else if (word === 'const' || word === 'override') this.declareConstant(cursor);
+      else if (word === 'const' || word === 'override') this.declareConstant(cursor, attributes);
       else if (word === 'var') this.declareVariable(cursor);
       else if (word === 'struct') cursor.at = new Cursor(this.list, cursor.at + 2).behindBracket();
       else skipStatement(cursor);
@@ -85,11 +85,13 @@ export class WgslModule {
     return evaluate(cursor, this.scope(new Map()), level);
   }
 
-  private declareConstant(cursor: Cursor): void {
+  private declareConstant(cursor: Cursor, attributes: number): void {
+    const id = this.list[attributes]?.text === '@' && this.list[attributes + 1]?.text === 'id' ? attributes + 3 : -1;
     const isOverride = cursor.next() === 'override';
     const name = cursor.next();
     while (cursor.text !== '=' && cursor.text !== ';' && cursor.kind !== 'end') cursor.at++;
-    const given = isOverride ? this.kernel.constants[name] : undefined;
+    const { constants } = this.kernel;
+    const given = isOverride ? (constants[name] ?? constants[this.list[id]?.text ?? '']) : undefined;
     const value = cursor.take('=') ? this.valueAt(cursor) : UNKNOWN;
     this.globals.set(name, given === undefined ? value : { number: Number(given), fixed: true });
     skipStatement(cursor);
