@@ -44,7 +44,7 @@ function timeBars(runs: readonly Run[], time: 'warmMedianMs' | 'coldMs', ratio: 
   return bars(known);
 }
 
-export function showCase({ model, batch, inputSize, runs }: CaseResult): HTMLElement {
+export function showCase({ model, batch, inputSize, runs, skipped }: CaseResult): HTMLElement {
   const section = element('section');
   section.append(
     element('h2', `${model}, ${batch === 1 ? 'one picture' : `${batch} pictures`} of ${inputSize.join('×')}`),
@@ -59,11 +59,13 @@ export function showCase({ model, batch, inputSize, runs }: CaseResult): HTMLEle
   for (const { name, error } of runs) {
     if (error !== null) section.append(element('p', `${name} failed: ${error}`, 'failed'));
   }
+  for (const { name, reason } of skipped) section.append(element('p', `${name} skipped: ${reason}`));
   return section;
 }
 
 /** Heading → the cell's words; null where a peer cannot tell. */
 const COLUMNS: Readonly<Record<string, (run: Run) => string | null>> = {
+  kernels: ({ kernels }) => kernels,
   'p10 – p90': ({ p10, p90 }) => (p10 === null || p90 === null ? null : `${ms(p10)} – ${ms(p90)}`),
   n: ({ samples }) => String(samples),
   dispatches: ({ dispatches }) => dispatches?.toString() ?? null,

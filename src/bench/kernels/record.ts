@@ -12,9 +12,9 @@ const TIMEOUT_MS = 600_000;
 /** The pipelines of one warm inference, with their dispatches. @throws Error with the peer's own message */
 export async function recordPeer(peer: PeerName, vendor: Disguise, network: Network): Promise<RecordedPipeline[]> {
   const files = caseFiles(modelBytes({ model: network.arch, batch: network.batch }), network.batch);
-  const peers = await openBrowserPeers('chrome', files, TIMEOUT_MS);
+  const peers = await openBrowserPeers('chrome', files, { timeoutMs: TIMEOUT_MS, as: vendor });
   try {
-    const client = await peers.open(peer, `&as=${vendor}&record`);
+    const client = await peers.open(peer, '&record');
     const { shape, config } = files;
     await client.call('cold', { peer, shape, classes: config.classes, files: peers.files, threads: 1 });
     return await client.call('record', null);
