@@ -4,12 +4,12 @@
  *   node build.mjs             everything, to dist/
  *   node build.mjs manifest    the kernel manifest only, which type checking and unit tests need
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { writeDeclarations } from './build/declarations.mjs';
 import { writeManifests } from './build/kernels.mjs';
 import { notices } from './build/notices.mjs';
 
@@ -90,6 +90,9 @@ async function bundleAll() {
     'demo.css',
     'charts.css',
     'icon.svg',
+    'icon-512.png',
+    'manifest.json',
+    'service-worker.js',
     'bench/peer.html',
     'bench/bench.css',
   ];
@@ -106,11 +109,6 @@ async function bundleAll() {
 const isInstalled = (name) => existsSync(`node_modules/${name}`);
 
 const SHEBANG = { js: '#!/usr/bin/env node' };
-
-function writeDeclarations() {
-  const tsc = 'node_modules/typescript/bin/tsc';
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-}
 
 function reportSizes() {
   for (const file of ['densenet-webgpu.js', 'densenet-webgpu.iife.js', 'densenet-webgpu.import.js']) {

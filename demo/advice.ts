@@ -32,7 +32,8 @@ const NO_WEBGPU: readonly Row[] = [
   {
     browser: 'Chrome, Edge on Linux',
     agent: /Linux.*Chrome/,
-    advice: 'Open chrome://flags/#enable-unsafe-webgpu, choose Enabled, and restart the browser.',
+    advice:
+      'Version 144 or newer with an Intel GPU, 147 or newer with an NVIDIA GPU. Elsewhere: open chrome://flags/#enable-unsafe-webgpu, choose Enabled, and restart the browser.',
   },
   { browser: 'Chrome, Edge', agent: /Chrome/, advice: 'Version 113 or newer, on Windows or macOS.' },
 ];
@@ -60,10 +61,15 @@ const INSECURE: Row = {
     'This page came over plain http from another computer, where no browser offers WebGPU: use https or localhost.',
 };
 
-/** Shows the rows that fit the error. Does nothing for errors that are not about WebGPU. */
-export function showWebGpuAdvice(error: unknown): void {
-  if (!(error instanceof WebGPUUnavailableError)) return;
-  const rows = error.reason === 'no-webgpu' ? NO_WEBGPU : NO_ADAPTER;
+/**
+ * Shows the rows that fit the error, for errors about WebGPU.
+ *
+ * @returns the error to show: the library's own also speaks to programmers
+ */
+export function showWebGpuAdvice(error: unknown): unknown {
+  if (!(error instanceof WebGPUUnavailableError)) return error;
+  const isMissing = error.reason === 'no-webgpu';
+  const rows = isMissing ? NO_WEBGPU : NO_ADAPTER;
   const here = rows.find(({ agent }) => agent.test(navigator.userAgent));
   const sorted = [...(isSecureContext ? [] : [INSECURE]), ...rows.filter((row) => row === here), ...rows];
   page.adviceList.replaceChildren(
@@ -73,5 +79,9 @@ export function showWebGpuAdvice(error: unknown): void {
     ]),
   );
   page.advice.hidden = false;
-  page.answerNote.textContent = 'Nothing can be named without WebGPU.';
+  page.answerNote.textContent = 'Without WebGPU there is no answer.';
+  const text = isMissing
+    ? 'this browser has no WebGPU: the table says which browsers have it'
+    : 'this browser has WebGPU, but no GPU for it: the table says what to do';
+  return new WebGPUUnavailableError(error.reason, text, { cause: error });
 }

@@ -1,5 +1,8 @@
-/** The camera: shows its frames until it is stopped. */
-import { showFrame } from './current.js';
+/**
+ * The camera. The page shows its video; the network gets one frame after another, and the map of the last frame lies
+ * over the video. The camera is released when it is stopped, when another picture is chosen, and in a hidden tab.
+ */
+import { leaveLive, showFrame } from './current.js';
 import { page } from './page.js';
 import { attempt, clearError, setError } from './status.js';
 
@@ -10,64 +13,99 @@ const REASONS: Readonly<Record<string, string>> = {
   NotReadableError: 'the camera is in use by another program: close that one first',
 };
 
-let stop: (() => void) | null = null;
-
-export function stopCamera(): void {
-  stop?.();
+interface Live {
+  readonly stream: MediaStream;
+  isRunning: boolean;
 }
+
+let live: Live | null = null;
+/** Which camera to ask for: the back one first; a `deviceId` where cameras do not say which way they face. */
+let wanted: MediaTrackConstraints = { facingMode: 'environment' };
 
 /** @param onStart called when the camera starts */
 export function listenToCamera(onStart: () => void): void {
   page.camera.addEventListener('click', () => {
-    if (stop) return stopCamera();
+    if (live) {
+      stopCamera();
+      return;
+    }
     onStart();
     void attempt('camera', startCamera, () => page.camera.click());
   });
+  page.otherCamera.addEventListener('click', () => void switchCamera());
+  document.addEventListener('visibilitychange', () => document.hidden && stopCamera());
 }
 
-/** Shows one frame after another until stopped. The next frame waits until the last one is answered. */
+/** Releases the camera. Its last frame stays on the page. */
+export function stopCamera(): void {
+  if (!live) return;
+  live.isRunning = false;
+  for (const track of live.stream.getTracks()) track.stop();
+  live = null;
+  page.video.srcObject = null;
+  page.video.hidden = true;
+  page.otherCamera.hidden = true;
+  page.viewBox.classList.remove('mirrored');
+  page.camera.setAttribute('aria-pressed', 'false');
+  page.camera.textContent = 'Camera';
+  leaveLive();
+}
+
 async function startCamera(): Promise<void> {
   page.camera.disabled = true;
   const stream = await open();
   page.camera.disabled = false;
   if (!stream) return;
   clearError('camera');
-  const video = document.createElement('video');
-  video.muted = true;
-  video.playsInline = true;
-  video.srcObject = stream;
-  let isRunning = true;
-  stop = () => {
-    isRunning = false;
-    stop = null;
-    for (const track of stream.getTracks()) track.stop();
-    page.camera.setAttribute('aria-pressed', 'false');
-    page.camera.textContent = 'Camera';
-  };
+  const own: Live = { stream, isRunning: true };
+  live = own;
+  const [track] = stream.getVideoTracks();
+  track?.addEventListener('ended', stopCamera);
+  page.video.srcObject = stream;
+  page.video.hidden = false;
+  page.viewBox.classList.toggle('mirrored', track?.getSettings().facingMode === 'user');
   page.camera.setAttribute('aria-pressed', 'true');
   page.camera.textContent = 'Stop the camera';
-  stream.getVideoTracks()[0]?.addEventListener('ended', stopCamera);
+  page.otherCamera.hidden = (await camerasOf()).length < 2;
   try {
-    await video.play();
-    while (isRunning) {
-      const frame = await createImageBitmap(video);
-      if (isRunning) await showFrame(frame);
+    await page.video.play();
+    while (own.isRunning) {
+      const frame = await createImageBitmap(page.video);
+      if (own.isRunning) await showFrame(frame);
       else frame.close();
       await new Promise(requestAnimationFrame);
     }
+  } catch (error) {
+    // Stopping rejects what was waiting for a frame.
+    if (own.isRunning) throw error;
   } finally {
-    if (isRunning) stopCamera();
+    if (own.isRunning) stopCamera();
   }
 }
 
 async function open(): Promise<MediaStream | null> {
   try {
     // `mediaDevices` is missing on insecure origins.
-    return await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+    return await navigator.mediaDevices.getUserMedia({ video: wanted });
   } catch (error) {
     const name = error instanceof Error ? error.name : '';
     const text = REASONS[name] ?? 'there is no camera here: it needs https or localhost';
     setError('camera', text, () => page.camera.click());
     return null;
   }
+}
+
+async function camerasOf(): Promise<readonly MediaDeviceInfo[]> {
+  return (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === 'videoinput');
+}
+
+/** From back to front and back again; among cameras that do not say which way they face, the next one. */
+async function switchCamera(): Promise<void> {
+  const { facingMode, deviceId } = live?.stream.getVideoTracks()[0]?.getSettings() ?? {};
+  const cameras = await camerasOf();
+  const next = cameras[(cameras.findIndex((camera) => camera.deviceId === deviceId) + 1) % cameras.length];
+  if (facingMode) wanted = { facingMode: facingMode === 'user' ? 'environment' : 'user' };
+  else if (next) wanted = { deviceId: next.deviceId };
+  stopCamera();
+  await attempt('camera', startCamera, () => page.camera.click());
 }

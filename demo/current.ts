@@ -2,7 +2,7 @@
 import type { DenseNet, Prediction } from 'densenet-webgpu';
 import { showWebGpuAdvice } from './advice.js';
 import { announceAnswer, showAnswer, showTime } from './answer.js';
-import { showArena } from './charts/show.js';
+import { showCharts } from './charts/show.js';
 import { showClasses } from './classes.js';
 import { describeEvidence, type Evidence, showEvidence } from './evidence.js';
 import { showFacts } from './facts.js';
@@ -17,8 +17,8 @@ interface CurrentImage {
   readonly bitmap: ImageBitmap;
   /** The text below the picture: the image's name, or who made it. */
   readonly caption: string;
-  /** A frame of the camera. */
-  readonly isLive: boolean;
+  /** A frame of the camera, as long as the camera runs. */
+  isLive: boolean;
 }
 
 /** An image to show, by its bytes or the promise of them. */
@@ -38,6 +38,7 @@ let image: CurrentImage | null = null;
 let chosenClass: number | null = null;
 /** What is drawn: it is drawn again when the colours of the map change. */
 let view: View | null = null;
+let predictions: readonly Prediction[] = [];
 
 let lastJob: Promise<unknown> = Promise.resolve();
 
@@ -63,8 +64,7 @@ export async function useModel(load: () => Promise<Model>): Promise<void> {
   const request = ++requests.model;
   const work = async () => {
     const next = await load().catch((error: unknown) => {
-      showWebGpuAdvice(error);
-      throw error;
+      throw showWebGpuAdvice(error);
     });
     await runExclusive(() => swapModel(next));
   };
@@ -80,7 +80,7 @@ async function swapModel(next: Model): Promise<void> {
   model = next;
   chosenClass = null;
   page.advice.hidden = true;
-  showArena(next.net.plan);
+  showCharts(next.net);
   showFacts(next.net, next.name);
   showClasses(next.net, toggleClass);
   setReady(`${next.name} is ready`);
@@ -130,31 +130,39 @@ export function showFrame(bitmap: ImageBitmap): Promise<void> {
 async function showImage(next: CurrentImage, isLatest: () => boolean): Promise<void> {
   await runExclusive(async () => {
     if (!isLatest()) return next.bitmap.close();
-    image?.bitmap.close();
+    const before = image;
     image = next;
-    await classifyAndDraw(next);
+    try {
+      await classifyAndDraw(next);
+      before?.bitmap.close();
+    } catch (error) {
+      image = before;
+      next.bitmap.close();
+      throw error;
+    }
   });
 }
 
 /** Call it inside `runExclusive`. */
-async function classifyAndDraw({ bitmap, caption, isLive }: CurrentImage): Promise<void> {
+async function classifyAndDraw(drawn: CurrentImage): Promise<void> {
+  const { bitmap, caption } = drawn;
   const crop = visibleCrop(model?.net.metadata.preprocess, bitmap.width, bitmap.height);
   if (!model) {
-    view = { bitmap, crop, evidence: null };
+    view = { bitmap, crop, evidence: null, isLive: drawn.isLive };
     redraw();
     showCaption(caption);
     return;
   }
   const { net } = model;
   const start = performance.now();
-  const predictions = await net.classify(bitmap, { topK: countOf(net) });
+  predictions = await net.classify(bitmap, { topK: countOf(net) });
   showTime(performance.now() - start);
   const evidence = page.heat.checked ? await explain(net, bitmap) : null;
-  view = { bitmap, crop, evidence };
+  view = { bitmap, crop, evidence, isLive: drawn.isLive };
   redraw();
   showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
   showAnswer(net, predictions, evidence?.shown.classIndex ?? null, toggleClass);
-  announceAnswer(predictions, isLive);
+  announceAnswer(predictions, drawn.isLive);
 }
 
 const countOf = ({ metadata, config }: DenseNet): number =>
@@ -178,6 +186,36 @@ function toggleClass(classIndex: number): void {
   const isShown = classIndex === view?.evidence?.shown.classIndex;
   page.heat.checked = !isShown;
   chosenClass = isShown ? null : classIndex;
+  void refresh();
+}
+
+/** The last frame of the camera becomes an image like any other. */
+export function leaveLive(): void {
+  if (image) image.isLive = false;
+  if (view) view = { ...view, isLive: false };
+  redraw();
+}
+
+/** What is on the page now. */
+export function current(): { view: View | null; predictions: readonly Prediction[]; modelName: string } {
+  return { view, predictions, modelName: model?.net.metadata.name ?? model?.name ?? '' };
+}
+
+/** Shows the map of a class by its name or its index. */
+export function showClass(text: string): void {
+  if (!model) return;
+  const { labels, config } = model.net;
+  const named = (labels ?? []).findIndex((label) => label.toLowerCase() === text.toLowerCase());
+  const index = named >= 0 ? named : Number(text);
+  if (!(Number.isInteger(index) && index >= 0 && index < config.classes) || text.trim() === '') {
+    setError(
+      'image',
+      `the model knows no class "${text}": give one of its names, or a number from 0 to ${config.classes - 1}`,
+    );
+    return;
+  }
+  page.heat.checked = true;
+  chosenClass = index;
   void refresh();
 }
 

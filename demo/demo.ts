@@ -1,13 +1,15 @@
 /** The demo page: takes images and models, shows predictions, class activation maps, memory and times. */
 import { listenToCamera, stopCamera } from './camera.js';
-import { listenToCharts, showTimes } from './charts/show.js';
-import { redraw, refresh, useImage, useModel, withCurrent } from './current.js';
+import type { LayerId } from './charts/density.js';
+import { drawLayerMaps, layerMaps } from './charts/layer-maps.js';
+import { describeLayer, listenToCharts, showTimes } from './charts/show.js';
+import { listenToCopy } from './copy-picture.js';
+import { onModel, redraw, refresh, useImage, withCurrent } from './current.js';
 import { listenToEvidence } from './evidence.js';
-import { fetchPicture } from './fetch-picture.js';
 import { type Incoming, listenForFiles } from './file-input.js';
 import { listenToModelCard, openModel, takeLabels } from './model-card.js';
-import { loadDefault } from './models.js';
 import { page } from './page.js';
+import { useImageAt, useParameters } from './parameters.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
 import { attempt, listenToRetry, setError } from './status.js';
 import { hideStrip, listenToStrip, showStrip } from './strip.js';
@@ -15,7 +17,7 @@ import { hideStrip, listenToStrip, showStrip } from './strip.js';
 function useFiles({ images, labels, model, all }: Incoming): void {
   stopCamera();
   const labelsRead = labels ? takeLabels(labels, model !== null) : Promise.resolve();
-  if (model) void labelsRead.then(() => openModel(model, all));
+  if (model) void labelsRead.then(() => openModel(async () => model, model.name, all));
   const [first, second] = images;
   if (!first) return;
   markSample(null);
@@ -31,8 +33,7 @@ function useAddress(url: string): void {
   stopCamera();
   hideStrip();
   markSample(null);
-  const name = decodeURI(new URL(url).pathname.split('/').at(-1) || new URL(url).host);
-  void useImage({ blob: () => fetchPicture(url), name, caption: `${name}.` });
+  void useImageAt(url);
 }
 
 function useSample(sample: Sample): void {
@@ -40,6 +41,18 @@ function useSample(sample: Sample): void {
   hideStrip();
   markSample(sample);
   void useImage({ blob: () => fetchSample(sample), name: sample.file, caption: sample.credit });
+}
+
+/** Shows the maps that a layer adds for the current image. */
+async function showLayer(layer: LayerId): Promise<void> {
+  const work = () =>
+    withCurrent(async (net, bitmap) => {
+      const block = (await net.intermediates(bitmap)).get(`block${layer.block}`);
+      if (!block) return;
+      page.layerNote.textContent = describeLayer(net, layer);
+      page.layerMaps.replaceChildren(...drawLayerMaps(layerMaps(net.config, layer, block)));
+    });
+  await attempt('image', work, () => void showLayer(layer));
 }
 
 async function measure(): Promise<void> {
@@ -53,10 +66,19 @@ async function measure(): Promise<void> {
   page.measure.disabled = false;
 }
 
+/** Keeps the page's files for use without a network, once the first model is there. */
+async function keepOffline(): Promise<void> {
+  await new Promise((resolve) => onModel(resolve));
+  if (!('serviceWorker' in navigator)) return;
+  await navigator.serviceWorker.register('/service-worker.js').catch(() => undefined);
+  await navigator.serviceWorker.ready;
+  page.offline.hidden = false;
+}
+
 async function begin(): Promise<void> {
-  void useModel(loadDefault);
+  const hasImage = useParameters(location.search);
   const [first] = await showSamples(useSample);
-  if (first) useSample(first);
+  if (first && !hasImage) useSample(first);
 }
 
 listenForFiles({ onFiles: useFiles, onAddress: useAddress });
@@ -64,7 +86,8 @@ listenToCamera(() => {
   hideStrip();
   markSample(null);
 });
-listenToCharts();
+listenToCharts(showLayer);
+listenToCopy();
 listenToEvidence(redraw);
 listenToModelCard();
 listenToRetry();
@@ -72,3 +95,4 @@ listenToStrip();
 page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);
 await begin();
+void keepOffline();

@@ -37,7 +37,8 @@ export function showEvidence(evidence: Evidence | null): void {
   const { shown } = evidence;
   const { scale, max } = overlayOptions(evidence);
   const low = scale === 'signed' ? -max : 0;
-  drawLegend(low / max);
+  page.legend.getContext('2d')?.clearRect(0, 0, page.legend.width, 1);
+  page.legend.getContext('2d')?.drawImage(paintLegend(page.legend.width, low / max), 0, 0);
   const isClipped = shown.peak > 1.005 * max;
   page.legendLow.textContent = logits(low);
   page.legendZero.textContent = scale === 'signed' ? '0' : '';
@@ -54,16 +55,13 @@ export function showEvidence(evidence: Evidence | null): void {
   page.rawMapSize.textContent = `${shown.width} × ${shown.height}: ${logits(least)} to ${logits(shown.peak)}`;
 }
 
-/** @param low the left end, −1 or 0; the right end is 1 */
-function drawLegend(low: number): void {
-  const { legend } = page;
-  const context = legend.getContext('2d');
-  const pixels = context?.createImageData(legend.width, 1);
-  if (!pixels) return;
-  for (let x = 0; x < legend.width; x++) {
-    pixels.data.set(heatColor(low + ((1 - low) * x) / (legend.width - 1)), 4 * x);
-  }
-  context?.putImageData(pixels, 0, 0);
+/** The colours of the scale, one pixel high. @param low the left end, −1 or 0; the right end is 1 */
+export function paintLegend(width: number, low: number): OffscreenCanvas {
+  const legend = new OffscreenCanvas(width, 1);
+  const pixels = new ImageData(width, 1);
+  for (let x = 0; x < width; x++) pixels.data.set(heatColor(low + ((1 - low) * x) / (width - 1)), 4 * x);
+  legend.getContext('2d')?.putImageData(pixels, 0, 0);
+  return legend;
 }
 
 /** Calls `redraw` when the user changes the colours or the opacity. */

@@ -34,19 +34,24 @@ let waiting: { readonly name: string; readonly text: string } | null = null;
 const IMAGENET = '/weights/imagenet-1k.txt';
 const CUSTOM = 'other';
 
-/** Reads a checkpoint and runs it. */
-export function openModel(file: File, all: readonly File[]): void {
+/**
+ * Reads a checkpoint and runs it.
+ *
+ * @param open gives the file, from the disk or from an address
+ * @param all the files that came together
+ */
+export function openModel(open: () => Promise<File>, name: string, all: readonly File[]): Promise<void> {
   const load = () =>
     startLoading(async (signal) => {
-      setBusy('model', `${file.name}: reading …`);
-      const checkpoint = await Checkpoint.open(file, all, signal);
-      const next: Own = { name: file.name, checkpoint, changes: waitingLabels(checkpoint) };
+      setBusy('model', `${name}: reading …`);
+      const checkpoint = await Checkpoint.open(await open(), all, signal);
+      const next: Own = { name, checkpoint, changes: waitingLabels(checkpoint) };
       return run(next, signal).catch((error: unknown) => {
         checkpoint.close();
         throw error;
       });
     });
-  void useModel(load);
+  return useModel(load);
 }
 
 /** Labels that came before the model are used when they fit it. */

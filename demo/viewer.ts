@@ -11,21 +11,31 @@ export interface View {
   /** The part that the network sees, in the image's pixels. */
   readonly crop: Rectangle;
   readonly evidence: Evidence | null;
+  /** The camera's video is behind the canvas, so that only the map is drawn. */
+  readonly isLive: boolean;
 }
 
-/** Draws the whole image into the square, the map over the part that the network sees, and a frame around that part. */
-export function draw({ bitmap, crop, evidence }: View): void {
-  const { view } = page;
-  const context = view.getContext('2d');
+/** What can be drawn on: the page's canvas, or one that is copied. */
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export function draw(view: View): void {
+  const context = page.view.getContext('2d');
   if (!context) return;
+  const { width, height } = page.view;
+  context.clearRect(0, 0, width, height);
+  paint(context, width, height, view);
+}
+
+/** Fits the whole image into the area, with the map over the part that the network sees, and a frame around that part. */
+export function paint(context: Context, areaWidth: number, areaHeight: number, view: View): void {
+  const { bitmap, crop, evidence, isLive } = view;
   const { width, height } = bitmap;
-  const scale = Math.min(view.width / width, view.height / height);
-  const left = (view.width - width * scale) / 2;
-  const top = (view.height - height * scale) / 2;
-  context.clearRect(0, 0, view.width, view.height);
+  const scale = Math.min(areaWidth / width, areaHeight / height);
+  const left = (areaWidth - width * scale) / 2;
+  const top = (areaHeight - height * scale) / 2;
   context.imageSmoothingEnabled = scale < PIXELATED_FROM;
   context.imageSmoothingQuality = 'high';
-  context.drawImage(bitmap, left, top, width * scale, height * scale);
+  if (!isLive) context.drawImage(bitmap, left, top, width * scale, height * scale);
   const frame = [left + crop.x * scale, top + crop.y * scale, crop.width * scale, crop.height * scale] as const;
   if (evidence) {
     context.globalAlpha = Number(page.opacity.value);
@@ -43,7 +53,7 @@ function overlayOf(evidence: Evidence, width: number, height: number): Offscreen
 }
 
 /** A dark line beside a light one, visible on any image. */
-function outline(context: CanvasRenderingContext2D, frame: readonly [number, number, number, number]): void {
+function outline(context: Context, frame: readonly [number, number, number, number]): void {
   const [x, y, width, height] = frame;
   context.lineWidth = 2;
   context.strokeStyle = '#000';

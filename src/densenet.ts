@@ -26,6 +26,7 @@ import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
+import { pass } from './runtime/job.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
 import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
@@ -164,16 +165,28 @@ export class DenseNet {
   }
 
   /**
-   * Every stage's output for a batch, for comparison with another framework: `stem` (after its pool), `block1`…,
-   * `final` (after the last BN and ReLU), `pooled` and `logits`.
+   * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
+   * and `logits`. A tensor serves to compare with another framework, images to look inside. Channels of a block: those
+   * that enter it, then `growthRate` of each layer in order.
+   *
+   * @throws TensorShapeError, ImageError, LimitError
    */
-  async taps(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+  async taps(
+    input: TensorInput | ImageSource | readonly ImageSource[],
+    options: CallOptions = {},
+  ): Promise<Map<string, TapResult>> {
     checkOptions('taps', options);
-    return this.engine.run(tapsJob(this.tensorInput('taps', input, options)));
+    const job = isTensor(input)
+      ? tapsJob(this.tensorInput('taps', input, options), pass('input', 'network', 'taps'))
+      : tapsJob(this.imageInput('taps', listOf(input), options), pass('network', 'taps'));
+    return this.engine.run(job);
   }
 
   /** The same as {@link taps}, by its usual name. */
-  intermediates(input: TensorInput, options: CallOptions = {}): Promise<Map<string, TapResult>> {
+  intermediates(
+    input: TensorInput | ImageSource | readonly ImageSource[],
+    options: CallOptions = {},
+  ): Promise<Map<string, TapResult>> {
     return this.taps(input, options);
   }
 
@@ -224,6 +237,8 @@ export class DenseNet {
   }
 }
 
+const isTensor = (input: TensorInput | ImageSource | readonly ImageSource[]): input is TensorInput =>
+  typeof input === 'object' && input !== null && 'shape' in input;
 const isList = (images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] =>
   Array.isArray(images);
 const listOf = (images: ImageSource | readonly ImageSource[]): readonly ImageSource[] =>

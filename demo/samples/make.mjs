@@ -1,8 +1,8 @@
 /**
- * Makes the sample pictures: scenes in simple shapes, drawn here, and two photographs in the public domain, cut out of
+ * Makes the sample pictures and the icon: scenes in simple shapes, drawn here, and two photographs in the public domain, cut out of
  * what npm packages hold (SOURCES.md).   node demo/samples/make.mjs
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 
@@ -89,4 +89,10 @@ const samples = [
   ...Object.keys(SCENES).map((name) => [name, 'Drawn for this page.']),
   ...Object.entries(PHOTOGRAPHS).map(([name, { credit }]) => [name, credit]),
 ].map(([name, credit]) => ({ file: `${name}.png`, title: name.replace('-', ' '), credit }));
+/** The page's icon for home screens, without rounded corners: these round it themselves. */
+const icon = readFileSync(new URL('../icon.svg', import.meta.url), 'utf8').replace(' rx="3"', '');
+await sharp(Buffer.from(icon), { density: 72 * 32 })
+  .resize(512, 512)
+  .png(png)
+  .toFile(fileURLToPath(new URL('../icon-512.png', import.meta.url)));
 writeFileSync(new URL('index.json', import.meta.url), `${JSON.stringify(samples, null, 2)}\n`);

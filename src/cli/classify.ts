@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { type Command, missingPackage, oneOf, parse, UsageError } from './command.js';
 import { DEFAULT_MODEL, type ImageArgument, type ImageFile, imageFiles, readImageFile } from './files.js';
-import { readModelBytes } from './model-source.js';
+import { readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
 import { BACKENDS, type Classified, type DecodedImage, type Runner } from './runner.js';
 import { note, print, printJson } from './terminal.js';
@@ -39,7 +39,7 @@ export const classify: Command = {
         printJson({ results: images.map(({ path, error }) => ({ image: path, error })), adapter: null, model });
       return 1;
     }
-    const bytes = await readModelBytes(model);
+    const bytes = await readModelFile(model);
     note(`Starting WebGPU (${backend}) …`);
     const runner = await openRunner(backend, bytes, { precision });
     try {

@@ -14,7 +14,7 @@ import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, oneOf, parse, UsageError } from './command.js';
 import { DEFAULT_MODEL } from './files.js';
-import { readModelBytes } from './model-source.js';
+import { readModelFile } from './model-source.js';
 import { kilobytes, note, print, printJson, table } from './terminal.js';
 
 const USAGE = `[MODEL] [--arch NAME] [--input N,C,H,W] [--precision f32|f16] [--weights f32|f16] [--json]
@@ -77,7 +77,7 @@ function familyMember(arch: string, input: Input | null): Inspected {
 }
 
 async function readConfig(path: string): Promise<Inspected> {
-  const { folded, metadata } = readModel(await readModelBytes(path));
+  const { folded, metadata } = readModel(await readModelFile(path));
   const own = metadata.preprocess ? inputSizeOf(metadata.preprocess) : null;
   return { config: folded.config, size: own ?? familySize(folded.config), metadata };
 }

@@ -8,6 +8,7 @@ import { dirname, extname, join } from 'node:path';
 import { ModelFormatError, ModelShapeError, OptionError } from '../core/errors.js';
 import { Fields, number, text } from '../core/json.js';
 import type { ImportedCheckpoint } from '../import/checkpoint.js';
+import { type CheckpointFormat, detectFormat } from '../import/detect-format.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { familyConfig } from '../model/family.js';
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
@@ -32,6 +33,27 @@ export async function readModelBytes(name: string): Promise<Uint8Array> {
     throw new ModelFormatError(`there is no file ${name}: check the path`, { format: 'file' });
   }
   return new Uint8Array(readFileSync(name));
+}
+
+const FORMAT_NAMES: Readonly<Record<Exclude<CheckpointFormat, 'safetensors'>, string>> = {
+  pytorch: 'a PyTorch file',
+  onnx: 'an ONNX file',
+  'keras-h5': 'a Keras file',
+  keras: 'a Keras file',
+  tfjs: 'a TensorFlow.js model',
+};
+
+/**
+ * The bytes of a model file, known to be safetensors before a GPU is asked for.
+ *
+ * @throws as {@link readModelBytes}; ModelFormatError with the command that converts a checkpoint of another format
+ */
+export async function readModelFile(name: string): Promise<Uint8Array> {
+  const bytes = await readModelBytes(name);
+  const format = detectFormat(bytes, name);
+  if (format === 'safetensors') return bytes;
+  const command = `densenet-webgpu import ${name} -o model.safetensors`;
+  throw new ModelFormatError(`${name} is ${FORMAT_NAMES[format]}: convert it with "${command}"`, { format });
 }
 
 /** Reads the files that a model names beside itself: in its folder, or below its URL. */
@@ -59,7 +81,7 @@ export interface Checkpoint {
  * name is no id of the catalogue; DownloadError
  */
 export async function openCheckpoint(name: string, mirror?: string): Promise<Checkpoint> {
-  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(join(name, 'model.json'));
+  if (existsSync(name) && statSync(name).isDirectory()) return openCheckpoint(mainFileOf(name));
   if (isHubId(name)) {
     const { bytes, metadata } = await downloadHubModel(name);
     return { bytes, name: name.replace(/^hf:.*\//, ''), metadata, row: null };
@@ -87,6 +109,12 @@ const CHECKPOINT_ENDINGS = new Set([
   '.onnx',
   '.json',
 ]);
+
+/** Of a folder: a TensorFlow.js model, or one that says what it is instead. */
+function mainFileOf(folder: string): string {
+  const known = ['model.json', 'saved_model.pb', 'Manifest.json'];
+  return join(folder, known.find((file) => existsSync(join(folder, file))) ?? 'model.json');
+}
 
 /** Whether a name is a path or a URL, so that one that is not there is a missing file, not an unknown id. */
 export function isFileName(name: string): boolean {

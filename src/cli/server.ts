@@ -96,7 +96,9 @@ async function respond(
   prefix: string,
   options: ServerOptions,
 ): Promise<void> {
-  if (!isFromHere(request, options.isPrivate ?? false)) return end(response, 403, 'this server is for its own pages');
+  if (!isFromHere(request, options.isPrivate ?? false)) {
+    return end(response, 403, 'this server answers its own pages only, under 127.0.0.1 and localhost');
+  }
   const asked = pathOf(request.url ?? '');
   if (asked === 'malformed') return end(response, 400, 'the path is not valid percent-encoding');
   // One reply for a wrong token and for a missing file.
@@ -121,10 +123,9 @@ async function respond(
  * reach the server by a DNS name that it points here. A POST, and every request to a private server, must not come from
  * a page of another origin.
  */
-function isFromHere({ headers, method, socket }: IncomingMessage, isPrivate: boolean): boolean {
-  const hosts = ['127.0.0.1', 'localhost'].map((name) => `${name}:${socket.localPort}`);
-  const { host, origin, 'sec-fetch-site': site } = headers;
-  if (!hosts.some((name) => name === host)) return false;
+function isFromHere({ headers, method }: IncomingMessage, isPrivate: boolean): boolean {
+  const { host = '', origin, 'sec-fetch-site': site } = headers;
+  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host)) return false;
   if (!isPrivate && method !== 'POST') return true;
   const isSameOrigin = origin === undefined || origin === `http://${host}`;
   return isSameOrigin && (site === undefined || site === 'same-origin' || site === 'none');

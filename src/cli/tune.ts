@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { Tuning } from '../api.js';
 import { type Command, oneOf, parse, positive, UsageError } from './command.js';
 import { DEFAULT_MODEL } from './files.js';
-import { readModelBytes } from './model-source.js';
+import { readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
 import { BACKENDS } from './runner.js';
 import { note, print, printJson } from './terminal.js';
@@ -35,7 +35,7 @@ export const tune: Command = {
     const precision = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const budget = 1000 * positive('budget', values.budget ?? String(DEFAULT_BUDGET_S));
     const batch = positive('batch', values.batch ?? '1');
-    const model = await readModelBytes(path);
+    const model = await readModelFile(path);
     note(`Measuring (${backend}) …`);
     const runner = await openRunner(backend, model, { precision, batch, tune: { budget } });
     try {

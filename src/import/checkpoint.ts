@@ -7,6 +7,7 @@ import type { ModelMetadata } from '../model/model.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { interpretTensors } from '../weights/interpret.js';
+import { Budget } from './budget.js';
 import { entriesUnder } from './checkpoint-key.js';
 import { oldFeaturesFirst } from './concat-order.js';
 import type { Decoded, ReadSibling } from './decoded.js';
@@ -50,7 +51,7 @@ export async function importCheckpoint(
 ): Promise<ImportedCheckpoint> {
   const format = detectFormat(bytes, fileName);
   const decoded = await decode(format, bytes, options);
-  const network = readNetwork(decoded, options);
+  const network = readNetwork(decoded, options, new Budget(BUDGET_FORMATS[format], bytes.length));
   checkOptions(options, network.known, fileName);
   const own = decoded.metadata;
   // A model file has been through here: its weights are permuted already, and it says what is assumed.
@@ -111,6 +112,16 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
     }
   }
 }
+
+/** Whose errors say that the budget is spent. */
+const BUDGET_FORMATS = {
+  safetensors: 'safetensors',
+  pytorch: 'pytorch',
+  onnx: 'onnx',
+  'keras-h5': 'keras',
+  keras: 'keras',
+  tfjs: 'tfjs',
+} as const satisfies Record<CheckpointFormat, string>;
 
 /** @throws ModelFormatError when no name begins with the key */
 function chosen(tensors: TensorMap, key: string | undefined): TensorMap {

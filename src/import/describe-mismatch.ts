@@ -6,12 +6,15 @@ import { ModelShapeError } from '../core/errors.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { canonicalise } from '../weights/canonicalise.js';
 import { otherNetwork } from './checkpoint-key.js';
+import { shorten } from './format-error.js';
 import { knownUnsupported } from './known-unsupported.js';
 import { nearestName } from './nearest-name.js';
 import { moduleOf, SCHEME_SOURCES, sourceNames } from './source-names.js';
 
-/** Tensors that each list spells out: all that DenseNet-121 has, so that only absurd files are told less. */
+/** Names that each list is made of, and modules that it spells out. */
 const MOST_ITEMS = 1000;
+const MOST_SPELT = 20;
+const LONGEST_NAME = 200;
 /** A nearest name is looked for so many times; it is the first few that people read. */
 const MOST_LOOKUPS = 24;
 
@@ -53,8 +56,10 @@ function readingOf(tensors: TensorMap): ReturnType<typeof canonicalise> | null {
 
 function list<T>(what: string, all: readonly T[], spell: (some: readonly T[]) => readonly string[]): string {
   if (all.length === 0) return '';
-  const more = all.length > MOST_ITEMS ? ` and ${all.length - MOST_ITEMS} more` : '';
-  return `${all.length} ${what}: ${spell(all.slice(0, MOST_ITEMS)).join(', ')}${more}`;
+  const items = spell(all.slice(0, MOST_ITEMS));
+  const rest = items.length > MOST_SPELT || all.length > MOST_ITEMS ? ', and more' : '';
+  const some = items.slice(0, MOST_SPELT).map((item) => shorten(item, LONGEST_NAME));
+  return `${all.length} ${what}: ${some.join(', ')}${rest}`;
 }
 
 /** `bn1.weight`, `bn1.bias` → `bn1.{weight, bias}`, in order of first appearance; names without a dot stay alone. */

@@ -14,7 +14,7 @@ export function detectFormat(bytes: Uint8Array, fileName: string): CheckpointFor
   if (bytes[8] === 0x7b && bytes[7] === 0) return 'safetensors';
   if (a === 0x89 && b === 0x48 && c === 0x44 && d === 0x46) return 'keras-h5';
   if (looksLikeTfjs(bytes)) return 'tfjs';
-  if (looksLikeOnnx(bytes)) return 'onnx';
+  if (looksLikeOnnx(bytes) && !looksLikeSavedModel(bytes)) return 'onnx';
   throw new ModelFormatError(
     `"${fileName}" is none of the checkpoint formats that can be imported (safetensors, PyTorch, ONNX, Keras, TensorFlow.js): ${describeUnknown(bytes)}`,
     { format: 'unknown', offset: 0 },
@@ -42,6 +42,8 @@ const ROWS: readonly Row[] = [
     text: 'version https://git-lfs',
     say: 'it is a Git LFS pointer, not the file: run "git lfs pull", or download the file itself',
   },
+  { at: 4, text: 'TFL3', say: 'it is a TensorFlow Lite model: import the Keras model that it was converted from' },
+  { at: 4, text: 'ORTM', say: "it is in ONNX Runtime's own format: import the .onnx file that it was converted from" },
   { at: 0, text: '<', say: 'it is a web page or XML, not the file that a link promised: download it again' },
   { at: 0, text: '\x93NUMPY', say: 'it is one NumPy array, not a network' },
   {
@@ -55,8 +57,14 @@ const ROWS: readonly Row[] = [
 /** @returns what can be said of it, or what its first bytes are */
 function describeUnknown(bytes: Uint8Array): string {
   const text = String.fromCharCode(...bytes.subarray(0, 512));
+  if (/^\s*(<\?xml[^>]*>\s*)?<net\s/.test(text))
+    return 'it is an OpenVINO model: import the ONNX or Keras file it was made from';
   const row = ROWS.find(({ at, text: magic }) => text.startsWith(magic, at));
   if (row) return row.say;
+  if (looksLikeSavedModel(bytes))
+    return 'it is a TensorFlow SavedModel: load it with Keras and save it there, model.save("model.keras")';
+  if (text.includes('coremltools'))
+    return 'it is a Core ML model: import the PyTorch or Keras file it was converted from';
   const start = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   return `it begins with ${start || 'nothing'}`;
 }
@@ -118,6 +126,14 @@ function looksLikeOnnx(bytes: Uint8Array): boolean {
     position = (tag.value & 7) === 0 ? value.end : value.end + value.value;
   }
   return false;
+}
+
+/** One varint (the schema's version, 1), then one message that is nearly all of the file. */
+function looksLikeSavedModel(bytes: Uint8Array): boolean {
+  const [tag, version, next] = bytes;
+  if (tag !== 0x08 || version !== 1 || next !== 0x12) return false;
+  const length = readVarint(bytes, 3);
+  return length !== null && length.value > 1024 && length.value > bytes.length / 2;
 }
 
 /** A varint of up to five bytes, or `null` where there is none. */

@@ -8,6 +8,7 @@ const TITLES = {
   keras: 'Keras file',
   hdf5: 'HDF5 file',
   tfjs: 'TensorFlow.js model',
+  safetensors: 'safetensors file',
 } as const;
 
 export interface Details {

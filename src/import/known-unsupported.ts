@@ -21,6 +21,13 @@ const sides = (shape: string): number[] => shape.slice(1, -1).split(',').map(Num
 
 const ROWS: readonly Row[] = [
   {
+    tell: (_, names) =>
+      names.length > 8 &&
+      !names.some((name) => /running_(mean|var)$/.test(name)) &&
+      names.some((name) => /norm\d?\.weight$|bn\d?\.weight$/.test(name)),
+    say: 'It holds no running statistics: its norms are not batch norms (group, instance or layer norms?), which cannot be run',
+  },
+  {
     tell: ({ extra }) => extra.some((name) => /(^|\.)features\.conv[12]\.weight$/.test(name)),
     say: "features.conv1: a stem of several convolutions (timm's densenetblur121d and other deep stems) cannot be run",
   },

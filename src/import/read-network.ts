@@ -2,6 +2,7 @@
 import type { NetworkFacts } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
 import type { TensorMap } from '../tensor/tensor.js';
+import type { Budget } from './budget.js';
 import type { Decoded } from './decoded.js';
 import { epsilonOf, type FactOptions, type KnownFacts, saidFacts } from './facts.js';
 import type { NetworkGraph } from './graph/node.js';
@@ -33,8 +34,8 @@ export interface ReadNetwork {
 }
 
 /** @throws ModelShapeError naming the first thing that does not fit; OptionError for names that the user gives */
-export function readNetwork(decoded: Decoded, options: ReadOptions): ReadNetwork {
-  if ('graph' in decoded) return fromGraph(decoded.graph, 'by topology', decoded.notes ?? []);
+export function readNetwork(decoded: Decoded, options: ReadOptions, budget: Budget): ReadNetwork {
+  if ('graph' in decoded) return fromGraph(decoded.graph, 'by topology', decoded.notes ?? [], budget);
   const { tensors: whole, pruned } = withoutMasks(decoded.tensors);
   const tensors = renamed(whole, options.renames ?? [], options.map ?? new Map());
   const identified = identify(tensors, {
@@ -46,12 +47,12 @@ export function readNetwork(decoded: Decoded, options: ReadOptions): ReadNetwork
     ...identified.notes,
     ...(pruned > 0 ? [`${pruned} pruned weights: each multiplied by its mask.`] : []),
   ];
-  const module = fromModules(decoded.modules ?? [], tensors, identified, options, notes);
+  const module = fromModules(decoded.modules ?? [], tensors, identified, options, notes, budget);
   return module ?? fromTensors(identified, decoded.metadata, options, notes);
 }
 
-function fromGraph(graph: NetworkGraph, scheme: string, notes: readonly string[]): ReadNetwork {
-  const { vector, activation, order } = recognise(graph);
+function fromGraph(graph: NetworkGraph, scheme: string, notes: readonly string[], budget: Budget): ReadNetwork {
+  const { vector, activation, order } = recognise(graph, budget);
   const { tensors, facts, stem } = assemble(vector);
   const [, , height, width] = stem.input.dims;
   return {
@@ -73,6 +74,7 @@ function fromModules(
   identified: Identified,
   options: ReadOptions,
   notes: readonly string[],
+  budget: Budget,
 ): ReadNetwork | null {
   const { sources, config, scheme } = identified;
   const concat = options.concat ?? 'old-first';
@@ -82,7 +84,7 @@ function fromModules(
     finalRelu: options.finalRelu,
   });
   if (!made) return null;
-  const network = fromGraph(made.graph, scheme, notes);
+  const network = fromGraph(made.graph, scheme, notes, budget);
   const known = new Map(Object.entries(network.known));
   const isKnown = (key: 'stemPool' | 'finalRelu' | 'concat') => !made.unknown.has(key) && known.has(key);
   const { stemPool, finalRelu, concat: order, ...others } = network.known;

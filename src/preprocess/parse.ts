@@ -1,4 +1,6 @@
 /** Reads a `PreprocessSpec` from untrusted JSON: a model file's metadata, or what a user wrote. */
+
+import { OptionError } from '../core/errors.js';
 import {
   type Check,
   Fields,
@@ -18,23 +20,36 @@ import { channelsOf, type PreprocessSpec } from './spec.js';
  * Checks every field; unknown fields are dropped.
  *
  * @param path how messages call the value
- * @throws OptionError naming the field that is missing or not what it must be
+ * @throws OptionError naming every field that is missing or not what it must be
  */
 export function parsePreprocess(value: unknown, path = 'preprocess'): PreprocessSpec {
   const fields = new Fields(value, path);
-  const cropRounding = fields.optional('cropRounding', oneOf('even', 'down', 'middle'), undefined);
-  return checkChannels(
-    {
-      resize: fields.required('resize', resize),
-      crop: fields.required('crop', nullable(size)),
-      ...(cropRounding === undefined ? {} : { cropRounding }),
-      scale: fields.required('scale', number),
-      mean: fields.required('mean', listOf(number)),
-      std: fields.required('std', listOf(positive)),
-      channelOrder: fields.required('channelOrder', channelOrder),
-    },
-    path,
-  );
+  const problems: OptionError[] = [];
+  const tried = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error;
+      problems.push(error);
+      return undefined;
+    }
+  };
+  const cropRounding = tried(() => fields.optional('cropRounding', oneOf('even', 'down', 'middle'), undefined));
+  const spec = {
+    resize: tried(() => fields.required('resize', resize)),
+    crop: tried(() => fields.required('crop', nullable(size))),
+    scale: tried(() => fields.required('scale', number)),
+    mean: tried(() => fields.required('mean', listOf(number))),
+    std: tried(() => fields.required('std', listOf(positive))),
+    channelOrder: tried(() => fields.required('channelOrder', channelOrder)),
+  };
+  const { resize: resizing, crop, scale, mean, std, channelOrder: order } = spec;
+  const [first, ...others] = problems;
+  if (first && others.length === 0) throw first;
+  if (first) throw new OptionError(path, problems.map(({ message }) => message).join('; '));
+  if (!resizing || crop === undefined || scale === undefined || !mean || !std || !order) return fail(path, 'complete');
+  const rounding = cropRounding === undefined ? {} : { cropRounding };
+  return checkChannels({ resize: resizing, crop, ...rounding, scale, mean, std, channelOrder: order }, path);
 }
 
 /** `grey` and `grey-mean` are how files before version 0.2 spell it. */

@@ -4,7 +4,7 @@ import type { Executable } from '../gpu/executable.js';
 import type { Session } from '../gpu/session.js';
 import type { ModelMetadata } from '../model/model.js';
 import { Heatmap } from './heatmap.js';
-import { type Job, pass } from './job.js';
+import { type Job, type JobPass, pass } from './job.js';
 import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
 
 /** A job's input, and how its call is named and ended. */
@@ -51,10 +51,11 @@ export const explainJob = (input: JobInput, metadata: ModelMetadata, classIndex?
   },
 });
 
-export const tapsJob = (input: JobInput): Job<Map<string, TapResult>> => ({
+/** @param stages from a tensor: with the `input` stage, which images do not need */
+export const tapsJob = (input: JobInput, stages: JobPass): Job<Map<string, TapResult>> => ({
   ...input,
   taps: true,
-  passes: [pass('input', 'network', 'taps')],
+  passes: [stages],
   outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
   answer: ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) =>
     new Map([

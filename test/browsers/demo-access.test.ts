@@ -85,7 +85,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
 
   it('says what to do where WebGPU has no adapter', async () => {
     const { page, complaints } = await visit(demo, { before: NO_ADAPTER });
-    await said(page, /it offers no adapter/);
+    await said(page, /no GPU for it/);
     expect(await textOf(page, '#advice-list')).toMatch(/turn on graphics acceleration/);
     expect(complaints).toEqual([]);
     await page.close();

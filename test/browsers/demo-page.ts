@@ -39,12 +39,14 @@ export interface VisitOptions {
   readonly height?: number;
   readonly scale?: number;
   readonly dark?: boolean;
+  /** Default `/`. */
+  readonly path?: string;
   /** Run in the page ahead of its own scripts. */
   readonly before?: string;
 }
 
 export async function visit({ browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
-  const { width = 1120, height = 900, scale = 1, dark = false, before } = options;
+  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/' } = options;
   const page = await browser.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
@@ -57,7 +59,7 @@ export async function visit({ browser, server }: Demo, options: VisitOptions = {
   await page.setViewport({ width, height, deviceScaleFactor: scale });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
   if (before) await page.evaluateOnNewDocument(before);
-  await page.goto(`${server.origin}/`);
+  await page.goto(`${server.origin}${path}`);
   return { page, complaints };
 }
 

@@ -1,5 +1,5 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import {
   openDemo,
   ROOT,
   said,
+  shoot,
   textOf,
   type Visit,
   visit,
@@ -51,6 +52,30 @@ const CAMERA = `navigator.mediaDevices.getUserMedia = async () => {
 /** Keeps what the browser's own camera gives where the test finds it. */
 const KEEP_STREAM = `const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wanted) => globalThis.stream = await open(wanted)`;
+
+/** Counts the frames that are taken from a video. */
+const COUNT_FRAMES = `globalThis.frames = 0;
+const decode = createImageBitmap;
+globalThis.createImageBitmap = (source, ...rest) => {
+  if (source instanceof HTMLVideoElement) frames++;
+  return decode(source, ...rest);
+}`;
+
+/** A phone: a camera at the back, one at the front. */
+const TWO_CAMERAS = `globalThis.asked = [];
+globalThis.streams = [];
+navigator.mediaDevices.enumerateDevices = async () => ['a', 'b'].map((deviceId) => ({ kind: 'videoinput', deviceId }));
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  asked.push(wanted);
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  const draw = () => { context.fillRect(0, 0, 9, 9); requestAnimationFrame(draw); };
+  draw();
+  const stream = canvas.captureStream(10);
+  stream.getVideoTracks()[0].getSettings = () => wanted.video;
+  streams.push(stream);
+  return stream;
+}`;
 
 /** A server that keeps the picture of the ship until it is let go; `arrived` is when the page has it. */
 const SLOW_SHIP = `const quick = fetch;
@@ -285,7 +310,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /answered with status 404: check the address/);
     await page.evaluate("globalThis.fetch = async () => { throw new TypeError('refused') }");
     await paste(page, 'https://pictures.example/cat.jpg');
-    await said(page, /pictures\.example did not give the picture to this page .*: save it and drop the file/);
+    await said(page, /pictures\.example did not give the file to this page .*: save it and drop the file/);
     open?.complaints.splice(0); // the console's word for the 404
   });
 
@@ -358,35 +383,92 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await said(page, /The default model is ready/);
   });
 
-  it('names what the camera films, until it is stopped', async () => {
+  it('shows the camera’s video with the map over it, until it is stopped', async () => {
     const page = await ready(CAMERA);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#camera');
     await answered(page, 'frog');
+    await page.waitForFunction("/Evidence for frog/.test(document.getElementById('caption').textContent)");
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('true');
+    expect(
+      await page.$eval('#video', (video) => video instanceof HTMLVideoElement && !video.hidden && !video.paused),
+    ).toBe(true);
+    // The canvas has the map alone: its corner, where nothing speaks for a frog, is clear.
+    const alphaOfCorner = () =>
+      page.$eval('#view', (view) => {
+        const context = view instanceof HTMLCanvasElement ? view.getContext('2d') : null;
+        return context?.getImageData(2, 2, 1, 1).data[3];
+      });
+    expect(await alphaOfCorner()).toBe(0);
+    await shoot(page, 'camera');
     await page.click('#camera');
     await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.$eval('#video', (video) => video.hasAttribute('hidden'))).toBe(true);
+    expect(await alphaOfCorner(), 'the last frame stays').toBe(255);
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
   });
 
-  it('looks at every frame of Chrome’s own camera, which it lets go when a picture is chosen', async () => {
-    const page = await ready(KEEP_STREAM);
+  it('looks at frame after frame of Chrome’s own camera, which it releases when a picture is chosen', async () => {
+    const page = await ready(`${KEEP_STREAM}; ${COUNT_FRAMES}`);
     await page.click('#camera');
     await page.waitForFunction("document.getElementById('caption').textContent === 'Camera.'");
-    const seen = () => page.$eval('#view', (view) => (view instanceof HTMLCanvasElement ? view.toDataURL() : ''));
-    const first = await seen();
-    await page.waitForFunction(
-      (before) => {
-        const view = document.getElementById('view');
-        return view instanceof HTMLCanvasElement && view.toDataURL() !== before;
-      },
-      {},
-      first,
-    );
+    await page.waitForFunction('frames > 2');
     await page.click('#samples li:nth-child(2) button');
     await answered(page, 'ship');
     expect(await page.$eval('#camera', (button) => button.getAttribute('aria-pressed'))).toBe('false');
     expect(await page.evaluate('stream.getTracks().map(({ readyState }) => readyState)')).toEqual(['ended']);
+  });
+
+  it('switches to another camera, and releases it in a hidden tab', async () => {
+    const page = await ready(TWO_CAMERAS);
+    await page.click('#camera');
+    await page.waitForSelector('#other-camera:not([hidden])');
+    expect(await page.evaluate('asked.at(-1).video.facingMode')).toBe('environment');
+    await page.click('#other-camera');
+    await page.waitForFunction("asked.at(-1).video.facingMode === 'user'");
+    await page.waitForSelector('#view-box.mirrored');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.waitForSelector('#camera[aria-pressed="false"]');
+    expect(await page.evaluate('streams.flatMap((s) => s.getTracks()).every((t) => t.readyState === "ended")')).toBe(
+      true,
+    );
+  });
+
+  it('copies the picture with its map', async () => {
+    const page = await ready();
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    await page.click('#copy');
+    await page.waitForFunction("document.getElementById('copy').textContent === 'Copied'");
+    const url = await page.evaluate(async () => {
+      const [item] = await navigator.clipboard.read();
+      const blob = await item?.getType('image/png');
+      const reader = new FileReader();
+      const loaded = new Promise((resolve) => reader.addEventListener('load', resolve));
+      if (blob) reader.readAsDataURL(blob);
+      await loaded;
+      return String(reader.result);
+    });
+    const png = Buffer.from(url.replace(/^data:image\/png;base64,/, ''), 'base64');
+    writeFileSync(`${ROOT}.cache/demo/copied.png`, png);
+    const { width, height } = await sharp(png).metadata();
+    expect([width, height]).toEqual([512, 608]);
+    // The middle of the aeroplane is painted, its sky at the corner is not.
+    const pixelAt = async (left: number, top: number) => [
+      ...(await sharp(png).removeAlpha().extract({ left, top, width: 1, height: 1 }).raw().toBuffer()),
+    ];
+    const [, , blueInside = 255] = await pixelAt(220, 290);
+    expect(blueInside).toBeLessThan(120);
+    const [red = 255, , blue = 0] = await pixelAt(5, 5);
+    expect(blue - red).toBeGreaterThan(60);
   });
 
   it('says why there is no camera', async () => {
@@ -394,6 +476,35 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     const page = await ready(refuse);
     await page.click('#camera');
     await said(page, /the camera was refused: allow it/);
+  });
+
+  it('draws the connections of every layer, and shows the maps that a layer adds', async () => {
+    const page = await ready();
+    const connections = await page.$eval('#density svg', (chart) =>
+      Number(/(\d+) connections/.exec(chart.ariaLabel ?? '')?.[1]),
+    );
+    expect(await page.$$eval('#density .arc', (arcs) => arcs.length)).toBe(connections);
+    const targets = await page.$$('#density .target');
+    await targets[4]?.evaluate((target) => target.scrollIntoView({ block: 'center' }));
+    await targets[4]?.click();
+    await page.waitForSelector('#layer-maps canvas');
+    expect(await textOf(page, '#layer-note')).toBe('Block 2, layer 3 reads 128 maps and adds these 32.');
+    expect(await page.$$eval('#layer-maps canvas', (maps) => maps.length)).toBe(32);
+    expect(await page.$$eval('#density .arc.marked', (arcs) => arcs.length), 'the input and two layers').toBe(3);
+    expect(await textOf(page, '#step-text')).toMatch(/block2\.layer3\.conv/);
+    const isDrawn = await page.$$eval('#layer-maps canvas', (maps) =>
+      maps.filter((map) => {
+        if (!(map instanceof HTMLCanvasElement)) return false;
+        const pixels = map.getContext('2d')?.getImageData(0, 0, map.width, map.height).data ?? [];
+        return pixels.some((value) => value > 0);
+      }),
+    );
+    expect(isDrawn.length).toBeGreaterThan(16);
+    await page.focus('#step');
+    await page.keyboard.press('ArrowRight');
+    await page.click('#show-layer');
+    await page.waitForFunction("/layer 4 reads 160/.test(document.getElementById('layer-note').textContent)");
+    await shoot(page, 'density');
   });
 
   it('draws the arena and the time of every step', async () => {
@@ -405,6 +516,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.waitForFunction("/One whole call/.test(document.getElementById('measure-note').textContent)");
     const isTimed = !/no GPU timestamps/.test(await textOf(page, '#measure-note'));
     expect(await page.$$eval('#times svg', (charts) => charts.length)).toBe(isTimed ? 1 : 0);
+    if (isTimed) expect(await textOf(page, '#times')).toMatch(/block1.*block2.*block3/);
     await bring(page, 'drop', '/test/checkpoint.pth', 'another.pth');
     await said(page, /another\.pth is ready/);
     expect(await textOf(page, '#measure-note'), 'what was measured of the model before').not.toMatch(/One whole call/);

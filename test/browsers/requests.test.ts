@@ -115,7 +115,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo', () => {
     await page.close();
     expect(requests).toContain('/weights/default.safetensors');
     const known =
-      /^\/$|^\/[\w-]+\.(css|js|svg)$|^\/dist\/[\w.-]+\.js$|^\/samples\/[\w-]+\.(png|json)$|^\/weights\/default\.safetensors$/;
+      /^\/$|^\/[\w-]+\.(css|js|svg|png|json)$|^\/dist\/[\w.-]+\.js$|^\/samples\/[\w-]+\.(png|json)$|^\/weights\/default\.safetensors$/;
     expect(requests.filter((request) => !known.test(request))).toEqual([]);
   });
 });

@@ -43,6 +43,19 @@ describe('wrong usage', () => {
     expect(stderr).toBe('ModelFormatError: there is no file none.safetensors: check the path\n');
   });
 
+  it.each([
+    ['torchvision.pth', 'a PyTorch file'],
+    ['onnx/converted.onnx', 'an ONNX file'],
+    ['keras/keras-cifar.h5', 'a Keras file'],
+    ['keras/keras3.keras', 'a Keras file'],
+    ['keras/tfjs/model.json', 'a TensorFlow.js model'],
+  ])('says how to convert %s, given for a model, before a GPU is asked for', (file, kind) => {
+    const model = join(FIXTURES, file);
+    const message = `ModelFormatError: ${model} is ${kind}: convert it with "densenet-webgpu import ${model} -o model.safetensors"\n`;
+    expect(cli('inspect', model)).toEqual({ status: 1, stdout: '', stderr: message });
+    expect(cli('classify', '--model', model)).toEqual({ status: 1, stdout: '', stderr: message });
+  });
+
   it('prints help', () => {
     expect(cli('--help').status).toBe(0);
     expect(cli('classify', '--help').stdout).toMatch(/--model PATH\|URL/);

@@ -27,7 +27,7 @@ describe('--concat new-first', () => {
     expect(cli('import', join(FIXTURES, 'densenet3-new-first.pth'), '-o', model, '--concat', 'new-first').status).toBe(
       0,
     );
-    expect(readModel(readBytes(model)).metadata).toEqual({ concat: 'new-first' });
+    expect(readModel(readBytes(model)).metadata).toMatchObject({ concat: 'new-first' });
     const reference = join(FIXTURES, 'densenet3-new-first.reference.safetensors');
     const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node', '--json');
     const { taps, passed } = JSON.parse(stdout);
@@ -50,7 +50,7 @@ describe('--concat new-first', () => {
     const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node');
     expect(status).toBe(1);
     expect(stdout).toMatch(
-      /FAILED .*\nblock1 is the first tap that differs\.\n.* import it with --concat new-first\.\n$/,
+      /FAILED .*\nblock1 is the first tap that differs\.\n.* import it with --concat new-first\.\nWith --concat new-first every tap agrees: /,
     );
   });
 });
@@ -106,5 +106,110 @@ describe('--thresholds', () => {
     expect(scores('--thresholds', '')).toMatch(/--thresholds is ; it must be/);
     expect(scores('--thresholds', '7')).toMatch(/--thresholds is 7; it must be/);
     expect(scores('--thresholds', '0.5', '--activation', 'softmax')).toMatch(/needs --activation sigmoid/);
+  });
+});
+
+describe('what the file does not show', () => {
+  const REFERENCES = readSafetensors(readBytes(join(FIXTURES, 'import/references.safetensors'))).tensors;
+  const reference = join(OUT, 'case.safetensors');
+
+  /** Writes the reference of a fixture with what it holds under these names. */
+  function writeReference(name: string, ...taps: readonly string[]): void {
+    const found = ['input', ...taps].flatMap((tap) => {
+      const tensor = REFERENCES.get(`${name}.${tap}`);
+      return tensor ? [{ ...tensor, name: tap }] : [];
+    });
+    expect(found.length).toBe(taps.length + 1);
+    writeFileSync(reference, writeSafetensors(found));
+  }
+
+  it('is noted at import, and verify names the option that explains a difference', () => {
+    const { stderr, status } = cli('import', join(FIXTURES, 'import/stem3-pool-state.pth'), '-o', model);
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(/Assumed, .* a stem without a pool \(--stem-pool yes\)/),
+    ]);
+    writeReference('stem3-pool-state', 'logits');
+    const wrong = cli('verify', model, '--reference', reference, '--backend', 'node');
+    expect([wrong.status, wrong.stdout]).toEqual([
+      1,
+      expect.stringMatching(/With --stem-pool yes every tap agrees: import it again with that option\.\n$/),
+    ]);
+    cli('import', join(FIXTURES, 'import/stem3-pool-state.pth'), '-o', model, '--stem-pool', 'yes');
+    expect(cli('verify', model, '--reference', reference, '--backend', 'node').status).toBe(0);
+  });
+
+  it('includes the activation: probabilities are compared, and the other activation is tried', () => {
+    cli('import', join(FIXTURES, 'import/sigmoid-state.pth'), '-o', model);
+    expect(cli('inspect', model).stdout).toMatch(/softmax \(assumed\)/);
+    writeReference('sigmoid-state', 'logits', 'probabilities');
+    const wrong = cli('verify', model, '--reference', reference, '--backend', 'node');
+    expect([wrong.status, wrong.stdout]).toEqual([
+      1,
+      expect.stringMatching(/With --activation sigmoid the probabilities agree/),
+    ]);
+    cli('import', join(FIXTURES, 'import/sigmoid-state.pth'), '-o', model, '--activation', 'sigmoid');
+    expect(cli('inspect', model).stdout).toMatch(/sigmoid \(as said\)/);
+    expect(cli('verify', model, '--reference', reference, '--backend', 'node').status).toBe(0);
+  });
+});
+
+describe('--rename and --map', () => {
+  it('give the names that the file lacks', () => {
+    const file = join(FIXTURES, 'torchvision-module.pth');
+    const map = join(OUT, 'map.json');
+    writeFileSync(map, JSON.stringify({ 'features.norm5': 'features.norm_last' }));
+    const broken = cli('import', file, '-o', model, '--map', map);
+    expect([broken.status, broken.stderr]).toEqual([0, expect.stringMatching(/matched by shape and order/)]);
+    const options = ['--map', map, '--rename', 'norm_last=>norm5'];
+    const mended = cli('import', file, '-o', model, ...options);
+    expect([mended.status, mended.stdout]).toEqual([0, expect.stringMatching(/names: torchvision/)]);
+    expect(cli('import', file, '-o', model, '--rename', 'nothing=>x').stderr).toMatch(
+      /--rename nothing matches no name/,
+    );
+    expect(cli('import', file, '-o', model, '--rename', 'norm5').stderr).toMatch(/it must be REGEX=>NEW/);
+  });
+});
+
+describe('--labels', () => {
+  const labels = join(OUT, 'labels');
+  const read = (text: string) => {
+    writeFileSync(labels, text);
+    const { stderr, status } = cli(
+      'import',
+      join(FIXTURES, 'import/stem3-pool-state.pth'),
+      '-o',
+      model,
+      '--labels',
+      labels,
+    );
+    return status === 0 ? readModel(readBytes(model)).metadata.labels : stderr;
+  };
+
+  it('may be lines with a byte order mark or empty names at the end, lists, or Keras’ and Hugging Face’s tables', () => {
+    expect(read('\uFEFFa\r\nb\r\nc\r\n')).toEqual(['a', 'b', 'c']);
+    expect(read('a\n\n\n')).toEqual(['a', '', '']);
+    expect(read('["a", "b", "c"]')).toEqual(['a', 'b', 'c']);
+    expect(read('{"b": 1, "a": 0, "c": 2}')).toEqual(['a', 'b', 'c']);
+    expect(read('{"0": "a", "1": "b", "2": "c"}')).toEqual(['a', 'b', 'c']);
+    expect(read('{"model_type": "x", "id2label": {"0": "a", "1": "b", "2": "c"}}')).toEqual(['a', 'b', 'c']);
+  });
+
+  it('that make no sense are errors', () => {
+    expect(read('{"0": "a", "2": "c"}')).toMatch(/has 2 names, but none has index 1/);
+    expect(read('{"0": 1.5, "a": "b"}')).toMatch(/must hold one name per line, a JSON list/);
+    expect(read('a\nb')).toMatch(/2 labels for a network of 3 classes/);
+  });
+});
+
+describe('--preprocess', () => {
+  const say = (text: string) =>
+    cli('import', join(FIXTURES, 'import/stem3-pool-state.pth'), '-o', model, '--preprocess', text).stderr;
+
+  it('says all that is wrong at once, and refuses a preset for other channels', () => {
+    expect(say('torchxrayvision')).toMatch(/--preprocess torchxrayvision makes 1 channel, but the network takes 3/);
+    expect(say('{"resize": {"kind": "none"}, "crop": 7, "scale": "x"}')).toMatch(
+      /crop must be .*; preprocess\.scale must be a number; preprocess\.mean must be .*; preprocess\.std must be .*; preprocess\.channelOrder must be/,
+    );
   });
 });

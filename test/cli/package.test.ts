@@ -5,8 +5,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readHeader } from '../../src/tensor/safetensors.js';
+import { readModel } from '../../src/weights/model-file.js';
+import { installPacked, NPM } from './packed.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -27,12 +29,12 @@ describe('the package', () => {
         .map((file) => join('dist', folder, file)),
     );
     expect(bundles.length).toBeGreaterThanOrEqual(4);
-    for (const bundle of bundles) {
-      const text = read(bundle);
-      for (const [, from = ''] of text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g))
-        expect(from, `imported by ${bundle}`).toMatch(/^(\.\/|\/dist\/)/);
-      expect(/(?<!\.)\beval\(|\bFunction\(|WebAssembly/.exec(text)?.[0], bundle).toBeUndefined();
-    }
+    const readOnly = { bundle: true, write: false, outdir: 'nowhere', external: ['*'] };
+    const result = buildSync({ ...readOnly, entryPoints: bundles, absWorkingDir: ROOT, format: 'esm', metafile: true });
+    const imports = Object.values(result.metafile.outputs).flatMap((output) => output.imports);
+    for (const { path } of imports) expect(path).toMatch(/^(\.\/|\/dist\/)/);
+    for (const bundle of bundles)
+      expect(/(?<!\.)\beval\(|\bFunction\(|WebAssembly/.exec(read(bundle))?.[0], bundle).toBeUndefined();
   });
 });
 
@@ -66,29 +68,22 @@ describe('the default weights', () => {
   it('have the hash that weights/train/README.md states', () => {
     const bytes = readFileSync(join(ROOT, 'weights/default.safetensors'));
     expect(read('weights/train/README.md')).toContain(createHash('sha256').update(bytes).digest('hex'));
-    const document = readHeader(bytes, bytes.length)?.metadata.get('densenet-webgpu');
-    expect(JSON.parse(document ?? '{}')).toMatchObject({
+    expect(readModel(bytes).metadata).toMatchObject({
       license: 'MIT',
       provenance: expect.stringContaining('weights/train/README.md'),
     });
   });
 });
 
-const NPM = [
-  process.env.npm_execpath ?? '',
-  join(process.execPath, '../../lib/node_modules/npm/bin/npm-cli.js'),
-  join(process.execPath, '../node_modules/npm/bin/npm-cli.js'),
-].find((path) => path.endsWith('.js') && existsSync(path));
-
 /** All that may be in the package. */
 const SHIPPED = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|BENCHMARKS\.md)$/,
   /^dist\/densenet-webgpu(-\w+|\.\w+)?\.js(\.map)?$/,
-  /^dist\/types\/[\w/.-]+\.d\.ts$/,
+  /^dist\/types\/(index|import|iife)\.d\.ts$/,
   /^dist\/cli\/[\w.-]+\.js$/,
-  /^dist\/demo\/[\w-]+\.(js|css|html|svg)$/,
+  /^dist\/demo\/[\w-]+\.(js|css|html|svg|json|png)$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
-  /^shaders\/((apart|parts|probes)\/)?\w+\.wgsl$/,
+  /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
   /^demo\/samples\/([\w-]+\.png|index\.json|make\.mjs|SOURCES\.md)$/,
 ];
@@ -96,14 +91,8 @@ const MOST_BYTES = 3.5e6;
 
 describe.skipIf(!NPM)('the packed package', () => {
   const folder = mkdtempSync(join(tmpdir(), 'densenet-webgpu-pack-'));
-  let files: string[] = [];
+  let files: readonly string[] = [];
   let bytes = 0;
-
-  function npm(cwd: string, ...args: string[]): string {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [NPM ?? '', ...args], { cwd, encoding: 'utf8' });
-    expect(status, stderr).toBe(0);
-    return stdout;
-  }
 
   /** As `npx densenet-webgpu` there. */
   function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -112,12 +101,7 @@ describe.skipIf(!NPM)('the packed package', () => {
   }
 
   beforeAll(() => {
-    const out = npm(ROOT, 'pack', '--ignore-scripts', '--json', '--silent', '--pack-destination', folder);
-    const [packed] = JSON.parse(out.slice(out.indexOf('[')));
-    files = packed.files.map(({ path }: { path: string }) => path);
-    bytes = packed.size;
-    // Nothing is asked of the network: there is nothing but the tarball to install.
-    npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${packed.filename}`);
+    ({ files, bytes } = installPacked(folder));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -127,6 +111,8 @@ describe.skipIf(!NPM)('the packed package', () => {
       'dist/densenet-webgpu.js',
       'dist/densenet-webgpu.iife.js',
       'dist/types/index.d.ts',
+      'dist/types/import.d.ts',
+      'dist/types/iife.d.ts',
       'LICENSE',
     ])
       expect(files).toContain(needed);

@@ -112,9 +112,15 @@ describe('the server', () => {
 
   it('answers no request under another host name, as a page would send whose DNS name points here', async () => {
     const { port } = new URL(server.origin);
-    for (const host of ['evil.example', `evil.example:${port}`, '127.0.0.1', `127.0.0.1.evil.example:${port}`])
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      `127.0.0.1.evil.example:${port}`,
+    ])
       expect(await send(server.origin, '/', 'GET', { host }), host).toMatchObject({ status: 403 });
-    expect(await send(server.origin, '/', 'GET', { host: `localhost:${port}` })).toMatchObject({ status: 200 });
+    for (const host of [`localhost:${port}`, 'localhost:1']) // the second through a forwarded port
+      expect(await send(server.origin, '/', 'GET', { host }), host).toMatchObject({ status: 200 });
   });
 });
 

@@ -151,6 +151,17 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     net.dispose();
   });
 
+  it('intermediates of an image end in the features and logits of the same image', async () => {
+    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu });
+    const found = await net.intermediates([picture(3), picture(4)]);
+    expect([...found.keys()]).toEqual(['stem', 'block1', 'block2', 'block3', 'final', 'pooled', 'logits']);
+    expect(found.get('pooled')).toEqual(await net.embed([picture(3), picture(4)]));
+    const [first] = await net.classify(picture(3));
+    const logits = [...(found.get('logits')?.data ?? [])].slice(0, net.config.classes);
+    expect(logits.indexOf(Math.max(...logits))).toBe(first?.index);
+    net.dispose();
+  });
+
   it('explains exactly: the mean of a class’s map and its bias make its logit', async () => {
     const model = await modelOf('densenet3-bc', 'cifar10');
     const net = await DenseNet.load(model, { gpu });

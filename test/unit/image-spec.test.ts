@@ -70,7 +70,7 @@ describe('a specification in JSON', () => {
   it('lists the presets when there is none of that name', () => {
     expect(messageOf(() => presetOf('toString'))).toBe(
       'unknown preprocessing "toString"; known: torchvision, timm-tv, timm-ra, keras, keras-nearest, caffe, ' +
-        'torchxrayvision, cifar10, cifar10-per-image, cifar100',
+        'torchxrayvision, rescale, rescale-32, cifar10-std-0.247, cifar10-std-0.2023, cifar10, cifar10-per-image, cifar100',
     );
   });
 });

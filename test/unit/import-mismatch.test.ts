@@ -92,15 +92,14 @@ describe('what does not fit', () => {
     expect(notes[0]).toBe('Not part of the network, ignored: epoch, criterion.pos_weight.');
   });
 
-  it('is listed whole, however much it is', async () => {
+  it('is counted whole, and listed by its first twenty modules', async () => {
     const shapes = shapesOf(IMAGENET);
     const lost = [...shapes.keys()].filter((name) => /denselayer[12]\..*(weight|bias)$/.test(name));
     const { message } = await failure(without(shapes, ...lost));
-    for (const name of lost) {
-      const module = name.slice(0, name.lastIndexOf('.'));
-      expect(message).toContain(module);
-    }
-    expect(message).toMatch(new RegExp(`${lost.length} missing`));
+    const modules = [...new Set(lost.map((name) => name.slice(0, name.lastIndexOf('.'))))];
+    expect(modules.length).toBeGreaterThan(20);
+    for (const [i, module] of modules.entries()) expect(message.includes(module), module).toBe(i < 20);
+    expect(message).toMatch(new RegExp(`${lost.length} missing: .*, and more$`));
   });
 
   it('is one tensor where one tensor is odd, whichever it is', async () => {

@@ -32,7 +32,7 @@ const OPERATORS: readonly Refusal[] = [
       stem: [node('w', 'DequantizeLinear', ['stem.weight', 'fc.bias']), node('stem', 'Conv', ['input', 'w'])],
     }),
     '"w" (DequantizeLinear)',
-    'it computes a constant in a way that is not known here',
+    'this model is quantised: import the float model',
   ],
   [
     'a node without a name',
@@ -79,7 +79,7 @@ const OPERATORS: readonly Refusal[] = [
       [{ ...zeros('zero', []), dataType: 2 }],
     ),
     '"quantised" (QuantizeLinear)',
-    'QuantizeLinear is no operator of a DenseNet',
+    'this model is quantised: import the float model',
   ],
   [
     'maps of whole numbers',

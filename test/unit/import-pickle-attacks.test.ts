@@ -130,7 +130,19 @@ describe('a pickle made to exhaust', () => {
       maze += `}q${String.fromCharCode(level)}`;
       for (const key of keys) maze += `${text(key)}h${String.fromCharCode(level - 1)}s`;
     }
-    expect(failure(checkpoint(`${maze}.`)).message).toMatch(/nested without end/);
+    expect(failure(checkpoint(`${maze}.`)).message).toMatch(/more work than any network does/);
+  });
+
+  it('whose one list makes a dict again and again', () => {
+    const list = `](${'K\x01K\x02\x86'.repeat(10_000)}eq\x000`;
+    const again = `ccollections\nOrderedDict\nq\x010${'h\x01h\x00\x85R0'.repeat(50_000)}`;
+    expect(failure(checkpoint(`\x80\x02${list}${again}N.`)).message).toMatch(/far more memory|more work/);
+  });
+
+  it('whose dict of numbers lies under six thousand names', () => {
+    const numbers = Array.from({ length: 20_000 }, (_, i) => `M${String.fromCharCode(i & 255, i >> 8)}K\x01`).join('');
+    const names = Array.from({ length: 6000 }, (_, i) => `${text(`k${i}`)}h\x00`).join('');
+    expect(failure(checkpoint(`\x80\x02}(${numbers}uq\x000}(${names}u.`)).message).toMatch(/more work/);
   });
 
   it('with a million lists in one another, or tens of thousands of dicts', () => {

@@ -1,6 +1,6 @@
 /** `verify` says what a difference looks like. */
 import { describe, expect, it } from 'vitest';
-import { adviceFor } from '../../src/cli/verify.js';
+import { adviceFor } from '../../src/cli/compare.js';
 import { floatTensor, type TensorMap } from '../../src/tensor/tensor.js';
 
 const TAPS = ['stem', 'block1', 'block2', 'final', 'pooled', 'logits'];

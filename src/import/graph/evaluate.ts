@@ -3,7 +3,8 @@
  * `ConstantOfShape` weights, and the arithmetic on shapes that exporters put before a `Reshape` or a `Pad`.
  */
 import { float32ToFloat16 } from '../../tensor/float16.js';
-import { elementCount, floatTensor, toFloat32 } from '../../tensor/tensor.js';
+import { DTYPE_BYTES, elementCount, floatTensor, toFloat32 } from '../../tensor/tensor.js';
+import type { Budget } from '../budget.js';
 import type { Constant, Floats } from './constant.js';
 import { axesOf, calculate, concatenate, dimensions, gather, reshapeTarget, slice } from './lists.js';
 import { type Node, unsupportedNode } from './node.js';
@@ -11,11 +12,8 @@ import { type Operands, required, wholeNumbers } from './operands.js';
 import { broadcast, shapeOf, withShape } from './rearrange.js';
 import { flatten, permute, reshape, squeeze, unsqueeze } from './reshape.js';
 
-/** Elements that one file's nodes may make, in all: twice the weights of DenseNet-264. Moving takes longer, and counts more. */
-const MOST_ELEMENTS = 2 ** 26;
-
 export class Evaluator {
-  #elementsLeft = MOST_ELEMENTS;
+  constructor(private readonly budget: Budget) {}
 
   /**
    * @param inputs `null` where an optional one is left out
@@ -30,7 +28,8 @@ export class Evaluator {
         return this.#fill(node, scalar(node, node.tensor('value') ?? floats([1], [0])), wholeNumbers(node, first));
       case 'Cast':
       case 'Transpose':
-        this.#spend(node, [2, ...(first ? shapeOf(first) : [])]);
+        // Moving takes longer than filling.
+        if (first) this.#spend([2, ...shapeOf(first)], first);
     }
     const rule = Object.hasOwn(RULES, node.op) ? RULES[node.op] : undefined;
     if (!rule) throw unsupportedNode(node, 'it computes a constant in a way that is not known here');
@@ -45,15 +44,15 @@ export class Evaluator {
     const fits = added >= 0 && source.every((length, axis) => length === 1 || length === shape[axis + added]);
     if (!fits || shape.some((length) => length < 0))
       throw unsupportedNode(node, `[${source}] cannot become [${target}]`);
-    this.#spend(node, shape);
+    this.#spend(shape, value);
     return broadcast(value, shape);
   }
 
-  /** Keeps small files from asking for much memory, or for much work. */
-  #spend(node: Node, shape: readonly number[]): void {
-    this.#elementsLeft -= elementCount(shape);
-    if (!(this.#elementsLeft >= 0))
-      throw unsupportedNode(node, 'it and the constants before it have more values than any DenseNet');
+  /** Values that a node makes, in all their bytes. */
+  #spend(shape: readonly number[], x: Constant): void {
+    const count = elementCount(shape);
+    this.budget.steps(count);
+    this.budget.bytes(count * (x.kind === 'floats' ? DTYPE_BYTES[x.tensor.dtype] : 8));
   }
 }
 

@@ -55,6 +55,8 @@ export function slice(node: Node, [input, starts, ends, axes, steps]: Operands):
   const list = (attribute: string, given: Constant | null | undefined) =>
     node.ints(attribute) ?? (given ? wholeNumbers(node, given) : null);
   const from = list('starts', starts) ?? [];
+  if (from.length > shapeOf(x).length)
+    throw unsupportedNode(node, `it slices ${from.length} axes of ${shapeOf(x).length}`);
   const to = list('ends', ends) ?? [];
   const along = list('axes', axes) ?? [...from.keys()];
   const by = list('steps', steps);

@@ -4,6 +4,7 @@
  * compute. Each node is called what its own file calls it.
  */
 import { ModelShapeError } from '../../core/errors.js';
+import { shorten } from '../format-error.js';
 import type { Constant } from './constant.js';
 
 /** One operation. Attributes are read by name, with the default that the operator has where there is none. */
@@ -95,7 +96,8 @@ export class LayerNode implements Node {
 
 /** @param what continues "… does not fit:" */
 export function unsupportedNode(node: Node, what: string): ModelShapeError {
-  return new ModelShapeError(`not a DenseNet that can be run here: ${node} does not fit: ${what}`, {
+  const [name, reason] = [shorten(`${node}`, 300), shorten(what, 900)];
+  return new ModelShapeError(`not a DenseNet that can be run here: ${name} does not fit: ${reason}`, {
     missing: [],
     extra: [`${node}`],
     misshaped: [],

@@ -9,7 +9,7 @@ export function activationName({ config }: Configured): string {
   const value = config.get('activation') ?? 'linear';
   if (typeof value === 'string') return value;
   const name = typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get('class_name') : null;
-  return String(name).toLowerCase();
+  return typeof name === 'string' ? name.toLowerCase() : 'an activation without a name';
 }
 
 export function textOf({ config }: Configured, option: string, otherwise: string): string {

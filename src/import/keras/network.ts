@@ -72,7 +72,7 @@ function layersOf(model: Entries): readonly unknown[] {
   if (Array.isArray(layers)) return layers;
   const kind = text(model.get('class_name'), 'class_name');
   throw (
-    kerasHubRefusal(`${kind} ${String(model.get('registered_name')).slice(0, LONGEST_NAME)}`) ??
+    kerasHubRefusal(`${kind} ${registeredName(model)}`) ??
     kerasError(
       `its config does not list the layers of a ${kind}: build it from Keras' own layers, as a functional model`,
     )
@@ -164,6 +164,11 @@ export function entries(value: unknown): Entries {
 }
 
 const LONGEST_NAME = 1024;
+
+function registeredName(model: Entries): string {
+  const name = model.get('registered_name');
+  return typeof name === 'string' ? name.slice(0, LONGEST_NAME) : '';
+}
 
 function text(value: unknown, what: string): string {
   if (typeof value === 'string' && value.length <= LONGEST_NAME) return value;

@@ -1,7 +1,7 @@
 /** What Keras layers do to an image before the first convolution, as arithmetic with constants. */
 import { toFloat32 } from '../../tensor/tensor.js';
 import type { Constant } from '../graph/constant.js';
-import { numbersIn, numbersOf } from './config.js';
+import { numbersIn, numbersOf, textOf } from './config.js';
 import type { Layer } from './network.js';
 
 export interface ImageStep {
@@ -39,7 +39,7 @@ export function imageSteps(layer: Layer, constants: ReadonlyMap<string, Constant
     ];
   }
   if (layer.kind === 'Normalization') return normalization(layer, constants);
-  const name = layer.kind === 'TFOpLambda' ? String(layer.config.get('function')).split('.').at(-1) : layer.kind;
+  const name = layer.kind === 'TFOpLambda' ? textOf(layer, 'function', '').split('.').at(-1) : layer.kind;
   const op = name !== undefined && Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   const [operand, ...others] = layer.operands;
   if (!op || !operand || others.length > 0) return null;

@@ -5,6 +5,7 @@
 import { unzipSync } from 'fflate';
 import { ModelFormatError } from '../../core/errors.js';
 import { DTYPE_BYTES } from '../../tensor/tensor.js';
+import type { Budget } from '../budget.js';
 import { formatError } from '../format-error.js';
 import { ByteCursor } from './cursor.js';
 import type { StorageReader } from './tensors.js';
@@ -29,7 +30,7 @@ const MAX_EXPANSION = 2;
 const FREE_BYTES = 2 ** 20;
 
 /** @throws ModelFormatError for a damaged archive, an expansion beyond bounds, or one that is no PyTorch file */
-export function openZip(bytes: Uint8Array): Container {
+export function openZip(bytes: Uint8Array, budget: Budget): Container {
   const all = new Set<string>();
   unzip(bytes, (name) => {
     if (all.has(name)) throw pytorchError(`the zip archive holds ${name} twice`);
@@ -38,6 +39,10 @@ export function openZip(bytes: Uint8Array): Container {
   });
   const names = [...all];
   const pickleName = names.find((name) => /(^|\/)data\.pkl$/.test(name));
+  if (names.some((name) => /(^|\/)(archive_format|serialized_exported_program\.json)$/.test(name)))
+    throw pytorchError(
+      'it is a torch.export archive (.pt2): save the weights with torch.save(net.state_dict(), "net.pth"), or export to ONNX',
+    );
   if (pickleName === undefined)
     throw pytorchError(`the zip archive holds no data.pkl; it holds ${names.slice(0, 8).join(', ')}`);
   const folder = pickleName.slice(0, -'data.pkl'.length);
@@ -45,7 +50,7 @@ export function openZip(bytes: Uint8Array): Container {
   const order = head[`${folder}byteorder`];
   if (order && new TextDecoder().decode(order).trim() !== 'little')
     throw pytorchError('it was written on a big-endian machine');
-  const root = unpickle(new ByteCursor(head[pickleName] ?? new Uint8Array(0)));
+  const root = unpickle(new ByteCursor(head[pickleName] ?? new Uint8Array(0)), budget);
   const pathOf = (storage: StorageRef) => `${folder}data/${storage.key}`;
   const open = (wanted: readonly StorageRef[]): StorageReader => {
     const paths = new Set(wanted.map(pathOf));
@@ -85,21 +90,21 @@ function unzip(bytes: Uint8Array, wanted: (name: string) => boolean): Record<str
 }
 
 /** @throws ModelFormatError when the stream is not torch's, or ends early */
-export function openLegacy(bytes: Uint8Array): Container {
+export function openLegacy(bytes: Uint8Array, budget: Budget): Container {
   const cursor = new ByteCursor(bytes);
-  if (unpickle(cursor) !== LEGACY_MAGIC) throw pytorchError('it is a pickle, but not one that torch.save made');
-  unpickle(cursor); // the protocol's version, 1001 ever since
-  const system = unpickle(cursor);
+  if (unpickle(cursor, budget) !== LEGACY_MAGIC) throw pytorchError('it is a pickle, but not one that torch.save made');
+  unpickle(cursor, budget); // the protocol's version, 1001 ever since
+  const system = unpickle(cursor, budget);
   if (system instanceof Map && system.get('little_endian') === false)
     throw pytorchError('it was written on a big-endian machine');
-  const root = unpickle(cursor);
-  const keys = unpickle(cursor);
-  const sizes = storageSizes(root);
+  const root = unpickle(cursor, budget);
+  const keys = unpickle(cursor, budget);
+  const sizes = storageSizes(root, budget);
   const storages = new Map<string, Uint8Array>();
   for (const key of Array.isArray(keys) ? keys : []) {
     const size = typeof key === 'string' ? sizes.get(key) : undefined;
     if (typeof key !== 'string' || size === undefined)
-      throw pytorchError(`storage ${String(key)} belongs to no tensor`);
+      throw pytorchError(`storage ${typeof key === 'string' ? key : 'without a name'} belongs to no tensor`);
     storages.set(key, cursor.take(cursor.u64() * size));
   }
   const open = (): StorageReader => (storage) => {
@@ -111,13 +116,14 @@ export function openLegacy(bytes: Uint8Array): Container {
 }
 
 /** Storage key → element size: the stream itself gives counts only. */
-function storageSizes(root: PickleValue): Map<string, number> {
+function storageSizes(root: PickleValue, budget: Budget): Map<string, number> {
   const sizes = new Map<string, number>();
   const seen = new Set<PickleValue>();
   const open: PickleValue[] = [root];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
+    budget.entries(1);
     if (value instanceof StorageRef) sizes.set(value.key, elementSize(value));
     else for (const part of partsOf(value)) open.push(part);
   }

@@ -8,6 +8,7 @@
  * since no network's weights need it and an attack does.
  */
 import type { Dtype } from '../../tensor/tensor.js';
+import type { Budget } from '../budget.js';
 import { formatError } from '../format-error.js';
 import { GlobalName, Instance, type PickleDict, type PickleValue, StorageRef, TensorRef } from './values.js';
 
@@ -51,22 +52,28 @@ const LOADERS = new Set([
   'numpy.fromfile',
 ]);
 
-type Constructor = (args: readonly PickleValue[], type: GlobalName) => PickleValue;
+type Constructor = (args: readonly PickleValue[], type: GlobalName, budget: Budget) => PickleValue;
 
 const record: Constructor = (args, type) => new Instance(type, args);
 const list: Constructor = ([items]) => (Array.isArray(items) ? items : []);
 
-const dict: Constructor = ([pairs]) => {
+const dict: Constructor = ([pairs], _, budget) => {
   const out: PickleDict = new Map();
   if (!Array.isArray(pairs)) return out;
+  // One list may be given to any number of dicts.
+  budget.entries(pairs.length);
+  budget.bytes(pairs.length * BYTES_PER_ENTRY);
   for (const pair of pairs) if (Array.isArray(pair)) out.set(pair[0] ?? null, pair[1] ?? null);
   return out;
 };
 
+/** Of a Map, in memory. */
+const BYTES_PER_ENTRY = 48;
+
 /** Rule 1. */
 const CONSTRUCTORS: ReadonlyMap<string, Constructor> = new Map<string, Constructor>([
   ['collections.OrderedDict', dict],
-  ['collections.defaultdict', () => dict([], new GlobalName('collections', 'defaultdict'))],
+  ['collections.defaultdict', (_, type, budget) => dict([], type, budget)],
   ['collections.Counter', record],
   ['builtins.set', list],
   ['__builtin__.set', list],
@@ -93,8 +100,8 @@ const CONSTRUCTORS: ReadonlyMap<string, Constructor> = new Map<string, Construct
   ['pathlib.WindowsPath', record],
   ['pathlib.Path', record],
   ['torch.Size', list],
-  ['torch._utils._rebuild_tensor', rebuildTensor],
-  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+  ['torch._utils._rebuild_tensor', (args, type) => rebuildTensor(args, type)],
+  ['torch._utils._rebuild_tensor_v2', (args, type) => rebuildTensor(args, type)],
   ['torch._utils._rebuild_tensor_v3', (args, type) => rebuildTensor(args, type, dtypeOf(args[6]))],
   ['torch._utils._rebuild_parameter', ([data]) => data ?? null],
   ['torch._utils._rebuild_parameter_with_state', ([data]) => data ?? null],
@@ -138,18 +145,18 @@ export function resolveGlobal(module: string, name: string): GlobalName {
 }
 
 /** `global(*args)` as the pickle asks for it. */
-export function call(global: PickleValue, args: readonly PickleValue[]): PickleValue {
+export function call(global: PickleValue, args: readonly PickleValue[], budget: Budget): PickleValue {
   if (!(global instanceof GlobalName)) throw pytorchError('it calls something that is not a name');
   const construct = CONSTRUCTORS.get(global.path);
-  if (construct) return construct(args, global);
+  if (construct) return construct(args, global, budget);
   if (NETWORK_PACKAGES.has(topLevel(global.module))) return new Instance(global, args);
   throw notAllowed(global);
 }
 
 /** `cls.__new__(cls, *args)`: an OrderedDict's or such, else a record. */
-export function instantiate(type: PickleValue, args: readonly PickleValue[]): PickleValue {
+export function instantiate(type: PickleValue, args: readonly PickleValue[], budget: Budget): PickleValue {
   if (!(type instanceof GlobalName)) throw pytorchError('it instantiates something that is not a class');
-  return CONSTRUCTORS.get(type.path)?.(args, type) ?? new Instance(type, args);
+  return CONSTRUCTORS.get(type.path)?.(args, type, budget) ?? new Instance(type, args);
 }
 
 /**

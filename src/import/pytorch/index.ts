@@ -1,5 +1,6 @@
 /** PyTorch checkpoints (`.pth`, `.pt`, `.pth.tar`) → tensors under the names that the file gives them. */
 import type { TensorMap } from '../../tensor/tensor.js';
+import { Budget } from '../budget.js';
 import { openLegacy, openZip } from './containers.js';
 import type { Module } from './modules.js';
 import { findStateDict } from './state-dict.js';
@@ -20,8 +21,9 @@ const COPY_RATIO = 1;
  */
 export function readPyTorch(bytes: Uint8Array, key?: string): PyTorchNetwork {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  const { root, open } = isZip ? openZip(bytes) : openLegacy(bytes);
-  const { tensors, modules } = findStateDict(root, key);
+  const budget = new Budget('pytorch', bytes.length);
+  const { root, open } = isZip ? openZip(bytes, budget) : openLegacy(bytes, budget);
+  const { tensors, modules } = findStateDict(root, budget, key);
   const found = [...tensors];
   const maker = new TensorMaker(open(found.map(([, { storage }]) => storage)), COPY_RATIO * bytes.length);
   return { tensors: new Map(found.map(([name, ref]) => [name, maker.make(name, ref)])), modules };

@@ -238,10 +238,26 @@ class Builder {
     const front = behind.slice(0, Math.max(0, firstWeights));
     const pools = front.filter((index) => isPool(this.#op(index)));
     this.#finalRelu(norm, front, pools);
-    for (const index of front) if (!isActivation(this.#op(index))) this.#emit(index);
+    if (pools.length === 2) this.#joinedPools(pools);
+    for (const index of front)
+      if (!isActivation(this.#op(index)) && (pools.length !== 2 || !isPool(this.#op(index)))) this.#emit(index);
     if (pools.length === 0) this.#implied('GlobalAveragePool', norm);
     this.#implied('Flatten', norm);
     for (const index of behind.slice(front.length)) this.#emit(index);
+  }
+
+  /** Average and maximum of one map, as fastai joins them: the maxima first. */
+  #joinedPools(pools: readonly number[]): void {
+    const map = this.#value;
+    const inOrder = [...pools].sort((a, b) => this.#op(b).localeCompare(this.#op(a)));
+    const values = inOrder.map((index) => {
+      this.#value = map;
+      this.#emit(index);
+      return this.#value;
+    });
+    this.#value = `pools #${this.#nodes.length}`;
+    const label = `the concatenation of the pools behind module ${parentOf(this.#module(inOrder[0] ?? 0).path)}`;
+    this.#nodes.push(new LayerNode('Concat', values, this.#value, { axis: 1 }, label));
   }
 
   /** A pool that is registered right behind the norm shows that there is none, where other ReLUs are registered. */

@@ -1,6 +1,6 @@
 /** PyTorch's layer classes as the operators that they compute, from the attributes that a module is saved with. */
 import { LayerNode } from '../graph/node.js';
-import { classOf, type Module, numberOf, pairOf } from './modules.js';
+import { classOf, type Module, numberOf, pairOf, textOf } from './modules.js';
 
 /** No word about a layer's weights: they are inputs by the names that the state dict has. */
 type Attributes = Readonly<Record<string, number | string | readonly number[]>>;
@@ -28,7 +28,7 @@ const OPERATORS: Readonly<Record<string, (module: Module) => Operator>> = {
   ReLU: plain('Relu'),
   LeakyReLU: (module) => ['LeakyRelu', { alpha: numberOf(module, 'negative_slope', 0.01) }],
   ELU: (module) => ['Elu', { alpha: numberOf(module, 'alpha', 1) }],
-  GELU: (module) => ['Gelu', { approximate: String(module.attributes.get('approximate') ?? 'none') }],
+  GELU: (module) => ['Gelu', { approximate: textOf(module, 'approximate', 'none') }],
   Sigmoid: plain('Sigmoid'),
   Tanh: plain('Tanh'),
   Softmax: plain('Softmax'),
@@ -70,9 +70,9 @@ function dilation(module: Module): Attributes {
 }
 
 function padding(module: Module): Attributes {
-  const mode = module.attributes.get('padding_mode') ?? 'zeros';
+  const mode = textOf(module, 'padding_mode', 'zeros');
   const value = module.attributes.get('padding');
-  if (mode !== 'zeros') return { auto_pad: `${String(mode)} padding` };
+  if (mode !== 'zeros') return { auto_pad: `${mode} padding` };
   if (typeof value === 'string') return { auto_pad: value === 'same' ? 'SAME_UPPER' : 'VALID' };
   const [height = 0, width = 0] = pairOf(module, 'padding', 0);
   return { pads: [height, width, height, width] };

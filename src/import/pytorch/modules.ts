@@ -19,6 +19,11 @@ export function numberOf({ attributes }: Module, name: string, otherwise: number
   return typeof value === 'number' ? value : otherwise;
 }
 
+export function textOf({ attributes }: Module, name: string, otherwise: string): string {
+  const value = attributes.get(name);
+  return typeof value === 'string' ? value : otherwise;
+}
+
 /** [height, width] of an attribute that is a number or two. */
 export function pairOf({ attributes }: Module, name: string, otherwise: number): number[] {
   const value = attributes.get(name);

@@ -3,7 +3,9 @@
  * parameters, buffers and submodules are collected from its saved state without running its class.
  */
 import { ModelFormatError } from '../../core/errors.js';
+import type { Budget } from '../budget.js';
 import { entriesUnder } from '../checkpoint-key.js';
+import { formatError } from '../format-error.js';
 import type { Module } from './modules.js';
 import { Instance, type PickleDict, type PickleValue, TensorRef } from './values.js';
 
@@ -26,8 +28,6 @@ const KEYS = [
   'module',
 ];
 const EMA_KEYS = ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema'];
-/** Far beyond any network; a limit for pickles whose objects contain one another many times over. */
-const MAX_VISITS = 400_000;
 const MAX_DEPTH = 32;
 /** A checkpoint of a trainer of a wrapper: keys within keys so often. */
 const MAX_NESTED_KEYS = 4;
@@ -37,8 +37,8 @@ const MAX_NESTED_KEYS = 4;
  * @returns name → tensor, and the modules that hold them, in the file's order
  * @throws ModelFormatError when there are no named tensors, saying what is there
  */
-export function findStateDict(root: PickleValue, key?: string): FoundNetwork {
-  const found = new Search().find(root, key);
+export function findStateDict(root: PickleValue, budget: Budget, key?: string): FoundNetwork {
+  const found = new Search(budget).find(root, key);
   if (found.tensors.size > 0) return found;
   const inside = entriesOf(root).map(([name]) => name);
   const what = inside.length > 0 ? `its keys are ${inside.slice(0, 12).join(', ')}` : 'it is no dict and no module';
@@ -48,7 +48,7 @@ export function findStateDict(root: PickleValue, key?: string): FoundNetwork {
 
 /** One walk through a checkpoint, its visits counted over all the places that are tried. */
 class Search {
-  #visits = 0;
+  constructor(private readonly budget: Budget) {}
 
   find(root: PickleValue, key?: string): FoundNetwork {
     if (key === undefined) return this.#within(root, 0);
@@ -66,8 +66,8 @@ class Search {
   }
 
   #under(value: PickleValue, keys: readonly string[], depth: number): FoundNetwork {
+    this.budget.entries(sizeOf(value));
     const entries = new Map(entriesOf(value));
-    this.#count(entries.size);
     for (const key of keys) {
       const inner = entries.get(key);
       if (!(inner instanceof Map || inner instanceof Instance)) continue;
@@ -86,10 +86,11 @@ class Search {
         tensors.set(name, part);
         return;
       }
+      if (depth > MAX_DEPTH) throw formatError('pytorch')('its modules are nested without end');
+      this.budget.entries(1 + sizeOf(part));
       const inside = children(part);
       const module = moduleOf(part, name);
       if (module) modules.push(module);
-      this.#count(depth > MAX_DEPTH ? Number.POSITIVE_INFINITY : 1 + inside.length);
       for (const [own, inner] of inside) {
         if (isInteresting(inner)) visit(inner, name === '' ? own : `${name}.${own}`, depth + 1);
       }
@@ -97,15 +98,18 @@ class Search {
     visit(value, '', 0);
     return { tensors, modules };
   }
-
-  #count(visits: number): void {
-    this.#visits += visits;
-    if (this.#visits > MAX_VISITS)
-      throw new ModelFormatError('bad PyTorch file: its modules are nested without end', { format: 'pytorch' });
-  }
 }
 
 const NONE: FoundNetwork = { tensors: new Map(), modules: [] };
+
+/** Entries that are looked at for it, of whatever keys. */
+function sizeOf(value: PickleValue): number {
+  if (value instanceof Map) return value.size;
+  if (!(value instanceof Instance)) return 0;
+  const state = Array.isArray(value.state) ? value.state[0] : value.state;
+  const parts = state instanceof Map ? [...state.values()] : [];
+  return parts.reduce<number>((sum, part) => sum + (part instanceof Map ? part.size : 1), value.entries.size);
+}
 
 /** An object with submodules, or with a place for them, by its saved attributes. */
 function moduleOf(value: PickleValue, path: string): Module | null {

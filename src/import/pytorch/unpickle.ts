@@ -2,6 +2,7 @@
  * A data-only reader of Python pickles, protocols 0 to 5: the opcodes of `pickletools`, with `globals.ts` deciding what
  * names may stand for. Time and memory are linear in the pickle's length and bounded; nothing in it is executed.
  */
+import type { Budget } from '../budget.js';
 import type { ByteCursor } from './cursor.js';
 import { call, instantiate, persistentLoad, resolveGlobal } from './globals.js';
 import { Instance, type PickleValue } from './values.js';
@@ -18,8 +19,8 @@ const MAX_OBJECTS = 100_000;
  *
  * @throws ModelFormatError for a malformed, truncated or forbidden one
  */
-export function unpickle(cursor: ByteCursor): PickleValue {
-  const machine = new Machine(cursor);
+export function unpickle(cursor: ByteCursor, budget: Budget): PickleValue {
+  const machine = new Machine(cursor, budget);
   for (let count = 0; count < MAX_INSTRUCTIONS; count++) {
     const code = cursor.u8();
     if (code === STOP) return machine.pop();
@@ -37,7 +38,10 @@ class Machine {
   readonly #cursor: ByteCursor;
   #objects = 0;
 
-  constructor(cursor: ByteCursor) {
+  constructor(
+    cursor: ByteCursor,
+    readonly budget: Budget,
+  ) {
     this.#cursor = cursor;
   }
 
@@ -157,12 +161,12 @@ const stackGlobal: Operation = (machine) => {
 
 const reduce: Operation = (machine) => {
   const args = machine.popList();
-  machine.make(call(machine.pop(), args));
+  machine.make(call(machine.pop(), args, machine.budget));
 };
 
 const newObject: Operation = (machine) => {
   const args = machine.popList();
-  machine.make(instantiate(machine.pop(), args));
+  machine.make(instantiate(machine.pop(), args, machine.budget));
 };
 
 const newObjectWithKeywords: Operation = (machine, cursor) => {
@@ -172,12 +176,12 @@ const newObjectWithKeywords: Operation = (machine, cursor) => {
 
 const inst: Operation = (machine, cursor) => {
   const type = resolveGlobal(cursor.line(), cursor.line());
-  machine.make(instantiate(type, machine.popMark()));
+  machine.make(instantiate(type, machine.popMark(), machine.budget));
 };
 
 const object: Operation = (machine) => {
   const [type = null, ...args] = machine.popMark();
-  machine.make(instantiate(type, args));
+  machine.make(instantiate(type, args, machine.budget));
 };
 
 const bytes =

@@ -12,6 +12,7 @@ import {
   FOLLOWERS,
   type GraphState,
   type Input,
+  inFront,
   type Layer,
   type Normed,
   type Reduced,
@@ -63,7 +64,7 @@ export class Body {
           return transition(node, from, norm, conv, size);
       }
     }
-    throw unexpected(node, given, `, found a convolution of ${describeConv(node, operands)}`);
+    throw unexpected(node, given, `, found a convolution of ${describeConv(node, operands)}${inFront(state)}`);
   }
 
   #stem(node: Node, input: Input, pads: readonly number[], operands: Operands): Features {

@@ -129,14 +129,14 @@ export interface Dense {
   readonly activation: HeadActivation;
 }
 
-/** The pooled vector on its way through the head: [N, C] or [N, C, 1, 1]. */
+/** The pooled vector on its way through the head: [N, C], [N, C, 1, 1], or [C] where the batch is 1. */
 export interface HeadVector {
   readonly at: 'vector';
   readonly pool: Pool;
   readonly layers: readonly Dense[];
   /** A norm in front of the first layer, or behind an activation: for the next layer to take in. */
   readonly pending: { readonly scale: Float64Array; readonly shift: Float64Array } | null;
-  readonly rank: 2 | 4;
+  readonly rank: 1 | 2 | 4;
 }
 
 /** Behind the softmax. */
@@ -176,3 +176,10 @@ export function unexpected(node: Node, state: GraphState, found = ''): Error {
 export function unpadded(state: GraphState): { state: Exclude<GraphState, Padded>; pads: readonly number[] } {
   return state.at === 'padded' ? { state: state.of, pads: state.pads } : { state, pads: [0, 0, 0, 0] };
 }
+
+/** What stands before the network, where a bare convolution is followed by what a stem begins with. */
+export const inFront = (state: GraphState): string =>
+  state.at === 'features' && state.parts.length === 1 && state.parts[0]?.kind === 'stem' && !state.parts[0].norm
+    ? ": a convolution stands in front of the network's own stem, which cannot be run: train the network without it, or " +
+      'give the image as many channels as the stem takes'
+    : '';

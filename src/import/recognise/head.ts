@@ -10,7 +10,7 @@ import { dense, normBehind } from './dense.js';
 import { type GraphState, type HeadVector, type Pool, type Scores, unexpected } from './graph-state.js';
 import { shortest } from './norm.js';
 
-export const pooledVector = (pool: Pool, rank: 2 | 4): HeadVector => ({
+export const pooledVector = (pool: Pool, rank: HeadVector['rank']): HeadVector => ({
   at: 'vector',
   pool,
   layers: [],
@@ -74,6 +74,7 @@ export function flatten(
   if (node.op === 'Squeeze' && dropped.join() !== '2,3')
     throw unsupportedNode(node, `expected axes 2 and 3, found ${axes}`);
   if (!target) return { ...pooled, rank: 2 };
+  if (target.length === 1 && (target[0] === -1 || target[0] === width)) return { ...pooled, rank: 1 };
   const [, wanted = 1, ...ones] = target;
   const isMap = ones.length === 2;
   const fits = wanted === null || wanted === -1 || wanted === width || (wanted === 0 && target.length > 1);
@@ -83,6 +84,13 @@ export function flatten(
       `expected [N, ${width}], the pooled features of an image, found [${target.map((d) => d ?? '?')}]`,
     );
   return { ...pooled, rank: isMap ? 4 : 2 };
+}
+
+/** `Gather` of a flat vector by its own places in order, as torch 2.9 exports a channels-last network's view. */
+export function gatherVector(node: Node, state: HeadVector, indices: readonly number[], rank: number): HeadVector {
+  const isWhole = indices.length === widthOf(state) && indices.every((index, place) => index === place);
+  if (state.rank === 1 && isWhole && (rank === 2 || rank === 4)) return { ...state, rank };
+  throw unexpected(node, state, ', found Gather of a part of the features');
 }
 
 /** A vector; also a map of 1×1, whose only pixel is its own average. */

@@ -8,6 +8,7 @@ import {
   type Features,
   type GraphState,
   type HeadVector,
+  inFront,
   type Size,
   unexpected,
   unpadded,
@@ -68,6 +69,9 @@ export function pad(node: Node, state: GraphState, pads: readonly number[], isZe
   const mode = node.text('mode', 'constant');
   const canPad = state.at === 'input' || state.at === 'activated' || (state.at === 'reduced' && state.isActive);
   if (!canPad || !isSpatial || around.some((zeros) => zeros < 0) || !isZero || mode !== 'constant')
-    throw unsupportedNode(node, `expected zeros around the picture or behind a Relu, found ${mode} padding [${pads}]`);
+    throw unsupportedNode(
+      node,
+      `expected zeros around the image or behind a Relu, found ${mode} padding [${pads}]${inFront(state)}`,
+    );
   return { at: 'padded', of: state, pads: around };
 }

@@ -4,11 +4,12 @@
  * ends and second outputs do no harm; if the logits are not reached, the first such node is the error.
  */
 import { ModelShapeError } from '../../core/errors.js';
+import type { Budget } from '../budget.js';
 import type { Constant, Ints } from '../graph/constant.js';
 import { Evaluator } from '../graph/evaluate.js';
 import { axesOf, dimensions, reshapeTarget, slice } from '../graph/lists.js';
 import { type NetworkGraph, type Node, unsupportedNode } from '../graph/node.js';
-import { type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
+import { asInts, type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
 import { FOLLOWERS, type GraphState, type HeadVector, unexpected } from './graph-state.js';
@@ -17,6 +18,7 @@ import {
   affineVector,
   convHead,
   flatten,
+  gatherVector,
   gemm,
   globalPool,
   joinPools,
@@ -36,8 +38,11 @@ export interface Recognised {
 }
 
 /** @throws ModelShapeError naming the first node that does not fit; ModelFormatError for tensors that cannot be read */
-export function recognise(graph: NetworkGraph): Recognised {
-  return new Walk(graph).run();
+export function recognise(graph: NetworkGraph, budget: Budget): Recognised {
+  const quantised = graph.nodes.find(({ op }) => QUANTISED.test(op));
+  if (quantised)
+    throw unsupportedNode(quantised, 'this model is quantised: import the float model that it was made from');
+  return new Walk(graph, budget).run();
 }
 
 /** A node that does not fit: the error for whatever needs its result. */
@@ -58,10 +63,11 @@ class Walk {
   readonly #graph: NetworkGraph;
   readonly #values = new Map<string, Value>();
   readonly #body = new Body();
-  readonly #evaluator = new Evaluator();
+  readonly #evaluator: Evaluator;
 
-  constructor(graph: NetworkGraph) {
+  constructor(graph: NetworkGraph, budget: Budget) {
     this.#graph = graph;
+    this.#evaluator = new Evaluator(budget);
     for (const { name, dims } of graph.inputs) this.#values.set(name, { at: 'input', dims, from: null, affine: null });
   }
 
@@ -198,6 +204,15 @@ class Walk {
     }
   }
 
+  /** Whether the classifier's logits are among the values. */
+  #isHeadReached(): boolean {
+    for (const value of this.#values.values()) {
+      if (!isState(value)) continue;
+      if (value.at === 'scores' || (value.at === 'vector' && value.layers.length > 0)) return true;
+    }
+    return false;
+  }
+
   #result(): Recognised {
     const outputs = this.#graph.outputs.map((name) => this.#values.get(name) ?? null);
     for (const value of outputs) {
@@ -215,7 +230,7 @@ class Walk {
       };
     }
     const failed = outputs.filter(isFailed).sort((a, b) => a.index - b.index)[0];
-    if (failed) throw failed.error;
+    if (failed) throw this.#isHeadReached() ? behindHeadError(failed.error) : failed.error;
     const end = outputs.find(isState);
     throw new ModelShapeError(`not a DenseNet that can be run here: the graph has no logits, ${endOf(end)}`, {
       missing: ['classifier.weight'],
@@ -223,6 +238,14 @@ class Walk {
       misshaped: [],
     });
   }
+}
+
+/** Operators of integer arithmetic, ONNX's own and ONNX Runtime's. */
+const QUANTISED = /(^|\.)((Dynamic)?(Quantize|Dequantize)Linear|QLinear\w+|QGemm|(Conv|MatMul)Integer)/;
+
+function behindHeadError({ message, problems }: ModelShapeError): ModelShapeError {
+  const repair = 'export the network without it (torchxrayvision: net.op_threshs = None before the export)';
+  return new ModelShapeError(`${message}. It changes the classifier's scores: ${repair}`, problems);
 }
 
 /** Why what the graph ends with are no logits. */
@@ -279,6 +302,10 @@ function transposeInput(node: Node, state: GraphState): GraphState {
 
 /** Channels of the image. */
 function pick(node: Node, state: GraphState, operands: Operands): GraphState {
+  if (state.at === 'vector' && node.op === 'Gather') {
+    const indices = asInts(node, operands[0]);
+    return gatherVector(node, state, wholeNumbers(node, indices), indices.shape.length);
+  }
   if (state.at !== 'input') throw unexpected(node, state, `, found ${node.op}`);
   const length = state.dims[1] ?? 0;
   const all: Ints = { kind: 'ints', shape: [1, length], values: Array.from({ length }, (_, c) => c) };

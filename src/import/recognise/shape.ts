@@ -29,7 +29,8 @@ export function shapeAt(node: Node, state: GraphState): Shape {
   }
 }
 
-const vector = (length: number, rank: 2 | 4): Shape => (rank === 2 ? [null, length] : [null, length, 1, 1]);
+const vector = (length: number, rank: 1 | 2 | 4): Shape =>
+  rank === 1 ? [length] : rank === 2 ? [null, length] : [null, length, 1, 1];
 
 /** Whether a `Reshape` to `target` changes nothing: 0 keeps a dimension, and one may be left to be found (-1). */
 export function isShape(target: Shape, shape: Shape): boolean {
