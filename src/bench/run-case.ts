@@ -13,7 +13,7 @@ import { type Measured, measureCase } from './measure.js';
 import type { ModelFiles, PeerName, Task } from './peer.js';
 import { openProcess, type ProcessOptions } from './process-peers.js';
 import type { PeerClient } from './protocol.js';
-import { type Skipped, skipReason } from './skipped.js';
+import { readTflite, type Skipped, skipReason, tfliteFile } from './skipped.js';
 
 export interface BenchCase {
   /** A name of the family, `tiny`, or the path of a safetensors file. */
@@ -73,7 +73,7 @@ export async function runCase(
   options: RunOptions,
 ): Promise<CaseMeasured> {
   const skipped = peers.flatMap((name) => {
-    const reason = skipReason(name, tfliteFile(which, options), options.as);
+    const reason = skipReason(name, tfliteFile(which, options.tflite), options.as);
     return reason === null ? [] : [{ name, reason }];
   });
   for (const { name, reason } of skipped) note(`  ${name} is skipped: ${reason}`);
@@ -106,8 +106,6 @@ export function exportCases(cases: readonly BenchCase[], folder: string): void {
   }
 }
 
-const tfliteFile = (which: BenchCase, { tflite }: RunOptions): string => join(tflite, `${caseName(which)}.tflite`);
-
 /** Profiles ours, step by step. */
 export function profileCase(which: BenchCase, options: RunOptions): Promise<NetworkProfile | null> {
   return withPeers(which, options, async (opener, task) => {
@@ -126,9 +124,7 @@ async function withPeers<T>(
   options: RunOptions,
   action: (opener: PeerOpener, task: Omit<Task, 'peer'>, folder: ModelFiles) => Promise<T>,
 ): Promise<T> {
-  const path = tfliteFile(which, options);
-  const tflite = existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined;
-  const made = caseFiles(modelBytes(which), which.batch, tflite);
+  const made = caseFiles(modelBytes(which), which.batch, readTflite(tfliteFile(which, options.tflite)));
   const folder = mkdtempSync(join(tmpdir(), 'densenet-webgpu-bench-'));
   try {
     const files = writeFiles(made, folder);

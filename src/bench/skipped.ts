@@ -1,8 +1,8 @@
 /** Which peers of a case cannot run here, and why: a missing package, a missing `.tflite`, an adapter of its own. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE } from '../cli/files.js';
-import { describeMissingTflite } from './case-files.js';
+import { caseName, describeMissingTflite } from './case-files.js';
 import type { Disguise } from './disguise.js';
 import { type PeerName, peerRow } from './peer.js';
 
@@ -13,6 +13,14 @@ export interface Skipped {
 
 /** Where `make_tflite.py` puts its files, and `--tflite` looks for them by default. */
 export const TFLITE_FOLDER = join(PACKAGE, '.cache/tflite');
+
+/** A case's `.tflite` in the folder of `--tflite`. */
+export const tfliteFile = (which: Parameters<typeof caseName>[0], folder: string): string =>
+  join(folder, `${caseName(which)}.tflite`);
+
+/** Its bytes, where it is there. */
+export const readTflite = (path: string): Uint8Array<ArrayBuffer> | undefined =>
+  existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined;
 
 /** @returns null for a peer that can run */
 export function skipReason(name: PeerName, tfliteFile: string, as: Disguise | undefined): string | null {
