@@ -1,5 +1,6 @@
 /** Describes the network and the machine in a list of terms. */
-import type { AdapterReport, DenseNet } from 'densenet-webgpu';
+import type { DenseNet } from 'densenet-webgpu';
+import { adapterName } from './adapter.js';
 import { showTerms } from './dom.js';
 import { amount, bytes } from './format.js';
 import { page } from './page.js';
@@ -25,12 +26,4 @@ export function showFacts(net: DenseNet, name: string): void {
 function widthBefore({ config }: DenseNet, t: number): number {
   const entering = t === 0 ? config.initFeatures : (config.transitions[t - 1] ?? 0);
   return entering + (config.blocks[t] ?? 0) * config.growthRate;
-}
-
-/** Some software renderers do not set `isFallback`. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
-
-function adapterName({ vendor, architecture, device, description, isFallback }: AdapterReport): string {
-  const name = [vendor, architecture, description || device].filter(Boolean).join(' ') || 'not named by this browser';
-  return isFallback || SOFTWARE.test(name) ? `${name} (software, no GPU: correct, but slow)` : name;
 }

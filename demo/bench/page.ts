@@ -4,8 +4,9 @@ import { measureCase } from '../../src/bench/measure.js';
 import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
 import type { BenchReport } from '../../src/bench/report.js';
 import type { Skipped } from '../../src/bench/skipped.js';
-import { showCase, showProfile } from './chart.js';
+import { make } from '../dom.js';
 import { openFrame } from './frame.js';
+import { showCase, showProfile } from './results.js';
 
 const BUDGET_MS = 60_000;
 
@@ -18,10 +19,15 @@ function find<T extends Element>(selector: string, kind: new () => T): T {
 const form = find('#choices', HTMLFormElement);
 const frames = find('#frames', HTMLDivElement);
 const results = find('#results', HTMLDivElement);
-const progress = find('#progress', HTMLParagraphElement);
+const note = find('#note', HTMLParagraphElement);
+const progress = find('#progress', HTMLProgressElement);
+const cancel = find('#cancel', HTMLButtonElement);
 const say = (text: string) => {
-  progress.textContent = text;
+  note.textContent = text.trim();
 };
+
+/** Cancels what runs now. */
+let running = new AbortController();
 
 function addChoices(): void {
   const peers = find('#peers', HTMLFieldSetElement);
@@ -31,8 +37,7 @@ function addChoices(): void {
     const box = document.createElement('input');
     Object.assign(box, { type: 'checkbox', name: 'peer', value: name, checked: standard });
     const label = document.createElement('label');
-    label.append(box, name);
-    label.title = title;
+    label.append(box, make('span', {}, make('b', {}, name), ` ${title}`));
     peers.append(label);
   }
 }
@@ -77,22 +82,33 @@ async function skippedPeers(names: readonly PeerName[], { tflite }: ModelFiles):
 
 async function run(data: FormData): Promise<void> {
   const names: PeerName[] = data.getAll('peer').map(String).filter(isPeerName);
+  const rounds = Number(data.get('rounds'));
+  const { signal } = running;
+  // One note for each library that is opened, and for each round.
+  progress.value = 0;
   const prepared = prepare(String(data.get('case')));
   try {
     const skipped = await skippedPeers(names, prepared.task.files);
     const able = names.filter((name) => !skipped.some((each) => each.name === name));
+    progress.max = able.length + rounds;
     const measured = await measureCase(able, prepared.task, {
-      rounds: Number(data.get('rounds')),
+      rounds,
       budgetMs: BUDGET_MS,
       reference: null,
-      note: say,
-      open: (name) => openFrame(name, frames),
+      note: (line) => {
+        signal.throwIfAborted();
+        say(line);
+        progress.value++;
+      },
+      open: (name) => openFrame(name, frames, signal),
     });
+    // A peer's error is its result, so that a cancelled run ends like any other.
+    signal.throwIfAborted();
     const { model, batch, task } = prepared;
-    results.prepend(
-      showCase({ model, batch, inputSize: [task.shape[2], task.shape[3]], runs: measured.runs, skipped }),
-    );
-    say(`Done. Adapter: ${measured.adapter ?? 'unknown'}`);
+    const inputSize = [task.shape[2], task.shape[3]] as const;
+    const result = { model, batch, inputSize, runs: measured.runs, skipped };
+    results.prepend(showCase(result, measured.adapter));
+    say('Done.');
   } finally {
     prepared.release();
   }
@@ -100,7 +116,8 @@ async function run(data: FormData): Promise<void> {
 
 async function profile(data: FormData): Promise<void> {
   const prepared = prepare(String(data.get('case')).replace(/:.*/, ':1'));
-  const ours = await openFrame('ours', frames);
+  progress.removeAttribute('value');
+  const ours = await openFrame('ours', frames, running.signal);
   try {
     await ours.call('cold', { ...prepared.task, peer: 'ours' });
     const found = await ours.call('profile', null);
@@ -115,29 +132,37 @@ async function profile(data: FormData): Promise<void> {
 async function show(file: File | undefined): Promise<void> {
   if (!file) return;
   const report: BenchReport = JSON.parse(await file.text());
-  results.replaceChildren(...report.cases.map(showCase));
-  say(`${report.adapter ?? 'unknown adapter'}, ${report.browser ?? report.backend}, ${report.date}`);
+  results.replaceChildren(...report.cases.map((result) => showCase(result, report.adapter)));
+  say(`${report.browser ?? report.backend}, ${report.date}`);
 }
 
 /** One thing at a time, since two would slow each other; failures are shown. */
 async function alone(action: () => Promise<void>): Promise<void> {
   const buttons = [...form.querySelectorAll('button')];
   for (const button of buttons) button.disabled = true;
+  running = new AbortController();
+  cancel.hidden = false;
+  progress.hidden = false;
   say('Preparing the model …');
   try {
     await action();
   } catch (error) {
-    say(`Failed: ${error instanceof Error ? error.message : error}`);
+    const text = error instanceof Error ? error.message : String(error);
+    say(running.signal.aborted ? 'Cancelled.' : `Failed: ${text}`);
   } finally {
+    cancel.hidden = true;
+    progress.hidden = true;
     for (const button of buttons) button.disabled = false;
   }
 }
 
 addChoices();
+cancel.addEventListener('click', () => running.abort(new Error('cancelled')));
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   void alone(() => run(new FormData(form)));
 });
 find('#profile', HTMLButtonElement).addEventListener('click', () => void alone(() => profile(new FormData(form))));
 const opener = find('#open', HTMLInputElement);
+find('#choose-result', HTMLButtonElement).addEventListener('click', () => opener.click());
 opener.addEventListener('change', () => void alone(() => show(opener.files?.[0])));

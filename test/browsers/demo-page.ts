@@ -1,5 +1,6 @@
 /** The demo page as a visitor has it: the built page in Chrome, from the server of `npm start`. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -132,4 +133,16 @@ export async function downloaded(folder: string, name: string): Promise<Buffer> 
   const path = join(folder, name);
   await vi.waitFor(() => expect(existsSync(path), name).toBe(true), { timeout: 20_000 });
   return readFileSync(path);
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Every violation of WCAG 2.2 A and AA and of axe's best practices, with the elements at fault. */
+export async function audit(page: Page): Promise<string[]> {
+  // The debugger's own evaluation, which the page's CSP does not govern.
+  await page.evaluate(AXE);
+  const violations: unknown = await page.evaluate(
+    "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => id + ' (' + impact + '): ' + nodes.map(({ target }) => target).join(', ')))",
+  );
+  return Array.isArray(violations) ? violations.map(String) : ['axe gave no result'];
 }

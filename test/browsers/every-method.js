@@ -1,0 +1,44 @@
+/** For pages and workers: calls every method, and causes errors whose messages need the whole library. */
+export async function everyMethod(library) {
+  const { DenseNet } = library;
+  const errorOf = (promise) =>
+    promise.then(
+      () => null,
+      (error) => error,
+    );
+  const image = new ImageData(32, 32);
+  const tensor = { data: new Float32Array(3072), shape: [1, 3, 32, 32] };
+  const { supported } = await DenseNet.isSupported();
+  const net = await DenseNet.load('/renamed', { tune: { budget: 1 } });
+  const best = await net.classify(image);
+  const { logits } = await net.run(tensor);
+  const { steps } = await net.profile(image);
+  const pooled = await net.embed(image);
+  const { values } = await net.explain(image);
+  const intermediates = await net.intermediates(tensor);
+  const taps = await net.taps(tensor);
+  const errors = [
+    await errorOf(net.classify('/no-image')),
+    await errorOf(net.run({ ...tensor, shape: [1, 1, 32, 32] })),
+  ];
+  net.dispose();
+  const half = await DenseNet.load('/renamed', { precision: 'f16' });
+  const halfBest = await half.classify(image);
+  half.dispose();
+  errors.push(
+    await errorOf(DenseNet.load('/strange')),
+    await errorOf(DenseNet.load('/incomplete')),
+    await errorOf(DenseNet.load('/renamed', { integrity: 'sha256-AAAA' })),
+    await errorOf(DenseNet.load('hf:nobody')),
+  );
+  return {
+    supported,
+    isTuned: net.tuning !== null,
+    isMeasured: steps.length > 10 && steps.every(({ bytesRead, bytesWritten }) => bytesRead > 0 && bytesWritten > 0),
+    lengths: [best.length, logits.length, pooled.data.length > 10, values.length > 0],
+    intermediates: [intermediates.has('stem'), taps.size === intermediates.size],
+    isSameInF16: halfBest[0].index === best[0].index,
+    areOurs: errors.every((error) => error instanceof library[error.name] && library.isDenseNetError(error)),
+    errors: errors.map(({ name, message }) => `${name}: ${message.slice(0, 32)}`),
+  };
+}
