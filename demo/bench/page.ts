@@ -85,12 +85,12 @@ async function run(data: FormData): Promise<void> {
   const rounds = Number(data.get('rounds'));
   const { signal } = running;
   // One note for each library that is opened, and for each round.
-  progress.max = names.length + rounds;
   progress.value = 0;
   const prepared = prepare(String(data.get('case')));
   try {
     const skipped = await skippedPeers(names, prepared.task.files);
     const able = names.filter((name) => !skipped.some((each) => each.name === name));
+    progress.max = able.length + rounds;
     const measured = await measureCase(able, prepared.task, {
       rounds,
       budgetMs: BUDGET_MS,
@@ -105,7 +105,8 @@ async function run(data: FormData): Promise<void> {
     // A peer's error is its result, so that a cancelled run ends like any other.
     signal.throwIfAborted();
     const { model, batch, task } = prepared;
-    const result = { model, batch, inputSize: [task.shape[2], task.shape[3]], runs: measured.runs, skipped } as const;
+    const inputSize = [task.shape[2], task.shape[3]] as const;
+    const result = { model, batch, inputSize, runs: measured.runs, skipped };
     results.prepend(showCase(result, measured.adapter));
     say('Done.');
   } finally {

@@ -1,5 +1,5 @@
 /** Draws results: one row for each library with its time, memory and download; all figures in a table below. */
-import type { Run } from '../../src/bench/measure.js';
+import { kernelsOf, type Run } from '../../src/bench/measure.js';
 import { peerRow } from '../../src/bench/peer.js';
 import type { CaseResult } from '../../src/bench/report.js';
 import type { NetworkProfile } from '../../src/index.js';
@@ -26,7 +26,7 @@ export function showCase({ model, batch, inputSize, runs, skipped }: CaseResult,
       `${describePlaces(names, adapter)} Bars: one inference with its upload and readback, median.`,
     ),
     make('ol', { className: 'rows' }, ...runs.map((run) => rowOf(run, most, adapter))),
-    ...skipped.map(({ name, reason }) => make('p', { className: 'note' }, `${name} skipped: ${reason}`)),
+    ...skipped.map(({ name, reason }) => make('p', { className: 'note' }, `${name} is skipped: ${reason}`)),
     allFigures(runs),
   );
 }
@@ -70,6 +70,7 @@ function costsOf(run: Run): HTMLElement {
 
 /** Heading → cell; null where a peer does not report it. */
 const COLUMNS: Readonly<Record<string, (run: Run) => string | null>> = {
+  kernels: kernelsOf,
   median: ({ warmMedianMs }) => known(warmMedianMs, duration),
   'p10 – p90': ({ p10, p90 }) => (p10 === null || p90 === null ? null : `${duration(p10)} – ${duration(p90)}`),
   n: ({ samples }) => String(samples),

@@ -1,6 +1,6 @@
 /** Formats measurements as the tables of BENCHMARKS.md, for `bench --markdown`. */
-import type { Run } from './measure.js';
-import { type BenchReport, type CaseResult, kernelsOf } from './report.js';
+import { kernelsOf, type Run } from './measure.js';
+import type { BenchReport, CaseResult } from './report.js';
 import type { RooflineRow, Work } from './roofline.js';
 
 const TITLES: Readonly<Record<string, string>> = {

@@ -200,6 +200,9 @@ function runOf(entry: Entry, ours: Entry | undefined): Run {
   };
 }
 
+/** Which kernels computed a result, in words. */
+export const kernelsOf = ({ kernels, row }: Run): string | null => (row ? `${row.family} (${row.name})` : kernels);
+
 function familyOf(name: PeerName, row: KernelRow | null): KernelFamily {
   if (row) return row.family;
   return peerRow(name).runsOn === 'cpu' ? 'CPU' : 'own GPU kernels';

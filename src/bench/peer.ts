@@ -101,6 +101,8 @@ export interface Network {
 /** This package has rows of tiles for software adapters, and rows for GPUs. */
 export interface KernelRow {
   readonly family: 'software row' | 'GPU row';
+  /** As `src/kernels/machines.ts` calls it. */
+  readonly name: string;
 }
 
 /** What computes a result: a row of ours, kernels that a library has for GPUs alone, or WebAssembly and native code. */

@@ -1,7 +1,7 @@
 /** Formats measurements as tables for the terminal, and defines the document that `--json` prints. */
 import { table } from '../cli/terminal.js';
 import type { NetworkProfile } from '../index.js';
-import type { Run } from './measure.js';
+import { kernelsOf, type Run } from './measure.js';
 import { peerRow } from './peer.js';
 import type { RooflineRow, Work } from './roofline.js';
 import type { Skipped } from './skipped.js';
@@ -82,9 +82,6 @@ export function caseLines({ model, batch, inputSize, runs, skipped }: CaseResult
   const lines = table([[...HEADINGS], ...rows]).map((line) => `  ${line}`);
   return [`${model}, batch ${batch}, ${inputSize.join('×')}, f32`, ...lines, ...failures, ...absent];
 }
-
-/** Which kernels computed a result, in words. */
-export const kernelsOf = ({ kernels }: Run): string | null => kernels;
 
 export function legend(runs: readonly Run[]): string[] {
   return table(runs.map(({ name }) => [name, peerRow(name).title])).map((line) => `  ${line}`);

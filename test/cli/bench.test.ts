@@ -41,6 +41,7 @@ describe('the bench command', () => {
       expect(run?.coldMs).toBeGreaterThan(run?.warmMedianMs ?? 0);
     }
     expect(ours).toMatchObject({ ratio: 1, submits: 1, buffersCreated: 0, kernels: 'software row' });
+    expect(ours?.row?.name).toMatch(/^software/);
     expect(peer).toMatchObject({ kernels: 'CPU', row: null });
     expect(ours?.dispatches).toBeGreaterThan(0);
     expect(report).toMatchObject({ presentedAs: null, adapter: expect.stringContaining('llvmpipe') });
@@ -53,7 +54,9 @@ describe('the bench command', () => {
     const report: BenchReport = JSON.parse(stdout);
     const [result] = report.cases;
     expect(report).toMatchObject({ presentedAs: 'intel xe', adapter: expect.stringContaining('llvmpipe') });
-    expect(result?.runs).toMatchObject([{ name: 'ours', error: null, kernels: 'GPU row' }]);
+    expect(result?.runs).toMatchObject([
+      { name: 'ours', error: null, kernels: 'GPU row', row: { name: 'few registers' } },
+    ]);
     expect(result?.runs[0]?.maxRelError).toBeLessThan(1e-4);
     expect(result?.skipped).toMatchObject([{ name: 'ort-node-webgpu', reason: expect.stringMatching(/by itself/) }]);
     expect(stderr).toMatch(/ort-node-webgpu is skipped: /);
@@ -115,7 +118,7 @@ describe('--markdown', () => {
     const run = { samples: 3, libraryMs: 1, createMs: 2, firstMs: 3, dispatches: 124, submits: 1, buffersCreated: 0 };
     const bytes = { liveGpuBytes: 39e6, peakGpuBytes: 40e6, downloadBytes: 30_000, maxRelError: 1.3e-6 };
     const times = { warmMedianMs: 880, p10: 90.04, p90: 1899.6, coldMs: 2210, ratio: 1, coldRatio: 1 };
-    const kernels = { kernels: 'GPU row', row: { family: 'GPU row' } } as const;
+    const kernels = { kernels: 'GPU row', row: { family: 'GPU row', name: 'few registers' } } as const;
     const ours = { name: 'ours', error: null, ...kernels, ...run, ...bytes, ...times } as const;
     const peer = {
       ...ours,
@@ -153,7 +156,7 @@ describe('--markdown', () => {
       '',
       expect.stringMatching(/^\| {2}\| kernels \| warm ms \| p10 – p90 \|/),
       `|${' --- |'.repeat(13)}`,
-      '| `ours` | GPU row | 880 | 90.0 – 1,900 | 3 | 1 | 2,210 | 1 | 124 | 1 | 0 | 39.0 / 40.0 | 1.3e-6 |',
+      '| `ours` | GPU row (few registers) | 880 | 90.0 – 1,900 | 3 | 1 | 2,210 | 1 | 124 | 1 | 0 | 39.0 / 40.0 | 1.3e-6 |',
       '| `ort-webgpu` | own GPU kernels | 880 | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
       '| `tfjs-wasm` | – | – | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
       '',
@@ -175,7 +178,7 @@ describe('a case', () => {
   const files = { safetensors: '', onnx: '', tfjs: '', tfjsWeights: '', tflite: '', input: '' };
   const task = { shape: [1, 3, 8, 8] as const, classes: 2, files, threads: 1 };
 
-  const ROW = { family: 'software row' } as const;
+  const ROW = { family: 'software row', name: 'software of four lanes' } as const;
 
   /** Replies at once, with the given logits. */
   function fake(name: PeerName, logits: number[], milliseconds: number): PeerClient {

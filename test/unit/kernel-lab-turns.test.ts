@@ -52,14 +52,6 @@ describe('the loops of a text', () => {
     expect(loopsOf(body, { size: 'WORKGROUP, SLICES' }).invocations).toBe(256);
   });
 
-  it('turn as often as overrides say that are given by their number', () => {
-    const before = '@id(7) override TURNS: i32; @id(0) override LANES: i32;';
-    const body = 'for (var n: i32 = 0; n < TURNS; n++) { dst[n] = vec4f(); }';
-    const { invocations, loops } = loopsOf(body, { before, constants: { '0': 16, '7': 5 }, size: 'LANES, 2' });
-    expect(invocations).toBe(32);
-    expect(shape(loops)).toEqual([[5, true, []]]);
-  });
-
   it('turn by the mean of the outer turns, where the inner end with what is left', () => {
     const body = `
       for (var first = 0u; first < params.inQuads; first += 4u) {

@@ -1,5 +1,6 @@
 /** This package, from its built bundle, as a user would call it. */
 import type { LoadOptions, NetworkPlan, PreprocessSpec } from '../../index.js';
+import { machineFor } from '../../kernels/machines.js';
 import { adapterName } from '../disguise.js';
 import { asFloats, type Host, type KernelRow, type Network, type Task } from '../peer.js';
 
@@ -31,8 +32,10 @@ export async function openOurs(host: Host, task: Task, f16: boolean): Promise<()
   };
 }
 
-function rowOf({ options: { caps } }: NetworkPlan): KernelRow {
-  return { family: caps.isSoftware ? 'software row' : 'GPU row' };
+function rowOf({ options }: NetworkPlan): KernelRow {
+  const { caps, activations, weights = 'f32' } = options;
+  const { name } = machineFor(caps, { activations, weights });
+  return { family: caps.isSoftware ? 'software row' : 'GPU row', name };
 }
 
 /** `profile` takes an image; this one fits already. */
