@@ -16,7 +16,7 @@ import type {
 import { ImageError, OptionError } from './core/errors.js';
 import { type AdapterReport, checkSupport, type Support } from './gpu/device.js';
 import type { ImageSource } from './gpu/image-source.js';
-import type { Precision } from './kernels/source.js';
+import type { Precision } from './kernels/machines.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
@@ -149,6 +149,8 @@ export class DenseNet {
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
       );
     }
+    if (this.config.pooling !== undefined)
+      throw new OptionError('explain', 'this network pools maxima: explain() is for networks that pool averages');
     const input = this.imageInput('explain', [image], options);
     return this.engine.run(explainJob(input, this.metadata, classIndex));
   }

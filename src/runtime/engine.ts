@@ -16,13 +16,14 @@ import type { Executable } from '../gpu/executable.js';
 import { isLoss, lostError } from '../gpu/loss.js';
 import { closeSession, type OpeningOptions, openSession } from '../gpu/opening.js';
 import type { Session } from '../gpu/session.js';
-import type { Precision } from '../kernels/source.js';
+import type { Precision } from '../kernels/machines.js';
 import type { TunedVariants } from '../kernels/variants.js';
+import type { Activation } from '../model/config.js';
 import type { PlanOptions } from '../plan/network.js';
 import { type Call, type Job, submit } from './job.js';
 
 export interface EngineOptions extends OpeningOptions {
-  readonly sigmoid: boolean;
+  readonly activation: Activation;
   /** Measured kernel variants. */
   readonly tuned?: TunedVariants;
   /** Whether f32 may replace f16. */
@@ -194,11 +195,9 @@ export class Engine {
     return this.withGpuTimeout(session, session.executable(this.planOptions(session, call)));
   }
 
-  private planOptions({ traits: adapter, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
-    const { sigmoid, tuned } = this.options;
-    const { activations } = precision;
-    const traits = { ...adapter, halves: activations === 'f16' };
-    return { batch, inputSize, activations, traits, tuned, sigmoid, taps };
+  private planOptions({ caps, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
+    const { activation, tuned } = this.options;
+    return { batch, inputSize, ...precision, caps, tuned, activation, taps };
   }
 
   /** Waits for the GPU. Destroys a device of our own that does not answer, so that the next call opens another. */

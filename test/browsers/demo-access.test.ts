@@ -29,7 +29,7 @@ async function openTables(page: Page, open: boolean): Promise<void> {
   }, open);
 }
 
-describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => {
+describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
   let demo: Demo;
 
   beforeAll(async () => {
@@ -109,7 +109,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('says how to get WebGPU where there is none, the reader’s browser first', async () => {
+  it('explains how to get WebGPU where there is none, for the visitor’s browser first', async () => {
     const { page, complaints } = await visit(demo, { before: NO_WEBGPU });
     await said(page, /this browser has no WebGPU/);
     await page.waitForSelector('#advice:not([hidden])');
@@ -123,7 +123,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('says what to do where WebGPU has no adapter', async () => {
+  it('explains what to do where WebGPU has no adapter', async () => {
     const { page, complaints } = await visit(demo, { before: NO_ADAPTER });
     await said(page, /no GPU for it/);
     expect(await textOf(page, '#advice-list')).toMatch(/turn on graphics acceleration/);
@@ -131,7 +131,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('moves nothing for those who want no motion', async () => {
+  it('animates nothing under prefers-reduced-motion', async () => {
     const { page } = await visit(demo);
     await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
     await answered(page, 'airplane');

@@ -87,9 +87,9 @@ const DISPATCHES = {
   'conv3x3 staged': { ...TWO_QUADS.conv3x3, tile: { TILE_X: 2, TILE_Y: 1, TILE_QUADS: 1, SUBGROUP: 1, STAGED: 36 } },
   'transition sliced': { ...TWO_QUADS.transition, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, SLICES: 2 } },
   'transition staged': { ...TWO_QUADS.transition, tile: { TILE_PIXELS: 2, TILE_QUADS: 1, SUBGROUP: 1, STAGED: 4 } },
-  normalize: { tile: {}, bindings: [floats(16), floats(8), floats(16)], params: [4, 4, 4] },
-  pool: { tile: {}, bindings: [floats(160), floats(8), floats(4)], params: [40, 1, 40] },
-  linear: { tile: {}, bindings: [floats(8), floats(128), floats(16), floats(16)], params: [2, 4] },
+  normalize: { tile: {}, bindings: [floats(16), floats(8), floats(16)], params: [4, 4, 4, 0] },
+  pool: { tile: {}, bindings: [floats(160), floats(8), floats(8)], params: [40, 1, 40, 2, 0] },
+  linear: { tile: {}, bindings: [floats(8), floats(128), floats(16), floats(16)], params: [2, 4, 1] },
   scores: {
     tile: {},
     // An order in which every step of the reductions stores, in the interpreter too.
@@ -99,8 +99,13 @@ const DISPATCHES = {
   },
   cam: {
     tile: {},
-    bindings: [floats(16), floats(16), floats(8), new Uint32Array(1), floats(4)],
-    params: [4, 1, 4, 1],
+    bindings: [floats(16), floats(4), floats(8), floats(4)],
+    params: [4, 1, 4, 0],
+  },
+  gradient: {
+    tile: {},
+    bindings: [floats(128), floats(16), floats(8), new Uint32Array(1), floats(8)],
+    params: [2, 4, 1, 0],
   },
 } satisfies Record<string, Dispatch>;
 

@@ -1,11 +1,11 @@
 /** The kernels without a tile against double precision: in f32, and in f16 where the driver has it. */
 import { describe, expect, it } from 'vitest';
-import type { Precision } from '../../src/kernels/source.js';
+import type { Precision } from '../../src/kernels/machines.js';
+import { DRIVERS, nameOf } from './cases.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { asStored, F16, F32, type KernelRun, random, randoms, runKernel } from './harness.js';
 import * as head from './head-reference.js';
 import * as ref from './reference.js';
-import { DRIVERS, nameOf } from './tiles.js';
 
 const WORKGROUP = 8;
 const PLAIN = { tile: {}, overrides: { WORKGROUP } };
@@ -82,7 +82,7 @@ for (const { driver, features } of DRIVERS) {
             variant: PLAIN,
             buffers: { src, norm, dst: new Float32Array(src.length) },
             halves: ['src', 'dst'],
-            params: { pixels: batch * pixels, srcPlane: plane, dstPlane: plane },
+            params: { pixels: batch * pixels, srcPlane: plane, dstPlane: plane, floor: 0 },
             workgroups: [perPixel(batch * pixels), quads, 1],
           });
           ref.expectWithin(ref.fromQuads(found, shape, plane), normed, activations);
@@ -95,7 +95,7 @@ for (const { driver, features } of DRIVERS) {
             variant: FIXED,
             buffers: { src, norm, dst: new Float32Array(batch * quads * 4) },
             halves: ['src'],
-            params: { pixels, quads, srcPlane: plane },
+            params: { pixels, quads, srcPlane: plane, kind: 0, floor: 0 },
             workgroups: [quads, batch, 1],
           });
           const rows = Array.from({ length: batch }, (_, n) => [
@@ -109,15 +109,24 @@ for (const { driver, features } of DRIVERS) {
           const classes = 6;
           const weight = asStored(randoms(classes * channels, next), precision.weights);
           const classOf = Uint32Array.from({ length: batch }, (_, n) => (5 * n + 4) % classes);
+          const gradient = await run(device, {
+            kernel: 'gradient',
+            variant: PLAIN,
+            buffers: {
+              ...{ weights: ref.packLinear(weight, classes), classOf },
+              ...{ above: new Float32Array(4), below: new Float32Array(batch * quads * 4) },
+              dst: new Float32Array(batch * quads * 4),
+            },
+            halves: ['weights'],
+            params: { inQuads: quads, outQuads: ref.quads(classes), activation: 0, isClassifier: 1 },
+            workgroups: [Math.ceil(quads / 64), batch, 1],
+          });
           const found = await run(device, {
             kernel: 'cam',
             variant: PLAIN,
-            buffers: {
-              ...{ src, norm, classOf, weights: ref.packLinear(weight, classes) },
-              dst: new Float32Array(batch * pixels),
-            },
-            halves: ['src', 'weights'],
-            params: { pixels, quads, srcPlane: plane, classQuads: ref.quads(classes) },
+            buffers: { ...{ src, norm, gradient }, dst: new Float32Array(batch * pixels) },
+            halves: ['src'],
+            params: { pixels, quads, srcPlane: plane, floor: 0 },
             workgroups: [perPixel(pixels), batch, 1],
           });
           ref.expectWithin(found, head.classActivation(normed, weight, classOf), 'f32');
@@ -153,7 +162,7 @@ for (const { driver, features } of DRIVERS) {
             dst: new Float32Array(batch * outQuads * 4),
           },
           halves: ['weights'],
-          params: { inQuads, outQuads },
+          params: { inQuads, outQuads, activation: 0 },
           workgroups: [Math.ceil(outQuads / 8), batch, 1],
         });
         const used = Array.from(found).filter((_, i) => i % (4 * outQuads) < classes);
