@@ -5,13 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const MARKER = /\/\/ (?:tile|unroll|(?:unroll )?sliced|staged|direct|subgroup)$/;
+/** Parts whose types the kernels' bindings have. */
+const SHARED_PARTS = ['activations_f32', 'weights_f32', 'products_f32', 'norm_alone'];
+/** Parts that declare a binding of a kernel. */
+const BINDING_PARTS = { conv3x3: ['bordered'] };
+/** A value for every constant that a variant's tile sets, for reflection. */
+const TILE = ['TILE_PIXELS', 'TILE_QUADS', 'WORKGROUP', 'SPLIT_K', 'KERNEL', 'STRIDE', 'CHANNELS'];
 
-/** Comments out, but for the markers that src/kernels/expand.ts reads. */
 const stripComments = (text) =>
   text
     .split('\n')
-    .map((line) => (MARKER.test(line) ? line : line.replace(/\s*\/\/.*$/, '')).trimEnd())
+    .map((line) => line.replace(/\s*\/\/.*$/, '').trimEnd())
     .filter((line) => line !== '')
     .join('\n');
 
@@ -60,17 +64,28 @@ function checkFields(fields) {
   if (end > 256) throw new Error(`the parameters take ${end} bytes: at most 256 fit`);
 }
 
+/** Directives go to the head of a module, so they are kept apart from the text that they are for. */
+function splitDirectives(text) {
+  const lines = text.split('\n');
+  const isDirective = (line) => line.startsWith('enable ');
+  return { directives: lines.filter(isDirective), source: lines.filter((line) => !isDirective(line)).join('\n') };
+}
+
 /** @returns the number of kernels */
 export function writeManifests() {
-  const parts = readShaders('parts');
-  const preamble = `${parts.activations_f32}\n${parts.weights_f32}`;
-  const kernels = Object.fromEntries(
-    Object.entries(readShaders('.')).map(([name, source]) => [name, { source, ...describeKernel(source, preamble) }]),
-  );
+  const parts = mapValues(readShaders('parts'), splitDirectives);
+  const constants = TILE.map((name) => `const ${name} = 1u;`);
+  const kernels = mapValues(readShaders('.'), (source, name) => {
+    const before = [...SHARED_PARTS, ...(BINDING_PARTS[name] ?? [])].map((part) => parts[part].source);
+    return { source, ...describeKernel(source, [...constants, ...before].join('\n')) };
+  });
   write('src/kernels/manifest.generated.ts', { PARTS: parts, KERNELS: kernels });
   write('src/runtime/profile/probes.generated.ts', { PROBES: readShaders('probes') });
   return Object.keys(kernels).length;
 }
+
+const mapValues = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value, name)]));
 
 function write(file, constants) {
   const lines = Object.entries(constants).map(

@@ -3,155 +3,90 @@
 //
 //   dst[o, y, x] = bias[o] + Σ_i Σ_{dy, dx} weight[o, i, dy, dx] · input[i, y + dy − 1, x + dx − 1]
 //
-// input is src as it is (behind a bottleneck, whose ReLU was applied on store), or with NORM, in nets without
-// bottlenecks, relu(scale[i] · src[i] + shift[i]); the padding is zero after the ReLU.
+// Behind a bottleneck input is src, stored with a border of zeros (parts/bordered.wgsl); in nets without bottlenecks it is
+// the normed block itself (parts/normed.wgsl).
 //
-//   src, dst  [quad][plane] of Quad, as in conv1x1.wgsl; dst starts at the layer's slice
-//   weights   [output quad][input quad][tap 9][input channel 4] of WeightQuad
-//   norm      [input quad]{scale, shift}, read with NORM only
+//   weights  [input quad][row 3][output quad][column 3] of Weights
+//   norm     [input quad], read by parts/normed.wgsl only
+//   bias     [output quad]
+//   dst      [quad][plane] of Quad, from the layer's slice on
 //
-// One invocation computes TILE_X × TILE_Y pixels × TILE_QUADS output quads, TAP_ROWS (3 or 1) rows of the filter at a
-// time: 3 loads each input once, 1 is a third of the text to compile. SUBGROUP, STAGED (12 · TAP_ROWS) and SLICES as in
-// conv1x1.wgsl; an input quad's rows of taps are shared out one by one.
+// One invocation computes TILE_PIXELS pixels of a row × TILE_QUADS output quads, one row of the filter at a time.
+// SPLIT_K as in conv1x1.wgsl, but it divides TILE_PIXELS · TILE_QUADS.
 // Dispatch: (⌈tiles / WORKGROUP⌉, output tiles), the tiles counted over the whole batch.
-enable subgroups; // subgroup
 
 struct Params {
   width: u32,
   height: u32,
   tilesX: u32, // tiles in a row
-  tilesY: u32, // rows of tiles in an image
   tiles: u32, // in the batch
+  srcWidth: u32, // from row to row of src
+  srcGap: u32, // rows between two images of src
+  srcLead: u32, // from a tile's first input to its first pixel; 0 where src has a border
   srcPlane: u32,
   dstPlane: u32,
   inQuads: u32,
   outQuads: u32,
 }
 
-const TILE_X = 2u; // tile
-const TILE_Y = 2u; // tile
-const TILE_QUADS = 2u; // tile
-const TAP_ROWS = 3u; // tile
-const SUBGROUP = 4u; // tile
-const SLICES = 1u; // tile
-const STAGED = 0u; // tile
-const COLUMNS = TILE_X + 2u;
-const ROWS = TILE_Y + TAP_ROWS - 1u;
-const BANDS = 3u / TAP_ROWS;
-const LOADS = 4u * TILE_QUADS / SUBGROUP;
-override WORKGROUP: u32 = 64u;
-override NORM: bool = false;
+const SUMS = TILE_PIXELS * TILE_QUADS;
+const COLUMNS = TILE_PIXELS + 2u;
 
-@group(0) @binding(0) var<storage, read> src: array<Quad>;
-@group(0) @binding(1) var<storage, read> weights: array<WeightQuad>;
-@group(0) @binding(2) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weights: array<Weights>;
+@group(0) @binding(2) var<storage, read> norm: array<Norm>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-@compute @workgroup_size(WORKGROUP, SLICES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
-) {
-  let tile = group.x * WORKGROUP + lane % WORKGROUP;
+@compute @workgroup_size(WORKGROUP, SPLIT_K)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let tile = group.x * WORKGROUP + local.x;
   let firstQuad = group.y * TILE_QUADS;
-  var slot = 0u;
-  slot = subgroupLane % SUBGROUP; // subgroup
-  var slice = 0u;
-  slice = lane / WORKGROUP; // sliced
+  let split = splitOf(local);
+  let lane = laneOf();
+  let x0 = tile % params.tilesX * TILE_PIXELS;
+  let line = tile / params.tilesX; // of the whole batch
+  let image = line / params.height;
+  let y = line % params.height;
+  let srcWidth = params.srcWidth;
+  let outQuads = params.outQuads;
 
-  let x0 = tile % params.tilesX * TILE_X;
-  let y0 = tile / params.tilesX % params.tilesY * TILE_Y;
-  let image = tile / (params.tilesX * params.tilesY);
-  let origin = image * params.height * params.width;
-
-  // The column of every input, the one to the left first; outside the map columns and rows are masked and clamped.
-  var columnAt: array<u32, COLUMNS>;
-  var columnIn: array<bool, COLUMNS>;
-  for (var i = 0u; i < COLUMNS; i++) { // unroll
-    columnIn[i] = x0 + i >= 1u && x0 + i <= params.width;
-    columnAt[i] = max(min(x0 + i, params.width), 1u) - 1u;
-  }
-
-  var sum: array<array<array<vec4f, TILE_QUADS>, TILE_X>, TILE_Y>;
-  for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-    var start = bias[firstQuad + n];
-    if (slice > 0u) { start = vec4f(); } // sliced
-    for (var y = 0u; y < TILE_Y; y++) { // unroll
-      for (var x = 0u; x < TILE_X; x++) { // unroll
-        sum[y][x][n] = start;
+  var sum: array<Sum, SUMS>;
+  var q = split;
+  var srcAt = split * params.srcPlane + (line + image * params.srcGap) * srcWidth + x0 - params.srcLead;
+  var weightAt = 3u * (firstQuad + split * 3u * outQuads);
+  for (var turns = turnsOf(params.inQuads, split); turns > 0u; turns--) {
+    let affine = affineAt(q, lane);
+    for (var row = 3u; row > 0u; row--) {
+      var input: array<Input, COLUMNS>;
+      for (var i = 0u; i < COLUMNS; i++) {
+        input[i] = inputAt(srcAt + i, affine, vec2u(x0 + i, y + 3u - row));
       }
-    }
-  }
-
-  let weightRow = 36u * params.inQuads;
-  var weightAt = (firstQuad + slot / 4u) * weightRow + slot % 4u + 12u * TAP_ROWS * slice;
-  for (var step = slice; step < params.inQuads * BANDS; step += SLICES) {
-    stage(weightAt, weightRow, lane); // staged
-    let q = step / BANDS;
-    let firstRow = y0 + step % BANDS * TAP_ROWS; // one too far down, so that it cannot be negative
-    var affine = Norm();
-    if (NORM) {
-      affine = normOf(q, slot);
-    }
-    var input: array<array<vec4f, COLUMNS>, ROWS>;
-    for (var j = 0u; j < ROWS; j++) { // unroll
-      let row = firstRow + j;
-      let rowIn = row >= 1u && row <= params.height;
-      let rowAt = q * params.srcPlane + origin + (max(min(row, params.height), 1u) - 1u) * params.width;
-      for (var i = 0u; i < COLUMNS; i++) { // unroll
-        var value = vectorOf(src[rowAt + columnAt[i]]);
-        if (NORM) {
-          value = relu(fma(value, affine.scale, affine.shift));
-        }
-        input[j][i] = select(vec4f(), value, rowIn && columnIn[i]);
-      }
-    }
-    for (var dy = 0u; dy < TAP_ROWS; dy++) { // unroll
-      for (var dx = 0u; dx < 3u; dx++) { // unroll
-        var own: array<vec4f, LOADS>;
-        for (var l = 0u; l < LOADS; l++) { // unroll
-          own[l] = loadWeight(weightAt + (3u * dy + dx) * 4u + l * SUBGROUP / 4u * weightRow + l * SUBGROUP % 4u); // direct
-          own[l] = weightOf(chunk[(3u * dy + dx) * 4u + l / 4u * STAGED + l % 4u]); // staged
-        }
-        for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-          var weight: array<vec4f, 4>;
-          for (var c = 0u; c < 4u; c++) { // unroll
-            weight[c] = subgroupBroadcast(own[(4u * n + c) / SUBGROUP], (4u * n + c) % SUBGROUP);
-          }
-          for (var y = 0u; y < TILE_Y; y++) { // unroll
-            for (var x = 0u; x < TILE_X; x++) { // unroll
-              for (var c = 0u; c < 4u; c++) { // unroll
-                sum[y][x][n] = fma(vec4f(input[y + dy][x + dx][c]), weight[c], sum[y][x][n]);
-              }
-            }
+      for (var n = 0u; n < TILE_QUADS; n++) {
+        for (var dx = 0u; dx < 3u; dx++) {
+          let w = weightsAt(weightAt + 3u * n + dx, lane);
+          for (var x = 0u; x < TILE_PIXELS; x++) {
+            sum[x * TILE_QUADS + n] = added(sum[x * TILE_QUADS + n], w, input[x + dx]);
           }
         }
       }
+      srcAt += srcWidth;
+      weightAt += 3u * outQuads;
     }
-    weightAt += 12u * TAP_ROWS * SLICES;
+    for (var k = 0u; k < SUMS; k++) {
+      sum[k] = carried(sum[k]);
+    }
+    q += SPLIT_K;
+    srcAt += SPLIT_K * params.srcPlane - 3u * srcWidth;
+    weightAt += (SPLIT_K - 1u) * 9u * outQuads;
   }
 
-  for (var y = 0u; y < TILE_Y; y++) { // unroll sliced
-    for (var x = 0u; x < TILE_X; x++) { // unroll sliced
-      for (var n = 0u; n < TILE_QUADS; n++) { // unroll sliced
-        sum[y][x][n] = totalOf(sum[y][x][n], lane); // sliced
-      } // sliced
-    } // sliced
-  } // sliced
-  if (slice > 0u) { return; } // sliced
-  for (var y = 0u; y < TILE_Y; y++) { // unroll
-    for (var x = 0u; x < TILE_X; x++) { // unroll
-      let pixel = origin + (y0 + y) * params.width + x0 + x;
-      if (tile < params.tiles && x0 + x < params.width && y0 + y < params.height) {
-        for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-          if (firstQuad + n < params.outQuads) {
-            dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(sum[y][x][n]);
-          }
-        }
-      }
+  for (var k = 0u; k < SUMS; k += SPLIT_K) {
+    let x = x0 + (k + split) / TILE_QUADS;
+    let n = firstQuad + (k + split) % TILE_QUADS;
+    let total = totalOf(&sum, k, local) + bias[n];
+    if (tile < params.tiles && x < params.width && n < outQuads) {
+      dst[n * params.dstPlane + line * params.width + x] = quadOf(total);
     }
   }
 }

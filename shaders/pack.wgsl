@@ -1,14 +1,16 @@
 // An NCHW tensor of f32 into the arena's layout.
 //
-//   dst[c / 4, image · pixels + p][c % 4] = src[image, c, p], zero past the last channel
+//   dst[c / 4, image, y + border, x + border][c % 4] = src[image, c, y, x], zero past the last channel
 //
-//   src  [image][channel][pixel] of f32
-//   dst  [quad][plane] of Quad, as in conv1x1.wgsl
+//   src  [image][channel][row][column] of f32
+//   dst  [quad][image][row][column] of Quad, planes dstPlane apart: with a border of zeros around each image
 //
-// Dispatch: (⌈pixels / WORKGROUP⌉, quads, images).
+// Dispatch: (⌈pixels of one image with its border / WORKGROUP⌉, quads, images).
 
 struct Params {
-  pixels: u32, // of one image
+  width: u32,
+  height: u32,
+  border: u32,
   channels: u32,
   dstPlane: u32,
 }
@@ -21,16 +23,21 @@ override WORKGROUP: u32 = 64u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pixel = group.x * WORKGROUP + lane;
-  if (pixel >= params.pixels) {
+  let stride = params.width + 2u * params.border;
+  let pixels = stride * (params.height + 2u * params.border);
+  let at = group.x * WORKGROUP + lane;
+  if (at >= pixels) {
     return;
   }
+  // In the border one wraps around and is too large.
+  let x = at % stride - params.border;
+  let y = at / stride - params.border;
   var values = vec4f();
   for (var i = 0u; i < 4u; i++) {
     let channel = group.y * 4u + i;
-    if (channel < params.channels) {
-      values[i] = src[(group.z * params.channels + channel) * params.pixels + pixel];
+    if (channel < params.channels && x < params.width && y < params.height) {
+      values[i] = src[((group.z * params.channels + channel) * params.height + y) * params.width + x];
     }
   }
-  dst[group.y * params.dstPlane + group.z * params.pixels + pixel] = quadOf(values);
+  dst[group.y * params.dstPlane + group.z * pixels + at] = quadOf(values);
 }

@@ -7,16 +7,18 @@
 //
 //   src   what resize_horizontal.wgsl stores
 //   taps  [start, count, first, weight 0, weight 1, …][row] of i32
-//   dst   [image][row][column] of Quad: the network's input, its only channel quad; unused channels have gain, offset 0
+//   dst   [image][row][column] of Quad: the network's input, its only channel quad; unused channels have gain, offset 0;
+//         around each image a border of zeros
 //
-// One invocation per pixel. Dispatch: (⌈width / WORKGROUP⌉, height).
+// One invocation per pixel and per place in the border. Dispatch: (⌈(width + 2 · border) / WORKGROUP⌉, height + 2 · border).
 
 struct Params {
   gain: vec4f,
   offset: vec4f,
   width: u32,
   height: u32,
-  first: u32, // pixels before this image in dst
+  border: u32,
+  first: u32, // pixels before this image in dst, borders included
   transposed: u32, // 1 or 0
 }
 
@@ -29,9 +31,18 @@ override WORKGROUP: u32 = 32u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let x = group.x * WORKGROUP + lane;
-  let y = group.y;
-  if (x >= params.width) {
+  let stride = vec2u(params.width, params.height) + 2u * params.border;
+  let column = group.x * WORKGROUP + lane;
+  let row = group.y;
+  if (column >= stride.x) {
+    return;
+  }
+  let at = params.first + select(row * stride.x + column, column * stride.y + row, params.transposed == 1u);
+  // In the border one wraps around and is too large.
+  let x = column - params.border;
+  let y = row - params.border;
+  if (x >= params.width || y >= params.height) {
+    dst[at] = Quad();
     return;
   }
   let start = u32(taps[y]);
@@ -42,6 +53,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum += taps[(3u + i) * params.height + y] * bytes;
   }
   let byte = clamp(sum >> vec3u(22u), vec3i(0), vec3i(255));
-  let at = select(y * params.width + x, x * params.height + y, params.transposed == 1u);
-  dst[params.first + at] = quadOf(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
+  dst[at] = quadOf(fma(vec4f(vec3f(byte), 0.0), params.gain, params.offset));
 }

@@ -4,22 +4,22 @@
 //
 // A batch norm behind it is folded into weight and bias, its ReLU is floor = 0; without one floor is −∞.
 //
-//   src, dst  [quad][plane] of Quad, as in conv1x1.wgsl; src holds the picture, its last quad padded with zeros
-//   weights   [output quad][input quad][row KERNEL][column KERNEL][input channel CHANNELS] of WeightQuad
+//   src      [quad][image][row][column] of Quad: the input with a border of P zeros around each image
+//   weights  [input quad][row KERNEL][output quad][column KERNEL][input channel CHANNELS] of WeightQuad
+//   bias     [output quad]
+//   dst      [quad][plane] of Quad
 //
-// CHANNELS is 4, or less where the picture's only quad is part filled (3 for RGB, 1 for grey).
-// One invocation computes TILE_X pixels of a row × TILE_QUADS output quads. SUBGROUP lanes share their weights, each
-// holding those of every SUBGROUP-th output quad; it divides TILE_QUADS and is no more than the smallest subgroup.
+// CHANNELS is 4, or less where the input's only quad is part filled (3 for RGB, 1 for gray).
+// One invocation computes TILE_PIXELS pixels of a row × TILE_QUADS output quads, one row of the filter at a time.
 // Dispatch: (⌈tiles / WORKGROUP⌉, output tiles), the tiles counted over the whole batch.
-enable subgroups; // subgroup
 
 struct Params {
   width: u32, // of dst
   height: u32, // of dst
-  srcWidth: u32,
-  srcHeight: u32,
   tilesX: u32, // tiles in a row
   tiles: u32, // in the batch
+  srcWidth: u32, // with the border
+  srcHeight: u32, // with the border
   srcPlane: u32,
   dstPlane: u32,
   inQuads: u32,
@@ -27,16 +27,8 @@ struct Params {
   floor: f32,
 }
 
-const KERNEL = 7u; // tile
-const STRIDE = 2u; // tile
-const CHANNELS = 3u; // tile
-const TILE_X = 4u; // tile
-const TILE_QUADS = 4u; // tile
-const SUBGROUP = 4u; // tile
-const LOADS = CHANNELS * TILE_QUADS / SUBGROUP;
-const PADDING = KERNEL / 2u;
-const COLUMNS = TILE_X * STRIDE + KERNEL - STRIDE;
-override WORKGROUP: u32 = 64u;
+const SUMS = TILE_PIXELS * TILE_QUADS;
+const COLUMNS = TILE_PIXELS * STRIDE + KERNEL - STRIDE;
 
 @group(0) @binding(0) var<storage, read> src: array<Quad>;
 @group(0) @binding(1) var<storage, read> weights: array<WeightQuad>;
@@ -45,71 +37,47 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(subgroup_invocation_id) subgroupLane: u32, // subgroup
-) {
-  let tile = group.x * WORKGROUP + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let tile = group.x * WORKGROUP + local.x;
   let firstQuad = group.y * TILE_QUADS;
-  var slot = 0u;
-  slot = subgroupLane % SUBGROUP; // subgroup
-  let x0 = tile % params.tilesX * TILE_X;
-  let row = tile / params.tilesX; // of the whole batch
-  let y = row % params.height;
-  let image = row / params.height;
+  let lane = laneOf();
+  let x0 = tile % params.tilesX * TILE_PIXELS;
+  let line = tile / params.tilesX; // of the whole batch
+  let row0 = line / params.height * params.srcHeight + line % params.height * STRIDE;
+  let srcWidth = params.srcWidth;
+  let outQuads = params.outQuads;
 
-  var sum: array<array<vec4f, TILE_QUADS>, TILE_X>;
-  for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-    let start = bias[firstQuad + n];
-    for (var x = 0u; x < TILE_X; x++) { // unroll
-      sum[x][n] = start;
-    }
-  }
-
-  let weightRow = params.inQuads * (KERNEL * KERNEL * CHANNELS);
-  var weightAt = (firstQuad + slot) * weightRow;
-  for (var step = 0u; step < params.inQuads * KERNEL; step++) {
-    let q = step / KERNEL;
-    let dy = step % KERNEL;
-    let srcY = y * STRIDE + dy; // one padding too far down, so that it cannot be negative
-    let rowIn = srcY >= PADDING && srcY < params.srcHeight + PADDING;
-    let rowAt = q * params.srcPlane
-      + (image * params.srcHeight + clamp(srcY, PADDING, params.srcHeight + PADDING - 1u) - PADDING) * params.srcWidth;
-    var input: array<vec4f, COLUMNS>;
-    for (var i = 0u; i < COLUMNS; i++) { // unroll
-      let srcX = x0 * STRIDE + i;
-      let columnIn = srcX >= PADDING && srcX < params.srcWidth + PADDING;
-      let at = rowAt + clamp(srcX, PADDING, params.srcWidth + PADDING - 1u) - PADDING;
-      input[i] = select(vec4f(), vectorOf(src[at]), rowIn && columnIn);
-    }
-    for (var dx = 0u; dx < KERNEL; dx++) { // unroll
-      var own: array<vec4f, LOADS>;
-      for (var l = 0u; l < LOADS; l++) { // unroll
-        own[l] = loadWeight(weightAt + l / CHANNELS * SUBGROUP * weightRow + dx * CHANNELS + l % CHANNELS);
+  var sum: array<vec4f, SUMS>;
+  var srcAt = row0 * srcWidth + x0 * STRIDE;
+  var weightAt = KERNEL * firstQuad;
+  for (var turns = params.inQuads; turns > 0u; turns--) {
+    for (var row = KERNEL; row > 0u; row--) {
+      var input: array<vec4f, COLUMNS>;
+      for (var i = 0u; i < COLUMNS; i++) {
+        input[i] = vectorOf(src[srcAt + i]);
       }
-      for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-        var weight: array<vec4f, CHANNELS>;
-        for (var c = 0u; c < CHANNELS; c++) { // unroll
-          weight[c] = subgroupBroadcast(own[n / SUBGROUP * CHANNELS + c], n % SUBGROUP);
-        }
-        for (var x = 0u; x < TILE_X; x++) { // unroll
-          for (var c = 0u; c < CHANNELS; c++) { // unroll
-            sum[x][n] = fma(vec4f(input[x * STRIDE + dx][c]), weight[c], sum[x][n]);
+      for (var n = 0u; n < TILE_QUADS; n++) {
+        for (var dx = 0u; dx < KERNEL; dx++) {
+          let w = tapAt(weightAt + KERNEL * n + dx, lane);
+          for (var x = 0u; x < TILE_PIXELS; x++) {
+            for (var c = 0u; c < CHANNELS; c++) {
+              sum[x * TILE_QUADS + n] = fma(vec4f(input[x * STRIDE + dx][c]), w[c], sum[x * TILE_QUADS + n]);
+            }
           }
         }
       }
+      srcAt += srcWidth;
+      weightAt += KERNEL * outQuads;
     }
-    weightAt += KERNEL * CHANNELS;
+    srcAt += params.srcPlane - KERNEL * srcWidth;
   }
 
-  for (var x = 0u; x < TILE_X; x++) { // unroll
-    if (tile < params.tiles && x0 + x < params.width) {
-      let pixel = row * params.width + x0 + x;
-      for (var n = 0u; n < TILE_QUADS; n++) { // unroll
-        if (firstQuad + n < params.outQuads) {
-          dst[(firstQuad + n) * params.dstPlane + pixel] = quadOf(select(sum[x][n], vec4f(params.floor), sum[x][n] < vec4f(params.floor)));
-        }
+  let floor = vec4f(params.floor);
+  for (var x = 0u; x < TILE_PIXELS; x++) {
+    for (var n = 0u; n < TILE_QUADS; n++) {
+      let total = sum[x * TILE_QUADS + n] + bias[firstQuad + n];
+      if (tile < params.tiles && x0 + x < params.width && firstQuad + n < outQuads) {
+        dst[(firstQuad + n) * params.dstPlane + line * params.width + x0 + x] = quadOf(select(total, floor, total < floor));
       }
     }
   }

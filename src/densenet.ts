@@ -16,7 +16,7 @@ import type {
 import { ImageError, OptionError } from './core/errors.js';
 import { type AdapterReport, checkSupport, type Support } from './gpu/device.js';
 import type { ImageSource } from './gpu/image-source.js';
-import type { Precision } from './kernels/source.js';
+import type { Precision } from './kernels/machines.js';
 import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';

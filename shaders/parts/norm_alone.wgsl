@@ -1,3 +1,3 @@
-// The norms of a channel quad, on adapters without subgroups, and where lanes share nothing.
+// The norms of a channel quad, where every lane reads them from one address.
 struct Norm { scale: vec4f, shift: vec4f }
-fn normOf(quad: u32, lane: u32) -> Norm { return Norm(norm[2u * quad], norm[2u * quad + 1u]); }
+fn normAt(quad: u32, lane: u32) -> Norm { return norm[quad]; }

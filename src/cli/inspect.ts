@@ -40,8 +40,8 @@ export const inspect: Command = {
       throw new UsageError(`--input has ${input[1]} channels, but the model takes ${config.inChannels}`);
     }
     const inputSize: Size = input ? [input[2], input[3]] : size;
-    const traits = { subgroup: null };
-    const plan = planNetwork(config, { batch: input?.[0] ?? 1, inputSize, activations, traits });
+    const caps = { subgroup: null };
+    const plan = planNetwork(config, { batch: input?.[0] ?? 1, inputSize, activations, weights, caps });
     const weightBytes = layoutWeights(config, weights).bytes;
     if (values.json) printJson(document(plan, weightBytes, metadata));
     else show(plan, weightBytes, metadata);
@@ -140,7 +140,7 @@ function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata): 
 
   const pipelines = pipelinesOf(plan);
   print(
-    `\n${pipelines.size} pipelines for ${plan.steps.length} steps, on an adapter ${options.traits.subgroup ? `with subgroups of ${options.traits.subgroup.min}` : 'without subgroups'}\n`,
+    `\n${pipelines.size} pipelines for ${plan.steps.length} steps, on an adapter ${options.caps.subgroup ? `with subgroups of ${options.caps.subgroup.min}` : 'without subgroups'}\n`,
   );
   const steps = plan.steps.map((s) => [
     s.name,

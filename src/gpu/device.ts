@@ -3,7 +3,7 @@
  */
 
 import { WebGPUUnavailableError } from '../core/errors.js';
-import type { Traits } from '../kernels/variants.js';
+import type { AdapterCaps } from '../kernels/machines.js';
 import { beyondDefaults, type Limits } from './limits.js';
 
 /** What an adapter says of itself; empty strings where a browser keeps it private. */
@@ -17,7 +17,7 @@ export interface AdapterReport {
 }
 
 /** Optional features that make kernels faster or smaller, or profiling possible. Everything works without them. */
-const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
+const WANTED: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
 
 /**
  * @param gpu `navigator.gpu`, or the object of another WebGPU implementation
@@ -91,12 +91,20 @@ export async function checkSupport(gpu: GPU | undefined): Promise<Support> {
   }
 }
 
+/** WebGPU's bounds of a subgroup, which an adapter that does not know its own may give. */
+const ANY_SUBGROUP = { min: 4, max: 128 };
+
 /** Facts of a device's adapter, for the choice of kernel variants. */
-export function traitsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): Traits {
+export function capsOf(device: GPUDevice, info: GPUAdapterInfo | undefined = device.adapterInfo): AdapterCaps {
   const min = info?.subgroupMinSize ?? 0;
   const max = info?.subgroupMaxSize ?? 0;
-  const subgroup = device.features.has('subgroups') && min > 0 ? { min, max } : null;
-  return { subgroup, isSoftware: info?.isFallbackAdapter ?? false };
+  const isKnown = min > 0 && (min !== ANY_SUBGROUP.min || max !== ANY_SUBGROUP.max);
+  return {
+    subgroup: isKnown ? { min, max } : null,
+    hasSubgroups: device.features.has('subgroups'),
+    hasFloat16: device.features.has('shader-f16'),
+    isSoftware: info?.isFallbackAdapter ?? false,
+  };
 }
 
 export const adapterReport = (device: GPUDevice): AdapterReport => reportOf(device.adapterInfo, device.features);

@@ -55,6 +55,8 @@ export class ImageResizer {
     private readonly kernels: ResizeKernels,
     private readonly spec: PreprocessSpec,
     private readonly plan: PreprocessPlan,
+    /** Zeros around each image of the network's input, in pixels. */
+    private readonly border: number,
   ) {
     const { width, rows, firstRow, columnTaps, rowTaps } = plan;
     const transposed = Number(plan.transposed);
@@ -105,13 +107,13 @@ export class ImageResizer {
     const texture = assertDefined(source.kind === 'texture' ? source.texture : slot.texture, 'texture');
     if (source.kind !== 'texture') uploadImage(this.resources.device.queue, source, texture);
     const { width, height, rows } = this.plan;
-    const columns = Math.ceil(width / WORKGROUP);
+    const border = 2 * this.border;
     pass.setPipeline(this.kernels.horizontal.pipeline);
     pass.setBindGroup(0, slot.sources.get(texture));
-    pass.dispatchWorkgroups(columns, rows);
+    pass.dispatchWorkgroups(Math.ceil(width / WORKGROUP), rows);
     pass.setPipeline(this.kernels.vertical.pipeline);
     pass.setBindGroup(0, slot.destinations.get(destination));
-    pass.dispatchWorkgroups(columns, height);
+    pass.dispatchWorkgroups(Math.ceil((width + border) / WORKGROUP), height + border);
   }
 
   destroy(): void {
@@ -122,11 +124,13 @@ export class ImageResizer {
 
   private newSlot(image: number): Omit<Slot, 'ready'> {
     const { width, height } = this.plan;
+    const { border } = this;
     const values = packParams('resize_vertical', {
       ...normalisation(this.spec),
       width,
       height,
-      first: image * width * height,
+      border,
+      first: image * (width + 2 * border) * (height + 2 * border),
       transposed: Number(this.plan.transposed),
     });
     const params = this.buffer(`vertical ${image}`, USAGE.UNIFORM, values);

@@ -40,8 +40,8 @@ function closeDevice(device: GPUDevice, options: OpeningOptions): void {
 
 async function openDevice(options: OpeningOptions): Promise<GPUDevice> {
   const { batch, inputSize, precision, config, weightLayout, device, gpu } = options;
-  // Tiles, which the traits choose, change no sizes.
-  const planOptions = { batch, inputSize, activations: precision.activations, traits: { subgroup: null } };
+  // Tiles, which the adapter's features choose, change no sizes.
+  const planOptions = { batch, inputSize, ...precision, caps: { subgroup: null } };
   const planOn = ({ limits }: GPUAdapter | GPUDevice) => planWithin(limits, config, weightLayout, planOptions);
   if (device) {
     planOn(device);

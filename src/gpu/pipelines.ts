@@ -5,8 +5,9 @@
  */
 
 import { ShaderError } from '../core/errors.js';
+import type { Precision } from '../kernels/machines.js';
 import { KERNELS } from '../kernels/manifest.generated.js';
-import { kernelSource, type Precision } from '../kernels/source.js';
+import { kernelSource } from '../kernels/source.js';
 import { type KernelName, type Variant, variantKey } from '../kernels/variants.js';
 import { COMPUTE_STAGE } from './usage.js';
 

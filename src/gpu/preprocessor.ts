@@ -24,6 +24,8 @@ const ORDER = { rgb: 0, bgr: 1, gray: 2, 'gray-mean': 3 } as const;
 export interface NetworkInput {
   readonly channels: number;
   readonly size: readonly [height: number, width: number];
+  /** Zeros around each image, in pixels. */
+  readonly border: number;
 }
 
 export class Preprocessor {
@@ -86,7 +88,7 @@ export class Preprocessor {
     const key = `${width}×${height}`;
     const size =
       this.sizes.get(key) ??
-      new ImageResizer(resources, kernels, spec, planPreprocess(spec, width, height, input.size));
+      new ImageResizer(resources, kernels, spec, planPreprocess(spec, width, height, input.size), input.border);
     this.sizes.delete(key);
     this.sizes.set(key, size);
     size.users++;

@@ -4,13 +4,12 @@
  * When the device is lost the session is dead; `Engine` makes a new one from the packed weights.
  */
 import { DisposedError } from '../core/errors.js';
-import type { Precision } from '../kernels/source.js';
-import type { Traits } from '../kernels/variants.js';
+import type { AdapterCaps, Precision } from '../kernels/machines.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
 import type { WeightLayout, WeightRange } from '../weights/pack.js';
-import { traitsOf } from './device.js';
+import { capsOf } from './device.js';
 import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
 import { type LossListener, listenForLoss } from './loss.js';
@@ -48,7 +47,7 @@ export class Session {
     readonly device: GPUDevice,
     private readonly options: SessionOptions,
     /** For the choice of kernel variants. */
-    readonly traits: Traits,
+    readonly caps: AdapterCaps,
     /** All GPU memory of the session. */
     readonly resources: Resources,
     private readonly weights: GPUBuffer,
@@ -68,7 +67,7 @@ export class Session {
     const usage = USAGE.STORAGE | USAGE.COPY_DST;
     const { made, ready } = resources.allocate(() => resources.buffer('weights', bytes, usage));
     await ready;
-    return new Session(device, options, traitsOf(device), resources, made);
+    return new Session(device, options, capsOf(device), resources, made);
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */

@@ -1,158 +1,95 @@
 /**
  * Kernel variants: which tile of a kernel serves a shape, from the adapter's features and limits alone.
  *
- * Never from an adapter's name. Every variant computes the same; the choice is one of speed, made by a model of the
- * cost. `tune.ts` measures what the model puts first.
+ * Every variant computes the same; the choice is one of speed, made by a model of the cost. `load({ tune })` measures what
+ * the model puts first.
  */
 
-import { type Candidate, candidatesOf, type GemmTile, type Machine, type Tiles } from './cost.js';
-import type { KERNELS } from './manifest.generated.js';
+import { costOf } from './cost.js';
+import { type AdapterCaps, type Machine, machineFor, type Precision, type Tile } from './machines.js';
+import type { KERNELS, PARTS } from './manifest.generated.js';
 import { type ConvShape, shapeKey } from './shape.js';
 
 export type KernelName = keyof typeof KERNELS;
+export type PartName = keyof typeof PARTS;
 
-/** One way to compile a kernel: its `// tile` constants and its overrides. */
+/** One way to compile a kernel. */
 export interface Variant {
+  /** Constants that stand ahead of the text. */
   readonly tile: Readonly<Record<string, number>>;
   readonly overrides: Readonly<Record<string, number>>;
+  /** Files of shaders/parts that it is joined with, besides those of the storage. */
+  readonly parts?: readonly PartName[];
+  /** Loops over constants are unrolled beforehand. */
+  readonly isUnrolled?: boolean;
   /** The source is a range of the bank that is written, so it cannot be bound read-only (nets without bottlenecks). */
   readonly inPlace?: boolean;
-}
-
-/** What the choice may depend on. */
-export interface Traits {
-  /** Smallest and largest subgroup, or null without the feature. */
-  readonly subgroup: { readonly min: number; readonly max: number } | null;
-  /** The adapter says that it is software (`isFallbackAdapter`). */
-  readonly isSoftware?: boolean;
-  /** Feature maps and weights are stored in f16, so that a load brings two numbers. */
-  readonly halves?: boolean;
 }
 
 /** What was measured to be best: {@link shapeKey} → {@link variantKey}. A key that is no candidate's is ignored. */
 export type TunedVariants = ReadonlyMap<string, string>;
 
-const WIDE_WORKGROUP = 64;
-
-const WIDE_GEMM: readonly GemmTile[] = [
-  [4, 4],
-  [4, 2],
-  [2, 4],
-  [2, 2],
-  [2, 1],
-  [1, 1],
-];
-
-/** A GPU wants some thousands of invocations in flight, so tiles are small where the map is. */
-export const WIDE_TILES: Tiles = {
-  conv1x1: WIDE_GEMM,
-  transition: WIDE_GEMM,
-  conv3x3: [
-    [4, 2, 2, 3],
-    [2, 2, 2, 3],
-    [2, 2, 1, 3],
-    [2, 1, 1, 3],
-    [1, 1, 1, 3],
-  ],
-  stem: [
-    [4, 2],
-    [4, 1],
-  ],
-};
-
-export const NARROW_GEMM: readonly GemmTile[] = [
-  [4, 4],
-  [4, 2],
-  [4, 1],
-];
-
-/**
- * Software, by the lanes of its subgroups, which are a CPU's vectors; 1 where it has none, as in Firefox. A load is a
- * gather, lane by lane, so tiles are as large as compiles in reasonable time: few ones, since each that is used takes
- * 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
- */
-export const NARROW_TILES: Readonly<Record<1 | 4 | 8, Tiles>> = {
-  1: {
-    conv1x1: [
-      [7, 4],
-      [5, 4],
-      [7, 1],
-    ],
-    transition: [[4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [7, 1, 4, 1],
-      [7, 1, 2, 1],
-      [7, 1, 1, 1],
-      [4, 1, 1, 1],
-    ],
-    stem: [
-      [8, 4],
-      [4, 2],
-      [4, 1],
-    ],
-  },
-  4: {
-    conv1x1: [[7, 8], [7, 4], ...NARROW_GEMM],
-    transition: [[4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [7, 2, 4, 1],
-      [7, 2, 3, 1],
-      [7, 1, 4, 1],
-      [4, 2, 2, 1],
-      [4, 2, 1, 1],
-    ],
-    stem: NARROW_GEMM,
-  },
-  8: {
-    conv1x1: [[4, 8], [4, 6], ...NARROW_GEMM],
-    transition: [[4, 8], ...NARROW_GEMM],
-    conv3x3: [
-      [4, 1, 2, 1],
-      [4, 1, 1, 1],
-    ],
-    stem: [
-      [4, 8],
-      [4, 2],
-      [4, 1],
-    ],
-    text: 24,
-  },
-};
-
-/** A tile further down its list must be so much cheaper: each distinct one is a pipeline more to compile. */
-const PREFERENCE = 0.93;
-/**
- * Slices come last where the smallest tile alone keeps every lane busy: barriers then cost, and save no time. A tuner
- * may find out that they do, since an adapter can have more lanes than the model thinks.
- */
-const NEEDLESS = 1e6;
+/** The most invocations of a workgroup on every adapter (WebGPU, section 3.6.2). */
+const MAX_INVOCATIONS = 256;
+const PLAIN_WORKGROUP = 64;
+/** Another tile than the first must be so much cheaper: each that is used is a pipeline more to compile. */
+const PREFERENCE = 0.95;
 
 /**
  * The variants of a convolution's kernel that an adapter can run well, best first by the model.
  *
- * At least one; all are valid on an adapter with these traits.
+ * At least one; all are valid on an adapter with these features.
  */
-export function candidates(shape: ConvShape, traits: Traits): readonly Variant[] {
-  const machine = machineOf(traits);
-  const all = candidatesOf(shape, machine);
-  const isFilled = all.some(({ slices, rounds }) => slices === 1 && rounds > 1);
-  const normed = shape.kernel === 'conv3x3' && shape.normed;
-  const norm = shape.kernel === 'conv3x3' ? { NORM: normed ? 1 : 0 } : {};
-  const rank = ({ slices, cost }: Candidate, place: number) =>
-    cost * PREFERENCE ** -Math.min(place, 1) * (slices > 1 && isFilled ? NEEDLESS : 1);
-  return all
-    .map((candidate, place) => ({ candidate, rank: rank(candidate, place) }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ candidate: { tile, workgroup } }) => ({
-      tile,
-      overrides: { WORKGROUP: workgroup, ...norm },
-      inPlace: normed,
-    }));
+export function candidates(shape: ConvShape, caps: AdapterCaps, precision: Precision): readonly Variant[] {
+  const machine = machineFor(caps, precision);
+  const tiles = machine.tiles[shape.kernel === 'conv3x3' && shape.normed ? 'normed3x3' : shape.kernel];
+  return tiles
+    .filter((tile) => fits(tile, shape, caps, machine))
+    .map((tile, i) => ({ tile, cost: costOf(shape, machine, tile) * (i === 0 ? PREFERENCE : 1) }))
+    .sort((a, b) => a.cost - b.cost)
+    .map(({ tile }) => variantOf(shape, tile, machine, precision));
+}
+
+/** Half of a tile's output quads exist; and splits are whole subgroups, so that a subgroup has one split's addresses. */
+function fits(
+  [, quads, splits = 1]: Tile,
+  { outQuads }: ConvShape,
+  { hasSubgroups, subgroup }: AdapterCaps,
+  { workgroup }: Machine,
+): boolean {
+  if (quads >= 2 * outQuads) return false;
+  if (splits === 1) return true;
+  const isWhole = subgroup !== null && workgroup % subgroup.max === 0;
+  return hasSubgroups === true && isWhole && workgroup * splits <= MAX_INVOCATIONS;
+}
+
+function variantOf(
+  shape: ConvShape,
+  [pixels, quads, splits = 1]: Tile,
+  { workgroup, isShared, isUnrolled, isFloat16 }: Machine,
+  { weights }: Precision,
+): Variant {
+  const tile = { TILE_PIXELS: pixels, TILE_QUADS: quads, WORKGROUP: workgroup };
+  const common = { overrides: {}, isUnrolled: isUnrolled ?? false };
+  if (shape.kernel === 'stem') {
+    const { size, stride, channels } = shape;
+    const parts: PartName[] = [isShared ? 'tap_shared' : 'tap_alone'];
+    return { ...common, tile: { ...tile, KERNEL: size, STRIDE: stride, CHANNELS: channels }, parts };
+  }
+  const inPlace = shape.kernel === 'conv3x3' && shape.normed;
+  const parts: PartName[] = [
+    isFloat16 ? 'products_f16' : weights === 'f16' ? 'products_mixed' : 'products_f32',
+    isShared ? 'weights_shared' : 'weights_alone',
+    isShared ? 'norm_shared' : 'norm_alone',
+    splits > 1 ? 'split_k' : 'whole_k',
+  ];
+  if (shape.kernel === 'conv3x3') parts.push(inPlace ? 'normed' : 'bordered');
+  return { ...common, tile: { ...tile, SPLIT_K: splits }, parts, inPlace };
 }
 
 /** What was measured to be best, else what the model puts first. */
-export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVariants): Variant {
-  const variants = candidates(shape, traits);
+export function variantFor(shape: ConvShape, caps: AdapterCaps, precision: Precision, tuned?: TunedVariants): Variant {
+  const variants = candidates(shape, caps, precision);
   const measured = tuned?.get(shapeKey(shape));
   const variant = variants.find((each) => variantKey(shape.kernel, each) === measured) ?? variants[0];
   if (!variant) throw new RangeError(`no tile of ${shape.kernel} fits`);
@@ -160,45 +97,15 @@ export function variantFor(shape: ConvShape, traits: Traits, tuned?: TunedVarian
 }
 
 /** Identifies the pipeline of a variant within one precision. */
-export function variantKey(kernel: KernelName, variant: Variant): string {
+export function variantKey(kernel: KernelName, { tile, overrides, parts = [], isUnrolled }: Variant): string {
   const list = (values: Readonly<Record<string, number>>) =>
     Object.entries(values)
       .map(([k, v]) => `${k}=${v}`)
       .join();
-  return [kernel, list(variant.tile), list(variant.overrides), variant.inPlace ? 'inPlace' : ''].join('|');
+  return [kernel, list(tile), list(overrides), parts.join(), isUnrolled ? 'unrolled' : ''].join('|');
 }
 
 /** Kernels without a tile: one invocation per output. */
 export function plainVariant(): Variant {
-  return { tile: {}, overrides: { WORKGROUP: WIDE_WORKGROUP } };
-}
-
-/**
- * A load from a GPU's cache takes 30 to 200 cycles, of which other lanes hide a part. A CPU gains nothing by more lanes
- * than it has, and its barriers are coroutines: with the tiles and ways of a GPU DenseNet-121 takes 1.2 (SwiftShader)
- * and 2.0 (lavapipe) times as long, with weights in buffers.
- */
-const GPU_WAIT = 64;
-
-function machineOf({ subgroup, halves, isSoftware }: Traits): Machine {
-  const words = halves ? 0.5 : 1;
-  const machine = isSoftware ? software(subgroup) : gpu(subgroup);
-  return { ...machine, load: machine.load * words, words };
-}
-
-function gpu(subgroup: Traits['subgroup']): Omit<Machine, 'words'> {
-  const lanes = subgroup !== null && WIDE_WORKGROUP % subgroup.max === 0 ? subgroup.min : 1;
-  return {
-    ...{ workgroup: WIDE_WORKGROUP, lanes, parallel: 8192, load: 4 },
-    ...{ wait: GPU_WAIT, tiles: WIDE_TILES },
-  };
-}
-
-/** Lanes that share nothing, in workgroups of a CPU's usual vector. */
-const ALONE = { min: 1, max: 8 };
-
-function software(subgroup: Traits['subgroup']): Omit<Machine, 'words'> {
-  const { min: lanes, max: workgroup } = subgroup && subgroup.max <= 8 ? subgroup : ALONE;
-  const tiles = NARROW_TILES[lanes === 1 ? 1 : workgroup <= 4 ? 4 : 8];
-  return { workgroup, lanes, parallel: 2 * workgroup, load: 12, wait: 0, tiles };
+  return { tile: {}, overrides: { WORKGROUP: PLAIN_WORKGROUP } };
 }

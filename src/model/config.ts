@@ -75,13 +75,19 @@ export interface DenseNetConfig {
 export interface StemShape {
   readonly kernel: 3 | 7;
   readonly stride: 1 | 2;
+  /** Zeros around the input, in pixels. */
+  readonly padding: number;
   readonly pool: boolean;
 }
 
-/** Kernel, stride and pool of a config's stem. */
+/** Kernel, padding, stride and pool of a config's stem. */
 export function stemOf({ stem, stemStride, stemPool }: DenseNetConfig): StemShape {
   const isImagenet = stem === 'imagenet';
-  return { kernel: isImagenet ? 7 : 3, stride: stemStride ?? (isImagenet ? 2 : 1), pool: stemPool ?? isImagenet };
+  const kernel = isImagenet ? 7 : 3;
+  return {
+    ...{ kernel, padding: (kernel - 1) / 2 },
+    ...{ stride: stemStride ?? (isImagenet ? 2 : 1), pool: stemPool ?? isImagenet },
+  };
 }
 
 /** PyTorch's `BatchNorm2d` default; Keras trains its DenseNets with 1.001e-5. */

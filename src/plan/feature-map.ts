@@ -11,6 +11,8 @@ export interface FeatureMap {
   readonly bank: Bank;
   readonly layout: ChannelLayout;
   readonly size: Size;
+  /** Zeros around each image, in pixels: rows and columns are stored with them. */
+  readonly border: number;
   /** Pixels between quads. */
   readonly plane: number;
   /** Bytes between quads. */
@@ -25,3 +27,9 @@ export const other = (bank: Bank): Bank => (bank === 0 ? 1 : 0);
 export const bankOf = (block: number): Bank => (block % 2 === 0 ? 0 : 1);
 
 export const area = ([height, width]: Size): number => height * width;
+
+/** Rows and columns of an image as they are stored. */
+export const storedSize = ({ size: [height, width], border }: Pick<FeatureMap, 'size' | 'border'>): Size => [
+  height + 2 * border,
+  width + 2 * border,
+];

@@ -3,29 +3,27 @@
  * maps that it reads and writes; the formula is in the kernel's header.
  */
 
+import { tilesOf } from '../kernels/cost.js';
+import type { AdapterCaps, Precision } from '../kernels/machines.js';
 import type { ConvShape } from '../kernels/shape.js';
-import { plainVariant, type Traits, type TunedVariants, type Variant, variantFor } from '../kernels/variants.js';
+import { plainVariant, type TunedVariants, variantFor } from '../kernels/variants.js';
 import { type ChannelLayout, prefixOf, quadsFor } from '../model/channels.js';
 import { type DenseNetConfig, stemOf } from '../model/config.js';
 import { stemLanes } from '../weights/pack.js';
-import { area, type FeatureMap, WORKGROUP } from './feature-map.js';
+import { area, type FeatureMap, storedSize, WORKGROUP } from './feature-map.js';
 import { region, type StepOf, weights } from './step.js';
 
 /** What every layer's step depends on besides its maps. */
 export interface LayerContext {
   readonly batch: number;
-  readonly traits: Traits;
+  readonly caps: AdapterCaps;
+  readonly precision: Precision;
   readonly tuned?: TunedVariants | undefined;
   readonly config: DenseNetConfig;
 }
 
 /** The most negative f32: `max` with it changes nothing. */
 export const NO_FLOOR = -3.4028234663852886e38;
-
-type Workgroups = readonly [number, number, number];
-
-const tileOf = ({ tile }: Variant, name: string): number => tile[name] ?? 1;
-const workgroupOf = ({ overrides }: Variant): number => overrides.WORKGROUP ?? 1;
 
 /** What a convolution's variant depends on, of its output and its input. */
 const shapeOf = (
@@ -35,42 +33,46 @@ const shapeOf = (
   batch: number,
 ) => ({ batch, width, height, outQuads: out.quads, inQuads: layout.quads });
 
-/** One invocation per `items`, in rows of output tiles. */
-function workgroups(items: number, outQuads: number, variant: Variant): Workgroups {
-  return [Math.ceil(items / workgroupOf(variant)), Math.ceil(outQuads / tileOf(variant, 'TILE_QUADS')), 1];
+/** A convolution's variant, and its dispatch. */
+function choose(shape: ConvShape, { caps, precision, tuned }: LayerContext) {
+  const variant = variantFor(shape, caps, precision, tuned);
+  const { TILE_PIXELS: pixels = 1, TILE_QUADS: quads = 1, WORKGROUP: workgroup = 1 } = variant.tile;
+  const tiles = tilesOf(shape, pixels);
+  const workgroups = [Math.ceil(tiles / workgroup), Math.ceil(shape.outQuads / quads), 1] as const;
+  return { shape, variant, workgroups, tiles, tilesX: Math.ceil(shape.width / pixels) };
 }
 
 /** An NCHW tensor into the input map. */
 export function packStep(dst: FeatureMap, { batch }: LayerContext): StepOf<'pack'> {
-  const pixels = area(dst.size);
+  const [height, width] = dst.size;
   return {
     name: 'pack',
     stage: 'input',
     kernel: 'pack',
     variant: plainVariant(),
     bindings: { src: { at: 'external', name: 'tensor' }, dst: region(dst.name) },
-    params: { pixels, channels: dst.layout.channels, dstPlane: dst.plane },
-    workgroups: [Math.ceil(pixels / WORKGROUP), dst.layout.quads, batch],
+    params: { width, height, border: dst.border, channels: dst.layout.channels, dstPlane: dst.plane },
+    workgroups: [Math.ceil(area(storedSize(dst)) / WORKGROUP), dst.layout.quads, batch],
     macs: 0,
   };
 }
 
 /** @param out the channels that it writes, the first of `dst` */
 export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, context: LayerContext): StepOf<'stem'> {
-  const { batch, config, traits, tuned } = context;
+  const { batch, config } = context;
   const { kernel: size, stride } = stemOf(config);
   const [height, width] = dst.size;
+  const [srcHeight, srcWidth] = storedSize(src);
   const channels = stemLanes(config.inChannels);
-  const shape: ConvShape = { kernel: 'stem', ...shapeOf(dst, out, src, batch), size, stride, channels };
-  const variant = variantFor(shape, traits, tuned);
-  const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
-  const tiles = batch * height * tilesX;
+  const { tiles, tilesX, ...chosen } = choose(
+    { kernel: 'stem', ...shapeOf(dst, out, src, batch), size, stride, channels },
+    context,
+  );
   return {
     name: 'stem',
     stage: 'network',
     kernel: 'stem',
-    variant,
-    shape,
+    ...chosen,
     bindings: {
       src: region(src.name),
       weights: weights('stem.weight'),
@@ -80,17 +82,16 @@ export function stemStep(src: FeatureMap, dst: FeatureMap, out: ChannelLayout, c
     params: {
       width,
       height,
-      srcWidth: src.size[1],
-      srcHeight: src.size[0],
       tilesX,
       tiles,
+      srcWidth,
+      srcHeight,
       srcPlane: src.plane,
       dstPlane: dst.plane,
       inQuads: src.layout.quads,
       outQuads: out.quads,
       floor: config.stemNorm ? 0 : NO_FLOOR,
     },
-    workgroups: workgroups(tiles, out.quads, variant),
     macs: batch * area(dst.size) * size * size * src.layout.channels * out.channels,
   };
 }
@@ -109,28 +110,32 @@ export function maxPoolStep(src: FeatureMap, dst: FeatureMap, { batch }: LayerCo
   };
 }
 
-/** BN-ReLU-1×1 of a bottleneck layer: the channels `read` of a block → scratch. */
+/**
+ * BN-ReLU-1×1 of a bottleneck layer: the channels `read` of a block → scratch.
+ *
+ * @param isFirst of its block, which clears the scratch map's border: the memory may have held something else
+ */
 export function reduceStep(
   name: string,
   block: FeatureMap,
   read: ChannelLayout,
   scratch: FeatureMap,
+  isFirst: boolean,
   context: LayerContext,
 ): StepOf<'conv1x1'> {
-  const { batch, traits, tuned } = context;
+  const { batch } = context;
+  const [height, width] = block.size;
   const pixels = batch * area(block.size);
   const { quads: outQuads, channels } = scratch.layout;
-  const shape: ConvShape = {
-    kernel: 'conv1x1',
-    ...shapeOf(block, scratch.layout, block, batch),
-  };
-  const variant = variantFor(shape, traits, tuned);
+  const { tiles, tilesX, ...chosen } = choose(
+    { kernel: 'conv1x1', ...shapeOf(block, scratch.layout, block, batch) },
+    context,
+  );
   return {
     name: `${name}.reduce`,
     stage: 'network',
     kernel: 'conv1x1',
-    variant,
-    shape,
+    ...chosen,
     bindings: {
       src: region(block.name, 0, read.quads * block.quadBytes),
       weights: weights(`${name}.reduce.weight`),
@@ -138,8 +143,10 @@ export function reduceStep(
       bias: weights(`${name}.reduce.bias`),
       dst: region(scratch.name),
     },
-    params: { pixels, srcPlane: block.plane, dstPlane: scratch.plane, inQuads: read.quads, outQuads },
-    workgroups: workgroups(Math.ceil(pixels / tileOf(variant, 'TILE_PIXELS')), outQuads, variant),
+    params: {
+      ...{ pixels, width, height, srcPlane: block.plane, dstPlane: scratch.plane, inQuads: read.quads, outQuads },
+      border: isFirst ? batch * area(storedSize(scratch)) : 0,
+    },
     macs: pixels * read.channels * channels,
   };
 }
@@ -155,24 +162,20 @@ export function convStep(
   scratch: FeatureMap | null,
   context: LayerContext,
 ): StepOf<'conv3x3'> {
-  const { batch, config, traits, tuned } = context;
+  const { batch, config } = context;
   const [height, width] = block.size;
   const pixels = batch * area(block.size);
   const src = scratch ?? { ...block, layout: read };
+  const [, srcWidth] = storedSize(src);
   const outQuads = quadsFor(config.growthRate);
   const maps = shapeOf(block, { quads: outQuads }, scratch ?? block, batch);
-  const shape: ConvShape = { kernel: 'conv3x3', ...maps, normed: scratch === null };
-  const variant = variantFor(shape, traits, tuned);
-  const tilesX = Math.ceil(width / tileOf(variant, 'TILE_X'));
-  const tilesY = Math.ceil(height / tileOf(variant, 'TILE_Y'));
-  const tiles = batch * tilesX * tilesY;
+  const { tiles, tilesX, ...chosen } = choose({ kernel: 'conv3x3', ...maps, normed: scratch === null }, context);
   const readBytes = read.quads * block.quadBytes;
   return {
     name: `${name}.conv`,
     stage: 'network',
     kernel: 'conv3x3',
-    variant,
-    shape,
+    ...chosen,
     bindings: {
       src: scratch ? region(scratch.name) : region(block.name, 0, readBytes),
       weights: weights(`${name}.conv.weight`),
@@ -181,17 +184,11 @@ export function convStep(
       dst: region(block.name, readBytes, outQuads * block.quadBytes),
     },
     params: {
-      width,
-      height,
-      tilesX,
-      tilesY,
-      tiles,
-      srcPlane: src.plane,
-      dstPlane: block.plane,
-      inQuads: src.layout.quads,
-      outQuads,
+      ...{ width, height, tilesX, tiles, srcWidth },
+      srcGap: 2 * src.border,
+      srcLead: (1 - src.border) * (width + 1),
+      ...{ srcPlane: src.plane, dstPlane: block.plane, inQuads: src.layout.quads, outQuads },
     },
-    workgroups: workgroups(tiles, outQuads, variant),
     macs: pixels * 9 * src.layout.channels * config.growthRate,
   };
 }
@@ -203,17 +200,15 @@ export function transitionStep(
   next: FeatureMap,
   context: LayerContext,
 ): StepOf<'transition'> {
-  const { batch, traits, tuned } = context;
+  const { batch } = context;
   const pixels = batch * area(next.size);
   const out = prefixOf(next.layout, 1);
-  const shape: ConvShape = { kernel: 'transition', ...shapeOf(next, out, block, batch) };
-  const variant = variantFor(shape, traits, tuned);
+  const { tiles, tilesX, ...chosen } = choose({ kernel: 'transition', ...shapeOf(next, out, block, batch) }, context);
   return {
     name,
     stage: 'network',
     kernel: 'transition',
-    variant,
-    shape,
+    ...chosen,
     bindings: {
       src: region(block.name),
       weights: weights(`${name}.weight`),
@@ -229,7 +224,6 @@ export function transitionStep(
       inQuads: block.layout.quads,
       outQuads: out.quads,
     },
-    workgroups: workgroups(Math.ceil(pixels / tileOf(variant, 'TILE_PIXELS')), out.quads, variant),
     macs: pixels * block.layout.channels * out.channels,
   };
 }

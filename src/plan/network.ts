@@ -8,14 +8,15 @@
 import { alignUp } from '../core/align.js';
 import { assertDefined } from '../core/assert.js';
 import { LimitError } from '../core/errors.js';
-import { plainVariant, type Traits, type TunedVariants } from '../kernels/variants.js';
+import type { AdapterCaps } from '../kernels/machines.js';
+import { plainVariant, type TunedVariants } from '../kernels/variants.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
 import { type Activation, type DenseNetConfig, stemOf } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
 import { featureLayouts, pooledLayout } from '../weights/pack.js';
 import { type Arena, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
-import { area, bankOf, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { area, bankOf, type FeatureMap, other, storedSize, WORKGROUP } from './feature-map.js';
 import { finalFloor, planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
@@ -23,9 +24,11 @@ import { region, type Step, weights } from './step.js';
 export interface PlanOptions {
   readonly batch: number;
   readonly inputSize: Size;
-  /** Storage of the feature maps; the arithmetic is f32 in both. */
+  /** Storage of the feature maps. */
   readonly activations: 'f32' | 'f16';
-  readonly traits: Traits;
+  /** Storage of the weights, by default f32. */
+  readonly weights?: 'f32' | 'f16';
+  readonly caps: AdapterCaps;
   /** Measured choices, instead of the model's. */
   readonly tuned?: TunedVariants | undefined;
   /** Keep every tap until the end, for `verify`; costs memory. */
@@ -50,8 +53,8 @@ export interface NetworkPlan {
   readonly steps: readonly Step[];
   readonly arena: Arena;
   readonly taps: readonly Tap[];
-  /** Where the picture goes: [quad][plane], `plane` pixels apart. */
-  readonly input: { readonly region: string; readonly plane: number };
+  /** Where the picture goes: [quad][image][row][column], with a border of zeros around each image. */
+  readonly input: { readonly region: string; readonly border: number };
   /** Quads of a logits row. */
   readonly classQuads: number;
   /** Candidates of a row of `best`. */
@@ -88,7 +91,8 @@ class Planner {
     private readonly config: DenseNetConfig,
     private readonly options: PlanOptions,
   ) {
-    this.context = { batch: options.batch, traits: options.traits, tuned: options.tuned, config };
+    const { batch, caps, activations, weights: stored = 'f32', tuned } = options;
+    this.context = { batch, caps, precision: { activations, weights: stored }, tuned, config };
   }
 
   plan(): NetworkPlan {
@@ -113,7 +117,7 @@ class Planner {
       steps: this.steps,
       arena: planArena(this.demands.map((demand) => this.withLifetime(demand))),
       taps: this.taps,
-      input: { region: input.name, plane: input.plane },
+      input: { region: input.name, border: input.border },
       classQuads: quadsFor(config.classes),
       top: topOf(config),
       finalSize: last.size,
@@ -123,13 +127,13 @@ class Planner {
   }
 
   /** Sets aside a map; a plane holds the whole batch and is padded so that any quad can start a binding. */
-  private map(name: string, bank: Bank, layout: ChannelLayout, size: Size): FeatureMap {
-    const stored = quadBytes(this.options.activations);
-    const pixels = this.options.batch * area(size);
-    const planeBytes = alignUp(pixels * stored, BINDING_ALIGNMENT);
-    const usefulBytes = (layout.channels * pixels * stored) / 4;
+  private map(name: string, bank: Bank, layout: ChannelLayout, size: Size, border = 0): FeatureMap {
+    const { batch, activations } = this.options;
+    const stored = quadBytes(activations);
+    const planeBytes = alignUp(batch * area(storedSize({ size, border })) * stored, BINDING_ALIGNMENT);
+    const usefulBytes = (layout.channels * batch * area(size) * stored) / 4;
     this.demands.push({ name, bank, usefulBytes, bytes: layout.quads * planeBytes });
-    return { name, bank, layout, size, plane: planeBytes / stored, quadBytes: planeBytes };
+    return { name, bank, layout, size, border, plane: planeBytes / stored, quadBytes: planeBytes };
   }
 
   private vector(name: string, bank: Bank, floats: number): void {
@@ -145,10 +149,11 @@ class Planner {
   /** The input and the stem, whose result is the first part of the first block. */
   private stem(first: FeatureMap, stemSize: Size): FeatureMap {
     const { config, context } = this;
-    const { pool } = stemOf(config);
+    const { pool, padding } = stemOf(config);
     const picture = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
-    const input = this.map('input', pool ? first.bank : other(first.bank), picture, this.options.inputSize);
+    const bank = pool ? first.bank : other(first.bank);
+    const input = this.map('input', bank, picture, this.options.inputSize, padding);
     const conv = pool ? this.map('stem', other(first.bank), entering, stemSize) : first;
     this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
     if (pool) this.steps.push(maxPoolStep(conv, first, context));
@@ -163,11 +168,11 @@ class Planner {
     const scratch =
       width === null || layers === 0
         ? null
-        : this.map(`scratch${b + 1}`, other(block.bank), layoutChannels([width]), block.size);
+        : this.map(`scratch${b + 1}`, other(block.bank), layoutChannels([width]), block.size, 1);
     for (let i = 0; i < layers; i++) {
       const name = `block${b + 1}.layer${i + 1}`;
       const read = prefixOf(block.layout, i + 1);
-      if (scratch) this.steps.push(reduceStep(name, block, read, scratch, context));
+      if (scratch) this.steps.push(reduceStep(name, block, read, scratch, i === 0, context));
       this.steps.push(convStep(name, block, read, scratch, context));
     }
     this.tap(`block${b + 1}`, block);

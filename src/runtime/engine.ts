@@ -16,7 +16,7 @@ import type { Executable } from '../gpu/executable.js';
 import { isLoss, lostError } from '../gpu/loss.js';
 import { closeSession, type OpeningOptions, openSession } from '../gpu/opening.js';
 import type { Session } from '../gpu/session.js';
-import type { Precision } from '../kernels/source.js';
+import type { Precision } from '../kernels/machines.js';
 import type { TunedVariants } from '../kernels/variants.js';
 import type { Activation } from '../model/config.js';
 import type { PlanOptions } from '../plan/network.js';
@@ -195,11 +195,9 @@ export class Engine {
     return this.withGpuTimeout(session, session.executable(this.planOptions(session, call)));
   }
 
-  private planOptions({ traits: adapter, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
+  private planOptions({ caps, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
     const { activation, tuned } = this.options;
-    const { activations } = precision;
-    const traits = { ...adapter, halves: activations === 'f16' };
-    return { batch, inputSize, activations, traits, tuned, activation, taps };
+    return { batch, inputSize, ...precision, caps, tuned, activation, taps };
   }
 
   /** Waits for the GPU. Destroys a device of our own that does not answer, so that the next call opens another. */

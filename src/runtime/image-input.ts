@@ -9,7 +9,7 @@ import {
   type ImageSource,
   type OpenImage,
 } from '../gpu/image-source.js';
-import { Preprocessor } from '../gpu/preprocessor.js';
+import { type NetworkInput, Preprocessor } from '../gpu/preprocessor.js';
 import type { Session } from '../gpu/session.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
 import type { Recorder } from './job.js';
@@ -20,7 +20,7 @@ export class ImageInput {
 
   constructor(
     private readonly spec: PreprocessSpec,
-    private readonly input: { readonly channels: number; readonly size: readonly [height: number, width: number] },
+    private readonly input: NetworkInput,
   ) {}
 
   /** Compiles the preprocessing kernels for a session. @throws ShaderError, ImageError when the model's own rows clash */

@@ -5,8 +5,8 @@ import { AbortedError, CacheError, IntegrityError, ModelFormatError } from '../c
 import { withAbort, withTimeout } from '../core/timeout.js';
 import { requestAdapter } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
-import type { Precision } from '../kernels/source.js';
-import type { DenseNetConfig } from '../model/config.js';
+import type { Precision } from '../kernels/machines.js';
+import { type DenseNetConfig, stemOf } from '../model/config.js';
 import type { Size } from '../model/layers.js';
 import { decodeMetadata, scoringOf } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
@@ -132,7 +132,13 @@ async function assemble(
   const { activation } = scoringOf(metadata, config.classes);
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
-  const images = spec && new ImageInput(spec, { channels: config.inChannels, size: inputSize });
+  const images =
+    spec &&
+    new ImageInput(spec, {
+      channels: config.inChannels,
+      size: inputSize,
+      border: stemOf(config).padding,
+    });
   const warn = options.onWarning ?? logWarning;
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, activation, batch, inputSize, timeout },

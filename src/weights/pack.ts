@@ -117,9 +117,9 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
 }
 
 function stemPart(config: DenseNetConfig): WeightPart {
-  const taps = stemOf(config).kernel ** 2;
+  const { kernel: size } = stemOf(config);
   const picture = layoutChannels([config.inChannels]);
-  const items = conv('stem', config.initFeatures, picture, taps, stemLanes(config.inChannels));
+  const items = conv('stem', config.initFeatures, picture, size, stemLanes(config.inChannels));
   return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());
 }
 
@@ -128,9 +128,9 @@ function layerPart(config: DenseNetConfig, layout: ChannelLayout, b: number, i: 
   const read = prefixOf(layout, i);
   const width = bottleneckWidth(config);
   const reduce = width === null ? [] : conv(`${name}.reduce`, width, read, 1, 4);
-  const spatial = conv(`${name}.conv`, config.growthRate, width === null ? read : layoutChannels([width]), 9, 4);
+  const spatial = conv(`${name}.conv`, config.growthRate, width === null ? read : layoutChannels([width]), 3, 4);
   const items = [
-    on(norm(`${name}.norm`, read), (fold: LayerFold) => fold.norm),
+    on(norm(`${name}.norm`, read, TWICE_RELU), (fold: LayerFold) => fold.norm),
     ...reduce.map((item) => on(item, (fold: LayerFold) => assertDefined(fold.reduce, 'bottleneck'))),
     ...spatial.map((item) => on(item, (fold: LayerFold) => fold.conv)),
   ];
@@ -140,7 +140,7 @@ function layerPart(config: DenseNetConfig, layout: ChannelLayout, b: number, i: 
 
 function transitionPart(out: number, layout: ChannelLayout, b: number): WeightPart {
   const items = [
-    on(norm(`transition${b}.norm`, layout), (fold: TransitionFold) => fold.norm),
+    on(norm(`transition${b}.norm`, layout, MEAN_OF_FOUR * TWICE_RELU), (fold: TransitionFold) => fold.norm),
     ...conv(`transition${b}`, out, layout, 1, 4).map((item) => on(item, (fold: TransitionFold) => fold.conv)),
   ];
   return part([names.transition(b, 'norm'), names.transition(b, 'conv')], items, (folds) => folds.transition(b));
@@ -153,7 +153,7 @@ export const pooledLayout = (config: DenseNetConfig, last: ChannelLayout): Chann
 };
 
 function headPart(config: DenseNetConfig, layout: ChannelLayout): WeightPart {
-  const items = [on(norm('head.norm', layout), (fold: HeadFold) => fold.norm)];
+  const items = [on(norm('head.norm', layout, 1), (fold: HeadFold) => fold.norm)];
   let read = pooledLayout(config, layout);
   const dense = (name: string, width: number, foldOf: (fold: HeadFold) => Pick<DenseFold, 'weight' | 'bias'>) => {
     const [from, row] = [read, quadsFor(width) * 4];
@@ -189,16 +189,22 @@ const on = <Whole, Fold>({ pack, ...item }: Item<Fold>, field: (whole: Whole) =>
   pack: (whole) => pack(field(whole)),
 });
 
-const norm = (name: string, layout: ChannelLayout): Item<NormFold> => ({
+/** What the convolutions make of a norm's result besides: shaders/conv1x1.wgsl, transition.wgsl. Exact in binary. */
+const TWICE_RELU = 0.5;
+const MEAN_OF_FOUR = 0.25;
+
+/** @param factor of scale and shift */
+const norm = (name: string, layout: ChannelLayout, factor: number): Item<NormFold> => ({
   name,
   floats: layout.quads * 8,
   half: false,
-  pack: (fold) => packNorm(fold, layout),
+  pack: (fold) => packNorm(fold, layout, factor),
 });
 
-function conv(name: string, out: number, read: ChannelLayout, taps: number, lanes: number): Item<ConvFold>[] {
+/** @param side of the filter */
+function conv(name: string, out: number, read: ChannelLayout, side: number, lanes: number): Item<ConvFold>[] {
   const outFloats = quadsFor(out) * 4;
-  const floats = outFloats * read.quads * taps * lanes;
+  const floats = outFloats * read.quads * side * side * lanes;
   return [
     { name: `${name}.weight`, floats, half: true, pack: (fold) => packConv(fold, read, lanes) },
     { name: `${name}.bias`, floats: outFloats, half: false, pack: (fold) => padded(fold.bias, outFloats) },
@@ -206,28 +212,32 @@ function conv(name: string, out: number, read: ChannelLayout, taps: number, lane
 }
 
 /** [quad]{scale ×4, shift ×4}; slots without a channel scale to zero. */
-function packNorm(fold: NormFold, layout: ChannelLayout): Float32Array {
+function packNorm(fold: NormFold, layout: ChannelLayout, factor: number): Float32Array {
   const packed = new Float32Array(layout.quads * 8);
   for (const [channel, slot] of channelSlots(layout).entries()) {
     const index = (slot >> 2) * 8 + (slot & 3);
-    packed[index] = fold.scale[channel] ?? 0;
-    packed[index + 4] = fold.shift[channel] ?? 0;
+    packed[index] = (fold.scale[channel] ?? 0) * factor;
+    packed[index + 4] = (fold.shift[channel] ?? 0) * factor;
   }
   return packed;
 }
 
-/** OIHW → [output quad][input quad][tap][input channel, `lanes` of 4][output channel 4]. */
+/** OIHW → [input quad][row][output quad][column][input channel, `lanes` of 4][output channel 4]. */
 function packConv(fold: ConvFold, read: ChannelLayout, lanes: number): Float32Array {
-  const taps = fold.kernel * fold.kernel;
-  const packed = new Float32Array(quadsFor(fold.out) * read.quads * taps * lanes * 4);
+  const side = fold.kernel;
+  const outQuads = quadsFor(fold.out);
+  const tap = lanes * 4;
+  const packed = new Float32Array(read.quads * side * outQuads * side * tap);
   const slots = channelSlots(read);
   for (let o = 0; o < fold.out; o++) {
-    const outBase = (o >> 2) * read.quads;
     for (let i = 0; i < fold.in; i++) {
       const slot = slots[i] ?? 0;
-      const base = ((outBase + (slot >> 2)) * taps * lanes + (slot & 3)) * 4 + (o & 3);
-      const source = (o * fold.in + i) * taps;
-      for (let t = 0; t < taps; t++) packed[base + t * lanes * 4] = fold.weight[source + t] ?? 0;
+      const source = (o * fold.in + i) * side * side;
+      for (let row = 0; row < side; row++) {
+        const first = (((slot >> 2) * side + row) * outQuads + (o >> 2)) * side * tap + (slot & 3) * 4 + (o & 3);
+        for (let column = 0; column < side; column++)
+          packed[first + column * tap] = fold.weight[source + row * side + column] ?? 0;
+      }
     }
   }
   return packed;

@@ -29,7 +29,7 @@ async function openTables(page: Page, open: boolean): Promise<void> {
   }, open);
 }
 
-describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => {
+describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
   let demo: Demo;
 
   beforeAll(async () => {
@@ -57,7 +57,59 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('says how to get WebGPU where there is none, the reader’s browser first', async () => {
+  it('keeps picture and answer in sight on small screens and at 200 % zoom', async () => {
+    const { page, complaints } = await visit(demo, { width: 320, height: 640 });
+    await answered(page, 'airplane');
+    await said(page, /is ready/);
+    for (const [width, height] of [
+      [320, 640],
+      [480, 640],
+      [640, 360],
+      [831, 600],
+    ] as const) {
+      await page.setViewport({ width, height });
+      // A phone has no room for two columns: it has the best class below the picture.
+      for (const selector of ['#view', width < 480 ? '#headline' : '#answer li:first-child']) {
+        const box = await page.$eval(selector, (element) => {
+          const { top, bottom, right } = element.getBoundingClientRect();
+          return { top, bottom, right };
+        });
+        const where = `${selector} at ${width} × ${height}`;
+        expect(box.top, where).toBeGreaterThanOrEqual(0);
+        expect(box.bottom, where).toBeLessThanOrEqual(height);
+        expect(box.right, where).toBeLessThanOrEqual(width);
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      await shoot(page, `layout-${width}`, false);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  it('gives each drawing a description of its own, and one live region that speaks', async () => {
+    const { page } = await visit(demo);
+    await answered(page, 'airplane');
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    const labels = await page.$$eval('[role="img"]', (all) => all.map((element) => element.getAttribute('aria-label')));
+    expect(labels.length).toBeGreaterThanOrEqual(5);
+    expect(new Set(labels).size).toBe(labels.length);
+    expect(labels.filter((label) => !label)).toEqual([]);
+    const live = await page.$$eval('[aria-live], [role="status"], [role="alert"]', (all) => all.map(({ id }) => id));
+    expect(live).toEqual(['announce']);
+    await page.close();
+  });
+
+  it('says without JavaScript what it needs', async () => {
+    const page = await demo.browser.newPage();
+    await page.setJavaScriptEnabled(false);
+    await page.goto(`${demo.server.origin}/`);
+    const text = await page.$eval('noscript', (element) => element.textContent);
+    expect(text).toMatch(/needs JavaScript/);
+    await page.close();
+  });
+
+  it('explains how to get WebGPU where there is none, for the visitor’s browser first', async () => {
     const { page, complaints } = await visit(demo, { before: NO_WEBGPU });
     await said(page, /this browser has no WebGPU/);
     await page.waitForSelector('#advice:not([hidden])');
@@ -71,7 +123,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('says what to do where WebGPU has no adapter', async () => {
+  it('explains what to do where WebGPU has no adapter', async () => {
     const { page, complaints } = await visit(demo, { before: NO_ADAPTER });
     await said(page, /no GPU for it/);
     expect(await textOf(page, '#advice-list')).toMatch(/turn on graphics acceleration/);
@@ -79,7 +131,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is for everybody', () => 
     await page.close();
   });
 
-  it('moves nothing for those who want no motion', async () => {
+  it('animates nothing under prefers-reduced-motion', async () => {
     const { page } = await visit(demo);
     await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
     await answered(page, 'airplane');

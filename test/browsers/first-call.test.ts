@@ -1,4 +1,4 @@
-/** In a page, the first `classify` of an <img> costs what the next ones do: fresh pages, the built package. */
+/** In a new page with the built package, the first `classify` of an <img> takes as long as the next ones. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -13,7 +13,7 @@ const LOADS = 7;
 const PAGE = `<!doctype html><title>first call</title><link rel="icon" href="data:,"><img src="/picture.jpg">
 <script type="module" src="/page.js"></script>`;
 
-/** Answers with the milliseconds of four calls. */
+/** Returns the milliseconds of four calls. */
 const SCRIPT = `import { DenseNet } from '/dist/densenet-webgpu.js';
 const image = document.querySelector('img');
 await image.decode();
@@ -26,7 +26,7 @@ for (let call = 0; call < 4; call++) {
 }
 globalThis.answer = JSON.stringify(times);`;
 
-// Again where other work on the machine came between: what is really dearer stays so.
+// Retries, since other work on the machine can disturb a run; a real slowdown fails every time.
 it.skipIf(!findBrowser('chrome'))('in chrome', { retry: 2 }, async () => {
   const server = await startServer({
     folders: { '/dist/': `${ROOT}dist` },

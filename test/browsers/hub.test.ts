@@ -1,4 +1,4 @@
-/** `hf:` ids through the built bundles: the part that talks to the Hub is fetched when needed, from beside the script. */
+/** `hf:` ids through the built bundles. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** What a caller passes is what is classified, from the moment of the call, whatever becomes of it afterwards. */
+/** Inputs are read at the moment of the call: later changes do not affect the result. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';

@@ -1,4 +1,4 @@
-/** A small network answers at once, also where the browser looks at its GPU every 100 ms only (Firefox). */
+/** A call of a small network is quick, also in Firefox, which polls its GPU every 100 ms only. */
 import { describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
@@ -14,7 +14,7 @@ const QUICKEST_OF_20 = `
   return Math.min(...times)`;
 
 describe.skipIf(!findBrowser('firefox'))('in firefox', () => {
-  it('a call takes less than half of the 100 ms between two looks', async () => {
+  it('a call takes less than half of the 100 ms between two polls', async () => {
     const browser = await launchBrowser('firefox');
     const server = await serveNetwork();
     try {

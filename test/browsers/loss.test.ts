@@ -1,4 +1,4 @@
-/** A browser's GPU goes away while calls are pending: they get their answers, or an error that says why, and soon. */
+/** Device loss in browsers while calls are pending: each resolves, or rejects soon with DeviceLostError. */
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
@@ -7,11 +7,11 @@ import type { RunningServer } from '../../src/cli/server.js';
 import { gpuProcessOf } from './gpu-process.js';
 import { openNetwork, outcome, serveNetwork } from './network-page.js';
 
-/** Enough that most are pending when the loss comes; four inputs take turns. */
+/** Enough calls that most are pending at the loss; four inputs take turns. */
 const CALLS = 400;
 const ALONE =
   'globalThis.alone = []; for (let i = 0; i < 4; i++) alone.push(String(await logits(i))); return alone.length';
-/** How many calls got the answer to their input, and what else there was. `lose` runs when all are pending. */
+/** How many calls got the result for their input, and every other outcome. `lose` runs while all are pending. */
 const together = (lose = '') => `
   const calls = Array.from({ length: ${CALLS} }, (_, i) => outcome(() => logits(i % 4)));
   ${lose};
@@ -19,7 +19,7 @@ const together = (lose = '') => `
   const others = answers.filter((answer, i) => answer !== alone[i % 4]);
   return answers.length - others.length + ' right; ' + [...new Set(others)].join()`;
 const ALL_RIGHT = `${CALLS} right; `;
-/** Keeps hold of the device, which the package has asked for itself. */
+/** Keeps the device that the package has requested. */
 const KEEP_DEVICE = `
   const requestDevice = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...options) {
@@ -29,7 +29,7 @@ const KEEP_DEVICE = `
 
 for (const kind of ['chrome', 'firefox'] as const) {
   describe.skipIf(!findBrowser(kind))(`device.destroy() in ${kind}`, () => {
-    it('during calls: each gets its own answer from a new device', async () => {
+    it('during calls: each gets its own result from a new device', async () => {
       const browser = await launchBrowser(kind);
       const server = await serveNetwork();
       try {
@@ -52,7 +52,7 @@ const CRASHES: readonly (readonly [how: string, crash: (browser: Browser) => Pro
     'crashes (chrome://gpucrash)',
     async (browser) => {
       const page = await browser.newPage();
-      // The address is only obeyed when it was typed in.
+      // Chrome obeys this address only when it is typed.
       const typed = { url: 'chrome://gpucrash/', transitionType: 'address_bar' } as const;
       await (await page.createCDPSession()).send('Page.navigate', typed);
       await page.close();
@@ -66,7 +66,7 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
   let server: RunningServer;
   let page: Page;
   beforeAll(async () => {
-    // In the mode that Chrome keeps after a crash: it gives up Vulkan at the first.
+    // The mode that Chrome keeps after a crash: it gives up Vulkan after the first.
     const args = [
       '--no-sandbox',
       '--disable-gpu-watchdog',
@@ -83,7 +83,7 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
     await server?.close();
   });
 
-  it('during calls: each gets its own answer, as do the next', async () => {
+  it('during calls: each gets its own result, as do later calls', async () => {
     const old = gpuProcessOf(browser);
     const answers = outcome(page, together());
     await crash(browser);
@@ -92,7 +92,7 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
     expect(await outcome(page, together())).toBe(ALL_RIGHT);
   });
 
-  it('again and again, until Chrome gives WebGPU up: then calls say so, and end', async () => {
+  it('repeatedly, until Chrome disables WebGPU: then calls reject with DeviceLostError', async () => {
     let said: unknown = '';
     for (let i = 0; i < 4 && !String(said).startsWith('DeviceLost'); i++) {
       await crash(browser);
@@ -100,7 +100,7 @@ describe.skipIf(!findBrowser('chrome') || !onLinux).each(CRASHES)('the GPU proce
       expect(said).toMatch(/^true$|^DeviceLostError: the GPU device was lost during recovering .*reload the page/);
     }
     expect(said).toMatch(/^DeviceLostError/);
-    // All that are pending, together.
+    // All pending calls together.
     expect(await outcome(page, together())).toMatch(
       /^0 right; DeviceLostError: [^:]*: call again, or reload the page$/,
     );

@@ -1,4 +1,4 @@
-/** A page with the built bundle and a small network on it, for tests that do to the page what pages do. */
+/** A page with the built bundle and a small network, for tests in browsers. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -26,7 +26,7 @@ globalThis.logits = async (value, options) => [...(await net.run(input(value), o
 globalThis.net = await DenseNet.load('/model');
 `;
 
-/** The small network of the runtime's tests, for pictures of any size. */
+/** The small network of the runtime's tests, for images of any size. */
 function modelWithPreprocessing(): Uint8Array {
   const { tensors } = readSafetensors(SMALL_MODEL);
   const { metadata } = modelFromTensors(tensors, { bnEpsilon: SMALL.bnEpsilon });
@@ -34,7 +34,7 @@ function modelWithPreprocessing(): Uint8Array {
   return writeModel(tensors, { ...metadata, preprocess: { ...presetOf('cifar10'), resize, crop: null } });
 }
 
-/** @param csp for tests that load pictures from elsewhere */
+/** @param csp for tests that load images of other origins */
 export function serveNetwork(csp?: string): Promise<RunningServer> {
   return startServer({
     folders: { '/dist/': `${ROOT}dist` },
@@ -58,7 +58,7 @@ export async function openNetwork(browser: Browser, server: RunningServer, befor
   return page;
 }
 
-/** What `script`, the body of an async function on the page, came to: its value as a string, or the error it threw. */
+/** Runs `script`, the body of an async function, on the page. Returns its value as a string, or the error it threw. */
 export function outcome(page: Page, script: string): Promise<unknown> {
   return page.evaluate(`outcome(async () => { ${script} })`);
 }

@@ -11,7 +11,7 @@ const UNTOUCHED: PreprocessSpec = {
   channelOrder: 'rgb',
 };
 
-/** Ways in which a page may have a picture. */
+/** How a page gets the image. */
 const WAYS = {
   blob: async (url: string) => (await fetch(url)).blob(),
   img: async (url: string) => {
@@ -25,7 +25,7 @@ const WAYS = {
 const adapter = await navigator.gpu.requestAdapter();
 const device = await adapter?.requestDevice();
 
-/** RGB bytes of the picture at `url`, row by row. */
+/** RGB bytes of the image at `url`, row by row. */
 async function read(url: string, way: keyof typeof WAYS) {
   if (!device) throw new Error('no WebGPU');
   const { width, height, values } = await preprocess(device, UNTOUCHED, await WAYS[way](url));

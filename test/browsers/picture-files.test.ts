@@ -1,4 +1,4 @@
-/** Picture files of every kind that decoders disagree on, against Pillow: in Chrome, in Firefox and in Node. */
+/** Image files that decoders disagree on, against Pillow: in Chrome, in Firefox and in Node. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -22,7 +22,7 @@ interface Pixels {
   readonly rgb: ArrayLike<number>;
 }
 
-/** By how much the worst pixel is further from Pillow's than it may be, of 255. */
+/** How far the worst pixel exceeds the allowed difference from Pillow's, of 255. */
 function excess(file: string, { width, height, rgb }: Pixels, allowed: (pixel: number) => number): number {
   const tensor = REFERENCE.get(file);
   if (!tensor) throw new Error(`no reference of ${file}: run make_pictures.py`);
@@ -31,7 +31,7 @@ function excess(file: string, { width, height, rgb }: Pixels, allowed: (pixel: n
   return Math.max(...errors.map((error, i) => error - allowed(Math.floor(i / 3))));
 }
 
-describe('in Node, a picture file comes as Pillow reads it', () => {
+describe('in Node, an image file decodes as in Pillow', () => {
   it.each(FILES.filter((file) => !file.endsWith('.bmp')))('%s', async (file) => {
     const { data, width, height } = await decodeImage(readImageFile(FOLDER + file));
     expect(excess(file, { width, height, rgb: data.filter((_, i) => i % 4 < 3) }, () => 0)).toBe(0);
@@ -41,7 +41,7 @@ describe('in Node, a picture file comes as Pillow reads it', () => {
 declare const read: (url: string, way: 'blob' | 'img') => Promise<Pixels>;
 
 for (const kind of ['chrome', 'firefox'] as const) {
-  describe.skipIf(!findBrowser(kind))(`in ${kind}, a picture file comes as Pillow reads it`, () => {
+  describe.skipIf(!findBrowser(kind))(`in ${kind}, an image file decodes as in Pillow`, () => {
     let browser: Browser;
     let server: RunningServer;
     let page: Page;
@@ -70,7 +70,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
       async (file, way) => {
         const pixels = await page.evaluate((url, w) => read(url, w), `/pictures/${file}`, way);
         const rounding = file.includes('-16.') && (kind === 'firefox' || way === 'img') ? 1 : 0;
-        // Firefox decodes with alpha multiplied in, to bytes: a step of those is 255 / alpha; what is clear is lost.
+        // Firefox decodes to bytes premultiplied by alpha: one step is 255 / alpha, and transparent pixels are lost.
         const { data } =
           kind === 'firefox' && !file.endsWith('.bmp') ? await decodeImage(readImageFile(FOLDER + file)) : { data: [] };
         const lost = (alpha: number) => (alpha === 255 ? 0 : alpha === 0 ? 255 : Math.ceil(255 / alpha));

@@ -1,4 +1,4 @@
-/** What pages hand over as pictures and cannot be one: each is an error that says what to do, and the next call works. */
+/** Objects that cannot be used as images: each gives an ImageError that says what to do, and the next call works. */
 
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -85,13 +85,13 @@ const FAULTS: readonly (readonly [what: string, script: string, says: RegExp])[]
 ];
 
 for (const kind of ['chrome', 'firefox'] as const) {
-  describe.skipIf(!findBrowser(kind))(`a picture that is none, in ${kind}`, () => {
+  describe.skipIf(!findBrowser(kind))(`an unusable image, in ${kind}`, () => {
     let browser: Browser;
     let server: RunningServer;
     let foreign: Server;
     let page: Page;
     beforeAll(async () => {
-      // Lets itself be embedded, but sends no CORS headers.
+      // Allows embedding, but sends no CORS headers.
       foreign = createServer((_, response) => {
         response.writeHead(200, { 'Content-Type': 'image/png', 'Cross-Origin-Resource-Policy': 'cross-origin' });
         response.end(readFileSync(CAT));
@@ -115,7 +115,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
       expect(await outcome(page, script)).toMatch(says);
     });
 
-    it('pictures of another origin: an <img>, and a canvas with it', async () => {
+    it('images of another origin: an <img>, and a canvas with it', async () => {
       const { port } = foreign.address() as AddressInfo;
       const load = `const image = new Image(); image.src = 'http://127.0.0.1:${port}/cat.png'; await image.decode();`;
       const says = /^ImageError: .*origin.*crossorigin/;

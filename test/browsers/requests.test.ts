@@ -1,6 +1,6 @@
 /**
- * What leaves the page: nothing but requests for the files that were asked for. Every request of a bare page and of the
- * demo is seen by Chrome's own interception and let through only to its server.
+ * Pages request only the files that they need. Chrome intercepts every request of a bare page and of the demo, and lets
+ * through only those to the page's server.
  */
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -23,7 +23,7 @@ globalThis.answer = (async () => {
   return [typeof best.index, heat.values.length > 0];
 })().catch(String);`;
 
-/** Asks for what the policy refuses. */
+/** Tries what the policy forbids. */
 const FORBIDDEN = `globalThis.answer = (async () => {
   const refusals = [];
   try { (0, eval)('1'); } catch (error) { refusals.push(error.name); }
@@ -31,7 +31,7 @@ const FORBIDDEN = `globalThis.answer = (async () => {
   return refusals;
 })();`;
 
-/** Strings, as the page asked for them, in order; requests to elsewhere are refused and listed whole. */
+/** The paths that the page requested, in order; requests to other origins are blocked, and listed in full. */
 async function intercept(page: Page, origin: string): Promise<string[]> {
   const requests: string[] = [];
   await page.setRequestInterception(true);
@@ -84,7 +84,7 @@ describe.skipIf(!findBrowser('chrome'))("a bare page under script-src 'self'", (
     return { answer, requests, complaints };
   }
 
-  it('loads, classifies and explains, and asks for its four files alone', async () => {
+  it('loads, classifies and explains, and requests its four files only', async () => {
     const { answer, requests, complaints } = await open('page');
     expect(answer).toEqual(['number', true]);
     const files = ['/dist/densenet-webgpu.js', '/model.safetensors', '/page.html', '/page.js'];
@@ -92,7 +92,7 @@ describe.skipIf(!findBrowser('chrome'))("a bare page under script-src 'self'", (
     expect(complaints).toEqual([]);
   });
 
-  it('where eval and WebAssembly are refused', async () => {
+  it('in which eval and WebAssembly are forbidden', async () => {
     const { answer } = await open('forbidden');
     expect(answer).toEqual(['EvalError', 'CompileError']);
   });
@@ -105,7 +105,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo', () => {
   });
   afterAll(() => closeDemo(demo));
 
-  it('loads, classifies and explains, and asks for files of its own alone, by name', async () => {
+  it('loads, classifies and explains, and requests only its own files, listed here', async () => {
     const page = await demo.browser.newPage();
     const requests = await intercept(page, demo.server.origin);
     await page.goto(`${demo.server.origin}/`);

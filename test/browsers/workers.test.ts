@@ -1,4 +1,4 @@
-/** Several networks in several workers, each called by several callers at once: every call gets its own answer. */
+/** Several networks in several workers, with concurrent calls: every call gets its own result. */
 import { describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
@@ -6,7 +6,7 @@ import { openNetwork, outcome, serveNetwork } from './network-page.js';
 
 const WORKERS = 3;
 const CALLS = 100;
-/** Two networks on a device of the worker's; logits of 100 calls that take turns, against those of each alone. */
+/** Two networks on one device of the worker. Compares the logits of 100 concurrent calls with those of single calls. */
 const WORKER = `
 const { DenseNet } = await import(ORIGIN + '/dist/densenet-webgpu.js');
 const device = await (await navigator.gpu.requestAdapter()).requestDevice();

@@ -174,9 +174,18 @@ describe('a private server', () => {
     expect(received.splice(0)).toEqual([Buffer.alloc(MAX_BYTES, 1)]);
     expect(await post('other', Buffer.alloc(1))).toBe(404);
     expect(await post('tap', Buffer.alloc(MAX_BYTES + 1))).toBe(413);
-    // Of unknown length and 64 MiB: the connection is closed before it has all been sent.
-    const chunked = post('tap', Buffer.alloc(2 ** 26), { 'transfer-encoding': 'chunked' });
-    expect(await chunked.catch(({ code }) => code)).toBeOneOf([413, 'ECONNRESET', 'EPIPE']);
+    // Of unknown length, and too long by far: the connection is closed before 64 MiB have been sent.
+    let mebibytes = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (mebibytes++ === 64) controller.close();
+        else controller.enqueue(new Uint8Array(2 ** 20));
+      },
+    });
+    const options = { method: 'POST', body, duplex: 'half' }; // undici's, which the DOM's types lack
+    const sending = fetch(`${run.base}tap`, options);
+    expect(await sending.then(({ status }) => status).catch(() => 'closed')).toBeOneOf([413, 'closed']);
+    expect(mebibytes).toBeLessThan(64);
     expect(received).toEqual([]);
   });
 });

@@ -7,12 +7,12 @@ import { Absent, close, type Lab, must, same } from './lab.js';
 
 const F32 = 1e-4;
 const F16 = 1e-2;
-/** Pixels on a side of a picture that the shared network takes as it is. */
+/** Side of an image that the small network takes without resizing. */
 const SIDE = 32;
 const EXPLAINED = [0, 9];
 const REPEATS = 5;
 
-/** What each context is asked for in the short form; the rest depends on the platform alone. */
+/** The checks that every context runs in the short form; the others depend on the platform only. */
 export const CORE: ReadonlySet<string> = new Set([
   ...['load', 'run', 'classify', 'image file', 'embed', 'explain', 'typed errors', 'silence'],
 ]);
@@ -43,7 +43,7 @@ export const CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>>> = {
   load: async (lab) => {
     const phases = new Set<string>();
     const onProgress = ({ phase }: { phase: string }) => void phases.add(phase);
-    // As most callers do it, where the platform has a WebGPU of its own.
+    // As most callers do, where the platform has its own WebGPU.
     const isThere = typeof navigator !== 'undefined' && navigator.gpu !== undefined;
     const options = { ...(isThere ? {} : { gpu: lab.gpu }), inputSize: [8, 8], onProgress } as const;
     const net = await lab.densenet.DenseNet.load(lab.url('small'), options);
@@ -191,7 +191,7 @@ export const CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>>> = {
   },
 };
 
-/** Checks that take long; the runner asks for them where they cost least. */
+/** Slow checks; the runner asks for them on the fastest platform. */
 export const LONG_CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>>> = {
   'DenseNet-121, no feature, default limits': async (lab) => {
     const device = await lab.open([]);
@@ -226,7 +226,7 @@ function numbersOf(limits: GPUSupportedLimits): Record<string, number> {
   return all;
 }
 
-/** A picture of noise, opaque RGBA. */
+/** An image of noise, opaque RGBA. */
 function pixels(seed: number): { data: Uint8ClampedArray; width: number; height: number } {
   const data = new Uint8ClampedArray(SIDE * SIDE * 4);
   for (let i = 0, state = seed; i < data.length; i++) {
@@ -236,7 +236,7 @@ function pixels(seed: number): { data: Uint8ClampedArray; width: number; height:
   return { data, width: SIDE, height: SIDE };
 }
 
-/** RGBA → the NCHW tensor that the preset `cifar10` makes of a picture of this size. */
+/** RGBA → the NCHW tensor that the preset `cifar10` makes of an image of this size. */
 function normalised(data: Uint8ClampedArray): Float32Array {
   const { mean, std, scale } = PRESETS.cifar10;
   const plane = SIDE * SIDE;

@@ -1,8 +1,8 @@
 /**
- * The built package everywhere that WebGPU can be had: every check of the suite passes, or the feature it is of is absent.
+ * The built package on every WebGPU found here: each check of the suite passes, or its feature is absent.
  *
- * The short form asks one context of each platform for everything and the others for the core. CONFORMANCE=all asks all
- * for everything, and one for what takes long; CONFORMANCE=write also puts what came out into the README.
+ * The short form runs all checks in one context of each platform and the core in the others. CONFORMANCE=all runs all
+ * checks everywhere, and the slow ones on one platform; CONFORMANCE=write also writes the table in the README.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ describe('the bundles', () => {
 describe('the table of the README', () => {
   const withoutVersion = ({ platform, adapter }: TableRow) => `${platform.replace(/ [\d.]+/, '')} on ${adapter}`;
 
-  it.skipIf(MODE === 'write')('was made with these checks, for each platform and context, and none had failed', () => {
+  it.skipIf(MODE === 'write')('lists these checks, platforms and contexts, and no failure', () => {
     const table = readTable();
     expect(table.checks).toBe(checksOf('all').length);
     expect(table.rows.map(withoutVersion)).toEqual(PLATFORMS.map(({ name, driver }) => `${name} on ${driver}`));

@@ -1,19 +1,19 @@
-/** The contexts that a browser has, each as the files that run the suite in it and leave its report on the page. */
+/** The contexts of a browser: the files that run the suite in each and leave its report on the page. */
 import type { Extent } from './lab.js';
 
 export const CONTEXTS = ['page', 'plain script', 'module worker', 'classic worker', 'service worker'] as const;
 export type Context = (typeof CONTEXTS)[number];
 
-/** How much to run stands in the query, which pages hand on to their workers. */
+/** The query says how much to run; pages pass it on to their workers. */
 const SITE = 'gpu: navigator.gpu, origin: location.origin, extent: decodeURIComponent(location.search.slice(1))';
 const IMPORTS = `import * as densenet from '/dist/densenet-webgpu.js'; import { conform } from '/suite.js';`;
-/** Service workers may not `import()`: the module that has everything in it. */
+/** Service workers may not `import()`. */
 const WHOLE = IMPORTS.replace('densenet-webgpu.js', 'densenet-webgpu.whole.js');
 const MODULE = `conform({ densenet, ${SITE} })`;
 const SCRIPTS = ['/dist/densenet-webgpu.iife.js', '/suite.iife.js'];
 const SCRIPT = `conformance.conform({ densenet: DenseNetWebGPU, ${SITE} })`;
 
-/** A page whose `report` is what the worker posts, or what keeps it from starting. */
+/** A page whose `report` is what the worker posts, or the error that keeps it from starting. */
 const listenTo = (worker: string): string => `globalThis.report = new Promise((resolve, reject) => {
   const worker = ${worker};
   worker.onmessage = ({ data }) => resolve(data);
@@ -49,11 +49,11 @@ const module = (url: string): string => `<script type="module" src="${url}"></sc
 
 const pageOf = (context: Context): string => `/${context.replace(' ', '-')}.html`;
 
-/** What to open for a context. */
+/** The address of a context's page. */
 export const addressOf = (context: Context, extent: Extent): string =>
   `${pageOf(context)}?${encodeURIComponent(extent)}`;
 
-/** Everything to serve but the bundles and the fixtures. */
+/** All files to serve except the bundles and the fixtures. */
 export function contextFiles(): Map<string, string> {
   const pages: Readonly<Record<Context, string>> = {
     page: module('/page.js'),

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Extent } from './lab.js';
 
-/** Where the server has the script. */
+/** Path of the script on the server. */
 export const DENO_PATH = '/deno.js';
 
 /** Imports the package and the suite from the server too; prints the report. */

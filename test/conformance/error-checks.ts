@@ -1,4 +1,4 @@
-/** Checks that what cannot work is a typed error here too, and that a network that is disposed of is gone. */
+/** Checks that failures are typed errors on this platform, too, and that a disposed network frees its resources. */
 import type { DenseNet, DenseNetErrorName } from '../../src/index.js';
 import { type Lab, must } from './lab.js';
 
@@ -41,7 +41,7 @@ export const ERROR_CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>
     net.dispose();
     await fails(lab, 'DisposedError', pending);
     await fails(lab, 'DisposedError', net.run(input));
-    // The device is the caller's: it and the other network live on.
+    // The device is the caller's: it and the other network still work.
     must((await other.run(input)).logits.length > 0, 'the other network has no logits');
     other.dispose();
     device.destroy();
@@ -49,10 +49,10 @@ export const ERROR_CHECKS: Readonly<Record<string, (lab: Lab) => Promise<string>
   },
 };
 
-/** Messages end in what to do about it; here it is enough that they say more than a name. */
+/** The shortest message that counts as an explanation. */
 const SHORTEST_MESSAGE = 15;
 
-/** @throws Error when the call goes well, or its error is of another kind or says next to nothing */
+/** @throws Error when the call succeeds, or its error has another name or no explanation */
 export async function fails(lab: Lab, name: DenseNetErrorName, call: Promise<unknown>): Promise<void> {
   const error: unknown = await call.then(
     () => new Error('the call went well'),

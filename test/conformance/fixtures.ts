@@ -1,4 +1,4 @@
-/** What the suite fetches, by name: two models, what they must answer, and a picture. */
+/** The files that the suite fetches, by name: two models, their expected results, and an image. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';

@@ -1,4 +1,4 @@
-/** What the checks work with: the package under test, a watched WebGPU, the fixtures by URL. Knows no platform. */
+/** What the checks use: the package under test, a WebGPU that records errors, the fixtures by URL. Knows no platform. */
 import type * as Package from '../../src/index.js';
 import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../../src/tensor/tensor.js';
@@ -15,10 +15,10 @@ export interface Site {
   readonly extent: Extent;
 }
 
-/** How much to run: what each context is asked for, what each platform is, and that with what takes long. */
+/** How much to run: the core, all checks, or all and the slow ones. */
 export type Extent = 'core' | 'all' | 'all and long';
 
-/** Thrown by a check that asks for something this place does not have; the message names it. */
+/** Thrown by a check whose feature is absent here; the message names the feature. */
 export class Absent extends Error {}
 
 /** A tensor of a fixture. */
@@ -29,9 +29,9 @@ interface Values {
 
 export class Lab {
   readonly densenet: typeof Package;
-  /** To be given to `load`: its devices are watched. */
+  /** For `load`; records the errors of its devices. */
   readonly gpu: GPU;
-  /** What devices reported outside any error scope, and losses that nobody asked for. */
+  /** Errors that devices reported outside any error scope, and unexpected losses. */
   readonly complaints: string[] = [];
   /** Devices that were opened, the latest last. */
   readonly devices: GPUDevice[] = [];
@@ -50,7 +50,7 @@ export class Lab {
     });
   }
 
-  /** The network that most checks share, loaded by its URL with everything that the adapter has. */
+  /** The network that most checks use, loaded by URL with all features of the adapter. */
   net(): Promise<Package.DenseNet> {
     this.shared ??= this.densenet.DenseNet.load(this.url('model'), { gpu: this.gpu });
     return this.shared;

@@ -1,4 +1,4 @@
-/** Every WebGPU that can be had here, and how the suite is run on it. */
+/** Every WebGPU that may be installed here, and how to run the suite on it. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -16,14 +16,14 @@ import type { Extent } from './lab.js';
 import { conform, type Report } from './suite.js';
 
 export interface Platform {
-  /** As in the table; `version` stands behind its first word there. */
+  /** As in the README's table, which puts `version` behind the first word. */
   readonly name: string;
   readonly driver: string;
-  /** The first is asked for everything, also in the short form. */
+  /** The first runs all checks, also in the short form. */
   readonly contexts: readonly string[];
-  /** Whether the checks that take long are run here. */
+  /** Whether the slow checks run here. */
   readonly isQuickest?: true;
-  /** What would have to be installed, or null. */
+  /** What is not installed, or null. */
   readonly missing: () => string | null;
   readonly open: (server: RunningServer) => Promise<OpenPlatform>;
 }
@@ -45,7 +45,7 @@ export const PLATFORMS: readonly Platform[] = [
   deno(),
 ];
 
-/** Bundles, fixtures (`isLong`: also of the checks that take long) and the files of the contexts on one server. */
+/** Serves bundles, fixtures (`isLong`: also those of the slow checks) and the files of the contexts. */
 export async function serveSuite(isLong: boolean): Promise<RunningServer> {
   const files = new Map<string, Uint8Array | string>([...contextFiles(), ...(await fixtureFiles(isLong))]);
   files.set('/suite.js', await bundleSuite('esm'));
@@ -87,7 +87,7 @@ function browser(name: string, kind: BrowserKind, driver: string): Platform {
   };
 }
 
-/** Fails on anything that the page complains of: errors, violations of its CSP, requests to anywhere else. */
+/** @throws Error for errors on the page, violations of its CSP, and requests to other origins */
 async function reportOf(page: Page, url: string): Promise<Report> {
   const complaints: string[] = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));

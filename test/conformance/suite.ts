@@ -1,7 +1,7 @@
 /**
- * The conformance suite: what the built package must do wherever there is WebGPU, as named checks that know no platform.
+ * The conformance suite: named checks of the built package for every WebGPU.
  *
- * Runs in a page, a worker, Node or Deno; everything it needs comes in by its `Site`. `platforms.ts` runs it everywhere.
+ * Runs in a page, a worker, Node or Deno, and gets all it needs as a `Site`. `platforms.ts` runs it everywhere.
  */
 import type { AdapterReport } from '../../src/index.js';
 import { CHECKS, CORE, LONG_CHECKS } from './checks.js';
@@ -9,14 +9,14 @@ import { Absent, type Extent, Lab, type Site } from './lab.js';
 
 export interface Outcome {
   readonly check: string;
-  /** `absent`: the check is of a feature that is not there, which `detail` names. */
+  /** `absent`: the feature under test is missing; `detail` names it. */
   readonly outcome: 'passed' | 'failed' | 'absent';
   /** The largest error, the feature that is absent, or what went wrong. */
   readonly detail: string;
   readonly milliseconds: number;
 }
 
-/** Plain data, which any context can hand out. */
+/** Plain data, which any context can post. */
 export interface Report {
   /** Null where there is no WebGPU at all; there are no outcomes then. */
   readonly adapter: AdapterReport | null;
@@ -26,7 +26,7 @@ export interface Report {
 /** The longest that one check may take; software GPUs compile slowly. */
 const CHECK_MS = 120_000;
 
-/** Runs the checks, in order. Never throws: what goes wrong is an outcome. */
+/** Runs the checks in order. Never throws: a failure is an outcome. */
 export async function conform(site: Site): Promise<Report> {
   if (!site.gpu) return { adapter: null, outcomes: [] };
   const lab = new Lab(site, site.gpu);

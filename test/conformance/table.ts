@@ -14,7 +14,7 @@ export interface Result {
 
 const README = join(PACKAGE, 'README.md');
 const [BEGIN, END] = ['<!-- made by: npm run conformance -- --write -->\n', '<!-- end -->'];
-/** Begins the entry of a context without WebGPU among what is not there. */
+/** Begins the entry of a context without WebGPU in `absent`. */
 export const NO_WEBGPU = 'WebGPU in a ';
 const HEAD = '| where | adapter | contexts | checks passed | not there |\n|---|---|---|---|---|\n';
 
@@ -29,7 +29,7 @@ export interface TableRow {
 }
 
 export interface Table {
-  /** How many each context was asked for. */
+  /** Number of checks that each context ran. */
   readonly checks: number;
   readonly rows: readonly TableRow[];
 }
@@ -55,7 +55,7 @@ function lineOf({ platform, adapter, contexts, passed, checks, absent }: TableRo
   return `| ${platform} | ${adapter} | ${contexts.join(', ')} | ${passed} of ${checks} | ${absent.join(', ') || '–'} |\n`;
 }
 
-/** Puts the table in the place of the README's old one. */
+/** Replaces the table in the README. */
 export function writeTable({ checks, rows }: Table): void {
   const [before, , after] = parts();
   writeFileSync(README, [before, BEGIN, captionOf(checks), HEAD, ...rows.map(lineOf), END, after].join(''));
@@ -66,7 +66,7 @@ const captionOf = (checks: number): string =>
 for those of what it lacks; among them are a device without any optional feature and with the default limits, on which \
 DenseNet-121 runs too.\n\n`;
 
-/** What the README has. */
+/** Reads the table of the README. */
 export function readTable(): Table {
   const [caption = '', lines = ''] = parts()[1].split(HEAD);
   const checks = Number(/ (\d+) checks/.exec(caption)?.[1]);

@@ -23,6 +23,6 @@ export function useModel(tensors: TensorMap, metadata: ModelMetadata): void {
   const { bytes } = layoutWeights(config, 'f32');
   if (packed.byteLength !== bytes) throw new Error(`${packed.byteLength} bytes of weights for a layout of ${bytes}`);
   const inputSize = (metadata.preprocess && inputSizeOf(metadata.preprocess)) ?? [32, 32];
-  const plan = planNetwork(config, { batch: 1, inputSize, activations: 'f32', traits: { subgroup: null } });
+  const plan = planNetwork(config, { batch: 1, inputSize, activations: 'f32', caps: { subgroup: null } });
   if (!(plan.arena.bytes > 0)) throw new Error(`an arena of ${plan.arena.bytes} bytes`);
 }

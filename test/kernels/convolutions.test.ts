@@ -1,77 +1,65 @@
-/** The convolutions against double precision: every tile, shared weights or not, every storage, at awkward shapes. */
-import { describe, it } from 'vitest';
+/** The convolutions against double precision: every variant that a machine's row can choose, at awkward shapes. */
+import { describe, expect, it } from 'vitest';
+import { DRIVERS, nameOf, PRECISIONS, runsOn, titleOf, unreachedRows, variantsOf } from './cases.js';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition, type Work } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
-import { DRIVERS, largestSharing, nameOf, PRECISIONS, tilesOn } from './tiles.js';
 
-/** Multiples of nothing, single pixels, growth rates of 5 and 6, batches, many workgroups. */
+/** Multiples of nothing, single pixels, growth rates of 5 and 6, batches, many workgroups, fewer quads than splits. */
 const SHAPES: readonly Work[] = [
   { batch: 1, channels: 5, out: 6, height: 1, width: 1 },
   { batch: 3, channels: 10, out: 5, height: 5, width: 7 },
-  { batch: 2, channels: 17, out: 21, height: 13, width: 6 },
+  { batch: 2, channels: 37, out: 21, height: 13, width: 6 },
   { batch: 1, channels: 4, out: 48, height: 23, width: 29 },
 ];
 /** A pooled map has a pixel at least. */
 const POOLED_SHAPES: readonly Work[] = [{ batch: 3, channels: 6, out: 5, height: 3, width: 2 }, ...SHAPES.slice(1)];
-/** RGB, grey, and more channels than a quad has. */
-const PICTURES: readonly Work[] = [3, 1, 6].map((channels, i) => ({
-  ...{ batch: 2, channels, out: 10 },
-  ...{ height: 15 - i, width: 18 + i },
-}));
+const pictures = (channels: number): readonly Work[] =>
+  [0, 1].map((i) => ({ batch: 2, channels, out: 10, height: 15 - i, width: 18 + i }));
 
-for (const each of DRIVERS) {
-  const { driver, subgroup, features } = each;
-  describe.skipIf(!hasDriver(driver))(`on ${driver}`, () => {
-    for (const [p, precision] of PRECISIONS[driver].entries()) {
-      // What weights are stored as, which tile reads them and who loads them are independent.
-      const tiles = tilesOn(each, p > 0);
-      /** Without sharing the small tiles only. */
-      const sharings = (loads: number): number[] => {
-        const largest = largestSharing(loads, subgroup);
-        return p === 0 && largest > 1 && loads <= 8 ? [1, largest] : [largest];
-      };
-      const every = (
-        works: readonly Work[],
-        tile: readonly number[],
-        shares: readonly number[],
-        kernel: (device: GPUDevice, dispatch: Dispatch, index: number) => Promise<Outcome>,
-      ) =>
-        withDevice(
-          driver,
-          async ({ device }) => {
-            for (const share of shares) {
-              for (const [s, work] of works.entries()) {
-                const dispatch = { work, precision, tile, share, workgroup: 2 * subgroup, seed: s + 1 };
-                expectRight(await kernel(device, dispatch, s), dispatch);
-              }
-            }
-          },
-          { features },
+type Run = (device: GPUDevice, dispatch: Dispatch) => Promise<Outcome>;
+
+/** Kernel by title: what it is, at which shapes, and how it is run. */
+const KERNELS: readonly (readonly [
+  title: string,
+  kernel: Parameters<typeof variantsOf>[0],
+  special: Parameters<typeof variantsOf>[2],
+  works: readonly Work[],
+  run: Run,
+])[] = [
+  ['conv1x1', 'conv1x1', {}, SHAPES, conv1x1],
+  ['transition', 'transition', {}, POOLED_SHAPES, transition],
+  ['conv3x3', 'conv3x3', {}, SHAPES, (device, dispatch) => conv3x3(device, dispatch)],
+  ['conv3x3 in place', 'conv3x3', { normed: true }, SHAPES, (device, dispatch) => conv3x3(device, dispatch, true)],
+  ['stem 7×7, RGB', 'stem', { channels: 3 }, pictures(3), stem],
+  ['stem 3×3, gray', 'stem', { size: 3, stride: 1, channels: 1 }, pictures(1), stem],
+  ['stem 3×3, six channels', 'stem', { size: 3, stride: 1, channels: 4 }, pictures(6), stem],
+];
+
+it('the adapters of the tests reach every row of the table', () => {
+  expect(unreachedRows()).toEqual([]);
+});
+
+for (const driver of DRIVERS) {
+  describe.skipIf(!hasDriver(driver.driver))(`on ${driver.driver}`, () => {
+    for (const precision of PRECISIONS) {
+      for (const [title, kernel, special, works, run] of KERNELS) {
+        const variants = variantsOf(kernel, precision, special).filter((variant) => runsOn(variant, driver));
+        if (variants.length === 0) continue;
+        it.each(variants.map((variant) => [titleOf(variant), variant] as const))(
+          `${title}, ${nameOf(precision)}: %s`,
+          (_, variant) =>
+            withDevice(
+              driver.driver,
+              async ({ device }) => {
+                for (const [s, work] of works.entries()) {
+                  const dispatch = { work, precision, variant, seed: s + 1 };
+                  expectRight(await run(device, dispatch), dispatch);
+                }
+              },
+              { features: driver.features },
+            ),
         );
-
-      it.each(tiles.conv1x1)(`conv1x1 %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
-        every(SHAPES, tile, sharings(4 * tile[1]), conv1x1),
-      );
-
-      it.each(tiles.transition)(`transition %i×%i pixels × quads, ${nameOf(precision)}`, (...tile) =>
-        every(POOLED_SHAPES, tile, sharings(4 * tile[1]), transition),
-      );
-
-      it.each(tiles.conv3x3)(`conv3x3 %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
-        every(SHAPES, tile, sharings(4 * tile[2]), (device, dispatch) => conv3x3(device, dispatch)),
-      );
-
-      it.each(tiles.conv3x3)(`conv3x3 in place %i×%i pixels × %i quads, %i rows, ${nameOf(precision)}`, (...tile) =>
-        every(SHAPES, tile, [largestSharing(4 * tile[2], subgroup)], (device, dispatch) =>
-          conv3x3(device, dispatch, true),
-        ),
-      );
-
-      it.each(tiles.stem)(`stem %i pixels × %i quads, ${nameOf(precision)}`, (...tile) =>
-        every([...PICTURES, ...PICTURES], tile, sharings(tile[1]), (device, dispatch, index) =>
-          stem(device, dispatch, index < PICTURES.length ? 7 : 3),
-        ),
-      );
+      }
     }
   });
 }

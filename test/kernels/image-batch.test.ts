@@ -27,7 +27,7 @@ class Bench {
   static async create(device: GPUDevice, spec: PreprocessSpec, images: number): Promise<Bench> {
     const size = inputSizeOf(spec);
     if (!size) throw new Error('the specification has no size of its own');
-    const input = { channels: channelsOf(spec), size };
+    const input = { channels: channelsOf(spec), size, border: 0 };
     const resources = new Resources(device);
     const preprocessor = await Preprocessor.create(resources, new PipelineCache(device, F32), spec, input);
     const imageBytes = size[0] * size[1] * 16;
@@ -164,12 +164,17 @@ describe.skipIf(!hasDriver('swiftshader'))('the preprocessor', () => {
       const grey = Preprocessor.create(resources, cache, presetOf('torchxrayvision'), {
         channels: 3,
         size: [224, 224],
+        border: 0,
       });
       await expect(grey).rejects.toThrow(
         "the model's preprocessing makes 1 channels (gray-mean), but the network takes 3: correct its channelOrder, or pass tensors to run()",
       );
       const asTheyAre: PreprocessSpec = { ...presetOf('cifar10'), resize: { kind: 'none' }, crop: null };
-      const preprocessor = await Preprocessor.create(resources, cache, asTheyAre, { channels: 3, size: [32, 32] });
+      const preprocessor = await Preprocessor.create(resources, cache, asTheyAre, {
+        channels: 3,
+        size: [32, 32],
+        border: 0,
+      });
       const wide = (width: number) => open(picture(width, 32));
       await expect(preprocessor.prepare([await wide(32), await wide(33)])).rejects.toThrow('comes to 33×32');
       (await preprocessor.prepare([await wide(32)])).release();

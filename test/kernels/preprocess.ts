@@ -21,7 +21,11 @@ export async function preprocess(device: GPUDevice, spec: PreprocessSpec, source
   const size = inputSizeOf(spec) ?? [picture.height, picture.width];
   const identity = { ...spec, scale: 1, mean: spec.mean.map(() => 0), std: spec.std.map(() => 1) };
   const pipelines = new PipelineCache(device, { activations: 'f32', weights: 'f32' });
-  const preprocessor = await Preprocessor.create(resources, pipelines, identity, { channels: channelsOf(spec), size });
+  const preprocessor = await Preprocessor.create(resources, pipelines, identity, {
+    channels: channelsOf(spec),
+    size,
+    border: 0,
+  });
   const bytes = size[0] * size[1] * 16;
   const usage = USAGE.STORAGE | USAGE.COPY_SRC;
   const destination = { buffer: device.createBuffer({ size: bytes, usage }), offset: 0, bytes };

@@ -89,69 +89,6 @@ export function convolve(x: ArrayLike<number>, shape: Shape, conv: Convolution):
   return { values, bounds, shape: result };
 }
 
-/**
- * A 3×3 convolution by F(2, 3) down the columns: the same values, but for what `rounded` does to the products' filters,
- * with the bound of what is added up.
- */
-export function winograd(
-  x: ArrayLike<number>,
-  shape: Shape,
-  { out, weight, bias }: Convolution,
-  rounded: (value: number) => number,
-): Result {
-  const result: Shape = { ...shape, channels: out };
-  const values = new Float64Array(sizeOf(result));
-  const bounds = new Float64Array(sizeOf(result));
-  const { channels, height, width } = shape;
-  for (const index of values.keys()) {
-    const [column, y] = [index % width, Math.floor(index / width) % height];
-    const o = Math.floor(index / width / height) % out;
-    const n = Math.floor(index / width / height / out);
-    const isUpper = y % 2 === 0;
-    const top = isUpper ? y - 1 : y - 2;
-    let sum = at(bias, o);
-    let magnitude = Math.abs(sum);
-    for (let i = 0; i < channels; i++) {
-      for (let dx = 0; dx < 3; dx++) {
-        const s = [0, 1, 2, 3].map((row) => {
-          const [r, c] = [top + row, column + dx - 1];
-          const isIn = r >= 0 && c >= 0 && r < height && c < width;
-          return isIn ? at(x, ((n * channels + i) * height + r) * width + c) : 0;
-        });
-        const w = [0, 1, 2].map((dy) => at(weight, ((o * channels + i) * 3 + dy) * 3 + dx));
-        const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = s;
-        const [w0 = 0, w1 = 0, w2 = 0] = w;
-        const [u1, u2] = [rounded((w0 + w1 + w2) / 2), rounded((w0 - w1 + w2) / 2)];
-        const terms: readonly (readonly [number, number])[] = isUpper
-          ? [
-              [s0, w0],
-              [-s2, w0],
-              [s1, u1],
-              [s2, u1],
-              [s2, u2],
-              [-s1, u2],
-            ]
-          : [
-              [s1, u1],
-              [s2, u1],
-              [-s2, u2],
-              [s1, u2],
-              [-s1, w2],
-              [s3, w2],
-            ];
-        for (const [input, filter] of terms) {
-          sum += input * filter;
-          magnitude += Math.abs(input * filter);
-        }
-      }
-    }
-    values[index] = sum;
-    // A rounding more of the input, one of the filter, and those of adding up the products.
-    bounds[index] = (channels * 9 + 12) * F32_UNIT * magnitude;
-  }
-  return { values, bounds, shape: result };
-}
-
 /** 2×2 average, stride 2, an odd last row or column left out. */
 export function averagePool(x: ArrayLike<number>, shape: Shape): { values: Float64Array; shape: Shape } {
   const result = { ...shape, height: Math.floor(shape.height / 2), width: Math.floor(shape.width / 2) };
@@ -168,59 +105,71 @@ export function averagePool(x: ArrayLike<number>, shape: Shape): { values: Float
   return { values, shape: result };
 }
 
-/** NCHW → [quad][plane][4]: the batch inside the plane, `plane` pixels apart; what no channel fills is `filler`. */
-export function toQuads(x: ArrayLike<number>, shape: Shape, plane: number, filler = 0): Float32Array {
-  const pixels = pixelsOf(shape);
+/** Where a value of NCHW lies in [quad][plane][4]: the batch inside the plane, each image with a border of zeros. */
+function placeOf(i: number, shape: Shape, plane: number, border: number): number {
+  const { channels, height, width } = shape;
+  const [x, y, channel, n] = [
+    i % width,
+    Math.floor(i / width) % height,
+    Math.floor(i / width / height) % channels,
+    Math.floor(i / width / height / channels),
+  ];
+  const pixel = (n * (height + 2 * border) + y + border) * (width + 2 * border) + x + border;
+  return (Math.floor(channel / 4) * plane + pixel) * 4 + (channel % 4);
+}
+
+/** Pixels of an image as it is stored. */
+export const storedPixels = ({ height, width }: Shape, border: number): number =>
+  (height + 2 * border) * (width + 2 * border);
+
+/**
+ * NCHW → [quad][plane][4], planes `plane` pixels apart. Lanes without a channel and what lies behind the batch are
+ * `filler`; the border is zero.
+ */
+export function toQuads(x: ArrayLike<number>, shape: Shape, plane: number, filler = 0, border = 0): Float32Array {
   const packed = new Float32Array(quads(shape.channels) * plane * 4).fill(filler);
-  for (let i = 0; i < sizeOf(shape); i++) {
-    const [pixel, channel, n] = [
-      i % pixels,
-      Math.floor(i / pixels) % shape.channels,
-      Math.floor(i / pixels / shape.channels),
-    ];
-    packed[(Math.floor(channel / 4) * plane + n * pixels + pixel) * 4 + (channel % 4)] = at(x, i);
-  }
+  const pixels = shape.batch * storedPixels(shape, border);
+  if (border > 0)
+    for (let q = 0; q < quads(shape.channels); q++) packed.fill(0, q * plane * 4, (q * plane + pixels) * 4);
+  for (let i = 0; i < sizeOf(shape); i++) packed[placeOf(i, shape, plane, border)] = at(x, i);
   return packed;
 }
 
 /** The inverse of {@link toQuads}. */
-export function fromQuads(packed: ArrayLike<number>, shape: Shape, plane: number): Float64Array {
-  const pixels = pixelsOf(shape);
-  return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
-    const [pixel, channel, n] = [
-      i % pixels,
-      Math.floor(i / pixels) % shape.channels,
-      Math.floor(i / pixels / shape.channels),
-    ];
-    return at(packed, (Math.floor(channel / 4) * plane + n * pixels + pixel) * 4 + (channel % 4));
-  });
-}
+export const fromQuads = (packed: ArrayLike<number>, shape: Shape, plane: number, border = 0): Float64Array =>
+  Float64Array.from({ length: sizeOf(shape) }, (_, i) => at(packed, placeOf(i, shape, plane, border)));
 
-/** OIHW → [output quad][input quad][tap][input channel, `lanes` of them][output channel 4] */
+/** OIHW → [input quad][row][output quad][column][input channel, `lanes` of them][output channel 4] */
 export function packWeights(
   weight: ArrayLike<number>,
   out: number,
   channels: number,
-  kernel: number,
+  side: number,
   lanes = 4,
 ): Float32Array {
-  const taps = kernel * kernel;
-  const packed = new Float32Array(quads(out) * quads(channels) * taps * lanes * 4);
-  for (let index = 0; index < packed.length; index++) {
-    const o = 4 * Math.floor(index / (quads(channels) * taps * lanes * 4)) + (index % 4);
-    const i = 4 * (Math.floor(index / (taps * lanes * 4)) % quads(channels)) + (Math.floor(index / 4) % lanes);
-    const tap = Math.floor(index / (lanes * 4)) % taps;
-    if (o < out && i < channels) packed[index] = at(weight, (o * channels + i) * taps + tap);
+  const packed = new Float32Array(quads(out) * quads(channels) * side * side * lanes * 4);
+  for (let o = 0; o < out; o++) {
+    for (let i = 0; i < channels; i++) {
+      for (let row = 0; row < side; row++) {
+        for (let column = 0; column < side; column++) {
+          const line = (Math.floor(i / 4) * side + row) * quads(out) + Math.floor(o / 4);
+          packed[((line * side + column) * lanes + (i % 4)) * 4 + (o % 4)] = at(
+            weight,
+            ((o * channels + i) * side + row) * side + column,
+          );
+        }
+      }
+    }
   }
   return packed;
 }
 
-/** [quad]{scale ×4, shift ×4} */
-export function packNorm(scale: ArrayLike<number>, shift: ArrayLike<number>): Float32Array {
+/** [quad]{scale ×4, shift ×4}, each times `factor`: convolutions take them halved or divided by eight. */
+export function packNorm(scale: ArrayLike<number>, shift: ArrayLike<number>, factor = 1): Float32Array {
   const packed = new Float32Array(quads(scale.length) * 8);
   for (let c = 0; c < scale.length; c++) {
-    packed[Math.floor(c / 4) * 8 + (c % 4)] = at(scale, c);
-    packed[Math.floor(c / 4) * 8 + 4 + (c % 4)] = at(shift, c);
+    packed[Math.floor(c / 4) * 8 + (c % 4)] = factor * at(scale, c);
+    packed[Math.floor(c / 4) * 8 + 4 + (c % 4)] = factor * at(shift, c);
   }
   return packed;
 }

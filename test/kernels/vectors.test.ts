@@ -1,11 +1,11 @@
 /** The kernels without a tile against double precision: in f32, and in f16 where the driver has it. */
 import { describe, expect, it } from 'vitest';
-import type { Precision } from '../../src/kernels/source.js';
+import type { Precision } from '../../src/kernels/machines.js';
+import { DRIVERS, nameOf } from './cases.js';
 import { hasDriver, withDevice } from './dawn.js';
 import { asStored, F16, F32, type KernelRun, random, randoms, runKernel } from './harness.js';
 import * as head from './head-reference.js';
 import * as ref from './reference.js';
-import { DRIVERS, nameOf } from './tiles.js';
 
 const WORKGROUP = 8;
 const PLAIN = { tile: {}, overrides: { WORKGROUP } };

@@ -1,6 +1,6 @@
 /**
- * A DenseNet forward pass in plain TypeScript and double precision: the yardstick for the kernels. Written for
- * obviousness; it shares nothing with the code under test but `FoldedModel`.
+ * A DenseNet forward pass in plain TypeScript and double precision, the reference for the kernels. Written to be
+ * obviously right; it shares only `FoldedModel` with the code under test.
  */
 import { type HeadActivation, type Pooling, stemOf } from '../../src/model/config.js';
 import type { ConvFold, DenseFold, FoldedModel, NormFold } from '../../src/model/model.js';
@@ -165,7 +165,7 @@ function concatenate(a: FeatureMap, b: FeatureMap): FeatureMap {
   return { ...a, channels: a.channels + b.channels, values };
 }
 
-/** 3×3, stride 2, one pixel of border that never wins. */
+/** Maximum pool 3×3, stride 2, with a border of −∞. */
 function maxPool(x: FeatureMap): FeatureMap {
   return pool(x, Math.ceil(x.height / 2), Math.ceil(x.width / 2), (window) => Math.max(...window), 3, 1);
 }
@@ -218,7 +218,7 @@ function linear(x: FeatureMap, weight: Float32Array, bias: Float32Array): Featur
   return { channels: bias.length, height: 1, width: 1, values };
 }
 
-/** Reads an element; outside the array it poisons the result instead of hiding the mistake. */
+/** Reads an element; NaN outside the array, so that a mistake shows in the result. */
 function at(values: ArrayLike<number>, index: number): number {
   return values[index] ?? Number.NaN;
 }

@@ -28,7 +28,7 @@ export function fixtureNames(ending: string): string[] {
     .map((file) => file.slice(0, -ending.length));
 }
 
-/** What must be said at import, since the file does not show it. */
+/** Import options for what a file does not show. */
 export const SAID: Readonly<Record<string, ImportOptions>> = { 'densenet3-new-first': { concat: 'new-first' } };
 
 /** `input`, `stem`, `block1`…, `final`, `pooled`, `logits` of a fixture, as the framework computed them. */

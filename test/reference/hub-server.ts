@@ -39,7 +39,7 @@ function answer(
   const [, stored, owner, name, revision = '', file = ''] =
     /^\/(stored\/)?([^/]+)\/([^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(request.url ?? '') ?? [];
   const repository = repositories[`${owner}/${name}`];
-  // Without an account the Hub does not say whether a repository is private or not there.
+  // Without an account the Hub does not tell private from missing repositories.
   const files = repository?.revisions[decodeURIComponent(revision)];
   const body = files?.[file];
   const [status, code] = !repository

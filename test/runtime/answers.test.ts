@@ -1,4 +1,4 @@
-/** The same question gets the same answer: in any batch, position, order, company and session. */
+/** The same input gives the same result in any batch, position, order and session. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -17,7 +17,7 @@ const INPUT_SIZE = [SIDE, SIDE] as const;
 
 const logitsOf = async (net: DenseNet, input: Input): Promise<number[]> => [...(await net.run(input)).logits];
 
-/** Inputs one behind the other, as a batch. */
+/** Concatenates inputs into a batch. */
 function stack(inputs: readonly Input[]): Input {
   const [, c, h, w] = inputs[0]?.shape ?? [0, 0, 0, 0];
   const data = new Float32Array(inputs.length * c * h * w);
@@ -34,7 +34,7 @@ const SETTINGS = [
 
 describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ driver, precision, ...adapter }) => {
   it.skipIf(!hasDriver(driver))(
-    'a batch gets what its singles get, bit for bit, in any position, 20 times',
+    'a batch gives the same bits as its images alone, in any position, 20 times',
     async () => {
       const { gpu } = new CountingGpu(await dawnGpu(driver), adapter);
       const net = await DenseNet.load(SMALL_MODEL, { gpu, precision, inputSize: INPUT_SIZE });
@@ -74,7 +74,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     }
   });
 
-  it('a batch so large that its kernels have other tiles gets what its singles get, bit for bit', async () => {
+  it('a batch so large that it runs on other tiles gives the same bits as its images alone', async () => {
     const model = await modelOf('densenet3-bc');
     const many = 12;
     const single = await DenseNet.load(model, { gpu });
@@ -89,7 +89,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     batched.dispose();
   });
 
-  it('50 interleaved calls of three sizes and batches each get their own', async () => {
+  it('50 interleaved calls of three sizes and batches each get their own result', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
     const inputs = Array.from({ length: 50 }, (_, i) => smallInput(i, 1 + (i % 2), i % 3 === 0 ? SIDE : SIDE + 4));
     const together = await Promise.all(inputs.map((input) => logitsOf(net, input)));
@@ -102,7 +102,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     net.dispose();
   });
 
-  it('two networks on one device do not disturb each other, nor does the end of one', async () => {
+  it('two networks on one device do not affect each other, nor does disposing of one', async () => {
     const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
     const nets = [
       await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE }),
@@ -162,7 +162,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     net.dispose();
   });
 
-  it('explains exactly: the mean of a class’s map and its bias make its logit', async () => {
+  it('explain() is exact: the mean of a class’s map plus its bias is its logit', async () => {
     const model = await modelOf('densenet3-bc', 'cifar10');
     const net = await DenseNet.load(model, { gpu });
     const biases = readModel(model).folded.head.bias;
@@ -171,7 +171,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
       const { values } = await net.explain(picture(3), { classIndex });
       logits.push(values.reduce((sum, value) => sum + value, 0) / values.length + (biases[classIndex] ?? 0));
     }
-    // What classify() says are the softmax of the logits.
+    // classify() returns the softmax of the logits.
     const scores = await net.classify(picture(3), { topK: net.config.classes });
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
     for (const { index, probability } of scores)
@@ -181,7 +181,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     net.dispose();
   });
 
-  it('ranks more classes than the GPU does, all of them adding to one', async () => {
+  it('ranks more classes than the GPU can, with probabilities that sum to one', async () => {
     const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu });
     const all = await net.classify(picture(5), { topK: 1000 });
     expect(all).toHaveLength(net.config.classes);

@@ -1,4 +1,4 @@
-/** Every naming scheme in every file that PyTorch and safetensors write it to: imported, run and verified. */
+/** Every naming scheme in every file format of PyTorch and safetensors: imported, run and verified. */
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
@@ -12,7 +12,7 @@ import { CountingGpu, expectNoComplaints } from './counting.js';
 
 afterEach(expectNoComplaints);
 
-/** Scheme and metadata that a net of `make_containers.py` must come out with. */
+/** The scheme and metadata expected of each network of `make_containers.py`. */
 const NETS = {
   torchvision: { scheme: 'torchvision', metadata: {} },
   'torchvision-download': { scheme: 'torchvision-download', metadata: {} },
@@ -45,7 +45,7 @@ describe.each(Object.entries(NETS))('%s', (name, { scheme, metadata, ...rest }) 
     return { imported, model: writeModel(imported.tensors, imported.metadata) };
   };
 
-  it('comes out of every file as the same model, bit for bit', async () => {
+  it('imports to the same bytes from every file', async () => {
     expect(files).toEqual(expect.arrayContaining(CONTAINERS.map((container) => `${name}.${container}`)));
     const { model } = await read(`${name}.zip.pth`);
     for (const file of files) {

@@ -1,21 +1,21 @@
 /**
- * WebGPU watched and hampered: what is created, submitted and mapped, which buffers are alive; features withheld,
- * memory refused.
+ * Wraps a WebGPU: counts what is created, submitted and mapped, and which buffers are alive. Can withhold features,
+ * refuse memory and leave promises pending.
  */
 import { expect } from 'vitest';
 
-/** What watched devices complained of outside any error scope, and losses that nobody asked for. */
+/** Errors of counted devices outside any error scope, and unexpected losses. */
 const complaints: string[] = [];
 
-/** For `afterEach`: fails when a watched device has complained since the last time. */
+/** For `afterEach`: fails when a counted device has reported an error since the last call. */
 export function expectNoComplaints(): void {
   expect(complaints.splice(0)).toEqual([]);
 }
 
-/** Takes the complaints that a test has caused on purpose. */
+/** Returns and clears the errors that a test has caused on purpose. */
 export const takeComplaints = (): readonly string[] => complaints.splice(0);
 
-/** Of the formats that are not four bytes. */
+/** Bytes of a texel, for formats other than four bytes. */
 const TEXEL_BYTES: Readonly<Partial<Record<GPUTextureFormat, number>>> = { rg32uint: 8, rgba32float: 16 };
 
 export interface Counts {
@@ -55,7 +55,7 @@ export type Asynchronous =
 export interface CountingOptions {
   /** Features that the device gets although the adapter has more; default all that are asked for. */
   readonly features?: readonly GPUFeatureName[];
-  /** What the adapter says of itself, unless this does: with false, software poses as a GPU and is given its tiles. */
+  /** Replaces what the adapter reports: with false, a software adapter passes for a GPU and gets its tiles. */
   readonly isFallback?: boolean;
 }
 
@@ -68,28 +68,28 @@ export class CountingGpu {
   liveBytes = 0;
   liveBuffers = 0;
   liveTextures = 0;
-  /** The latest. */
+  /** The latest device. */
   device: GPUDevice | null = null;
-  /** What devices were asked for, in order. */
+  /** The descriptors of all device requests, in order. */
   readonly requests: GPUDeviceDescriptor[] = [];
-  /** Whether a buffer of this label is refused for want of memory. */
+  /** Whether a buffer of this label fails with an out-of-memory error. */
   refuses: (label: string) => boolean = () => false;
-  /** While true there is no adapter. */
+  /** While true, `requestAdapter` returns null. */
   isAway = false;
-  /** Called when an adapter is asked for. */
+  /** Called on every `requestAdapter`. */
   onAdapterRequest: () => void = () => {};
-  /** Asynchronous methods that never answer while they are in here, called or asked for. */
+  /** Asynchronous methods whose promises never settle while they are in this set. */
   readonly silent = new Set<Asynchronous>();
-  /** What they were asked. */
+  /** Calls whose promise was left pending. */
   unanswered = 0;
-  /** Maps asked for and not answered. */
+  /** `mapAsync` calls that are pending. */
   mapping = 0;
   mostMapping = 0;
-  /** Called when a map is asked for. */
+  /** Called on every `mapAsync`. */
   onMap: () => void = () => {};
   /** Called whenever an asynchronous method is about to answer. */
   onAnswer: () => void = () => {};
-  /** By label; kept, so that Dawn finds a compiled pipeline again when the same is asked for. */
+  /** By label. Kept alive, so that Dawn finds a compiled pipeline again. */
   private readonly pipelines = new Map<string | undefined, GPUComputePipeline>();
 
   constructor(
@@ -114,13 +114,13 @@ export class CountingGpu {
     return device;
   }
 
-  /** Objects, without command encoders and the like, which are not resources. */
+  /** Number of resources created; command encoders and the like do not count. */
   created(): number {
     const { submits, dispatches, maps, ...objects } = this.counts;
     return Object.values(objects).reduce((sum, count) => sum + count, 0);
   }
 
-  /** The answer, unless it is not to come. */
+  /** Passes the answer on, or never settles when the method is in `silent`. */
   private async heard<T>(method: Asynchronous, answer: Promise<T>): Promise<T> {
     if (!this.silent.has(method)) return answer.finally(() => this.onAnswer());
     await answer;
@@ -205,7 +205,7 @@ export class CountingGpu {
       };
       return buffer;
     };
-    // An implementation reports a refusal to the innermost scope for it.
+    // An implementation reports a failed allocation to the innermost scope for it.
     const pop = device.popErrorScope.bind(device);
     device.popErrorScope = async () => {
       const error = await this.heard('popErrorScope', pop());

@@ -1,4 +1,4 @@
-/** What f16 costs on real pictures: the trained default model in every precision, against f32. */
+/** The error of f16 on real images: the trained default model in every precision, against f32. */
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ afterEach(expectNoComplaints);
 
 const MODEL = new Uint8Array(readFileSync(DEFAULT_MODEL));
 
-/** Of a picture: the pooled features and the classes, best first. */
+/** The pooled features of an image, and its classes, best first. */
 interface Answer {
   readonly pooled: Float32Array;
   readonly classes: readonly number[];

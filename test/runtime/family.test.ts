@@ -1,4 +1,4 @@
-/** The whole family on a real WebGPU against double precision: each row made small, and whatever else shapes allow. */
+/** The whole family on a real WebGPU against double precision: a small version of each row, and other shapes. */
 
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ import { CountingGpu, expectNoComplaints } from './counting.js';
 
 afterEach(expectNoComplaints);
 
-/** A twelfth of a row's layers and a quarter of its widths; its stem, blocks, bottleneck and compression are its own. */
+/** A twelfth of a row's layers and a quarter of its widths, with its own stem, blocks, bottleneck and compression. */
 function miniature(name: string): DenseNetConfig {
   const full = familyConfig(name);
   const small = {
@@ -41,7 +41,7 @@ function miniature(name: string): DenseNetConfig {
   return { ...small, transitions };
 }
 
-/** What shapes allow beyond the rows. */
+/** Networks that shapes allow and no row has. */
 const OTHERS: readonly [what: string, config: DenseNetConfig, size: readonly [number, number]][] = [
   ['one grey channel', { ...miniature('densenet121'), inChannels: 1 }, [45, 70]],
   ['twelve channels, as satellites take them', { ...miniature('densenet-bc-100-12'), inChannels: 12 }, [9, 14]],
@@ -94,7 +94,7 @@ describe.skipIf(!hasDriver('swiftshader'))('every tap equals double precision', 
     expect(worst.error, `worst tap ${worst.tap}`).toBeLessThan(TOLERANCE.f32);
   });
 
-  it('of nets drawn at random', async () => {
+  it('of random networks', async () => {
     for (const [seed, config] of fc.sample(configs, { numRuns: 6, seed: 20 }).entries()) {
       const least = smallestSide(config);
       const worst = await worstTap(config, [least + seed, least + 3 * seed], gpu, seed);

@@ -1,4 +1,4 @@
-/** What callers get wrong gives a typed error that names the culprit and the repair, and the next call works. */
+/** A wrong argument gives a typed error that names it and the repair, and the next call works. */
 import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
@@ -77,14 +77,14 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
     await stillWorks();
   });
 
-  it('an input smaller than the network can halve', async () => {
+  it('an input too small for the network', async () => {
     expect(await failure(net.run({ data: new Float32Array(3), shape: [1, 3, 1, 1] }))).toMatch(
       /^TensorShapeError: an input of 1×1 is too small/,
     );
     await stillWorks();
   });
 
-  it('a picture for a model without preprocessing, an unknown class, no classes', async () => {
+  it('an image for a model without preprocessing, an unknown class, no classes', async () => {
     expect(await failure(net.classify(picture(1)))).toMatch(
       /^ImageError: the model file says nothing of preprocessing: import it with --preprocess/,
     );
@@ -99,13 +99,13 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
   });
 });
 
-describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
+describe.skipIf(!hasDriver('swiftshader'))('a call or load that is ended early', () => {
   let gpu: GPU;
   beforeAll(async () => {
     gpu = new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).gpu;
   });
 
-  it('an aborted call rejects, alone, and the next works', async () => {
+  it('an aborted call rejects, no other does, and the next works', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
     const { logits } = await net.run(smallInput(1));
     expect(await failure(net.run(smallInput(1), { signal: AbortSignal.abort('why') }))).toBe(
@@ -132,7 +132,7 @@ describe.skipIf(!hasDriver('swiftshader'))('an end before the end', () => {
     net.dispose();
   });
 
-  it('dispose() ends the calls that wait, whatever they are, and those that come', async () => {
+  it('dispose() rejects pending and later calls of every method', async () => {
     const model = await modelOf('densenet3-bc', 'cifar10');
     const net = await DenseNet.load(model, { gpu });
     const calls = () => [

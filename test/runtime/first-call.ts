@@ -1,4 +1,4 @@
-/** How much dearer the first call after a load is. */
+/** How much slower the first call after a load is. */
 
 /**
  * The median over the loads of the first call's time over the median of the later ones' of the same load: other work on

@@ -38,7 +38,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     DenseNet.load(id, { gpu: await dawnGpu('lavapipe'), hub: hub.origin, ...options });
 
   beforeAll(async () => {
-    // As others publish theirs: tensors only, nothing of ours beside them.
+    // As others publish: tensors without our metadata.
     weights = writeSafetensors([...readSafetensors(SMALL_MODEL).tensors.values()]);
     const files = (config: unknown, more: Record<string, Uint8Array | string> = {}) => ({
       revisions: { main: { 'model.safetensors': weights, 'config.json': JSON.stringify(config), ...more } },
@@ -80,19 +80,19 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     for (const each of [net, own]) each.dispose();
   });
 
-  it('of transformers is prepared as its preprocessor_config.json says', async () => {
+  it('of transformers is preprocessed as its preprocessor_config.json says', async () => {
     const net = await load('hf:some/transformers');
     expect([net.labels, net.inputSize, net.metadata.activation]).toEqual([LABELS, [12, 12], 'sigmoid']);
     net.dispose();
   });
 
-  it('that is a model file of ours needs no other file, and says itself what it is', async () => {
+  it('that is a model file of this package needs no other file', async () => {
     const net = await load('hf:ours/complete', { inputSize: [8, 8] });
     expect(net.metadata.name).toBe('random weights, seed 1');
     net.dispose();
   });
 
-  it('is taken from the revision that is asked for', async () => {
+  it('is loaded from the requested revision', async () => {
     hub.requests.length = 0;
     const net = await load('hf:timm/small@refs/pr/1');
     expect(net.labels).toBeNull();
@@ -100,7 +100,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     net.dispose();
   });
 
-  it('tells its download, of the weights alone', async () => {
+  it('reports progress of the download of the weights only', async () => {
     const phases: [string, number, number][] = [];
     const net = await load('hf:timm/small', {
       onProgress: ({ phase, loaded, total }: { phase: string; loaded: number; total: number }) =>
@@ -111,7 +111,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     net.dispose();
   });
 
-  it('lets the caller prepare pictures otherwise, whatever the repository asks for', async () => {
+  it('lets `preprocess` override the settings of the repository', async () => {
     const net = await load('hf:some/bordered', { preprocess: fromTimmConfig(TIMM) });
     expect(net.inputSize).toEqual([16, 16]);
     net.dispose();
@@ -151,13 +151,13 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     else expect(outcome).toMatch(message);
   });
 
-  it('is refused by the classes that the package exports', async () => {
+  it('throws the error classes that the package exports', async () => {
     await expect(load('hf:some/gated')).rejects.toBeInstanceOf(DownloadError);
     await expect(load('hf:some/gated')).rejects.toMatchObject({ status: 401, url: 'hf:some/gated' });
     await expect(load('hf:some/resnet')).rejects.toBeInstanceOf(ModelFormatError);
   });
 
-  it('says so when there is nobody at the endpoint', async () => {
+  it('says that the endpoint cannot be reached', async () => {
     const gone = await startHub({});
     await gone.close();
     expect(await failure(load('hf:timm/small', { hub: gone.origin }))).toBe(
@@ -165,7 +165,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a model of the Hub', () => {
     );
   });
 
-  it('is given up when the signal fires, before the Hub has answered and while the weights come', async () => {
+  it('is aborted by the signal, before the Hub answers and during the download', async () => {
     const early = new AbortController();
     const asked = load('hf:timm/small', { signal: early.signal });
     early.abort();

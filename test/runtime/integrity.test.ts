@@ -1,4 +1,4 @@
-/** `load(…, { integrity })`: a model file other than the one that is meant is refused before anything of it is used. */
+/** `load(…, { integrity })` rejects a model file with another hash before it uses any of it. */
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
@@ -13,7 +13,7 @@ afterEach(expectNoComplaints);
 const hashOf = (bytes: Uint8Array, algorithm = 'sha256') =>
   `${algorithm}-${createHash(algorithm).update(bytes).digest('base64')}`;
 
-describe.skipIf(!hasDriver('swiftshader'))('weights with a hash', () => {
+describe.skipIf(!hasDriver('swiftshader'))('a model file with a hash', () => {
   let gpu: GPU;
   let server: RunningServer;
   const exchanged = SMALL_MODEL.slice();
@@ -42,17 +42,17 @@ describe.skipIf(!hasDriver('swiftshader'))('weights with a hash', () => {
     return outcome;
   }
 
-  it.each(['sha256', 'sha384', 'sha512'])('are loaded when it is theirs: %s', async (algorithm) => {
+  it.each(['sha256', 'sha384', 'sha512'])('loads when the hash matches: %s', async (algorithm) => {
     expect(await load(`${server.origin}/model`, hashOf(SMALL_MODEL, algorithm))).toBe('loaded');
   });
 
-  it('are loaded when one of a list is theirs, of its strongest algorithm', async () => {
+  it('loads when one of several hashes matches, of the strongest algorithm', async () => {
     const other = hashOf(exchanged, 'sha384');
     expect(await load(SMALL_MODEL, `${other} ${hashOf(SMALL_MODEL, 'sha384')}`)).toBe('loaded');
     expect(await load(SMALL_MODEL, `${other} ${hashOf(SMALL_MODEL, 'sha256')}`)).toMatch(/^IntegrityError/);
   });
 
-  it('are refused when it is not, from a URL as from memory, though only one bit differs', async () => {
+  it('is rejected when one bit differs, from a URL and from memory', async () => {
     const [expected, found] = [hashOf(SMALL_MODEL), hashOf(exchanged)];
     for (const source of [`${server.origin}/exchanged`, exchanged, new Blob([exchanged])])
       expect(await load(source, expected)).toBe(
@@ -61,7 +61,7 @@ describe.skipIf(!hasDriver('swiftshader'))('weights with a hash', () => {
   });
 
   it.each(['md5-AAAA', 'sha256', hashOf(SMALL_MODEL).toUpperCase()])(
-    'are not looked at when it is no hash: %s',
+    'is not read when `integrity` is no hash: %s',
     async (integrity) => {
       expect(await load(`${server.origin}/model`, integrity)).toMatch(
         /^OptionError: integrity is ".*": make it sha256-… \(or 384, 512\) in base64, as for scripts$/,

@@ -1,6 +1,6 @@
 /**
- * Keras models on a real WebGPU, against Keras' own numbers at every tap. Each net once: import-keras.test.ts holds that
- * all the files of one give the same tensors, bit for bit.
+ * Keras models on a real WebGPU, against Keras' own numbers at every tap. One file of each network: import-keras.test.ts
+ * tests that all its files give the same tensors.
  */
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** A GPU that goes away comes back, or says so; nothing hangs, nothing leaks. */
+/** After device loss, calls work on a new device or reject with DeviceLostError. Nothing hangs, nothing leaks. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -23,7 +23,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     return { counting, net };
   };
 
-  it('between calls, the next call works on a new one, again and again', async () => {
+  it('between calls, the next call works on a new device, four times in a row', async () => {
     const { counting, net } = await open();
     const logits = await logitsOf(net, 1);
     for (let loss = 0; loss < 4; loss++) {
@@ -35,7 +35,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('during calls, each of them still gets its own answer', async () => {
+  it('during calls, each call still gets its own result', async () => {
     const { counting, net } = await open();
     const alone = [await logitsOf(net, 1), await logitsOf(net, 2), await logitsOf(net, 3)];
     const pending = [1, 2, 3, 1, 2, 3].map((seed) => logitsOf(net, seed));
@@ -45,14 +45,14 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('during load, load works or says why', async () => {
+  it('during load, load resolves or rejects with a typed error', async () => {
     for (const phase of ['upload', 'compile'] as const) {
       const counting = new CountingGpu(gpu, { features: [] });
       const outcome = await failure(
         DenseNet.load(SMALL_MODEL, {
           gpu: counting.gpu,
           inputSize: INPUT_SIZE,
-          // `upload` comes before there is a device; then it is lost as soon as there is one.
+          // `upload` is reported before there is a device; the device is lost as soon as it exists.
           onProgress: (progress) => progress.phase === phase && setTimeout(() => counting.device?.destroy(), 0),
         }).then(async (net) => {
           const { length } = await logitsOf(net, 1);
@@ -65,7 +65,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     }
   });
 
-  it('and no adapter is left, the call says so in bounded time, and works once there is one', async () => {
+  it('and there is no adapter, the call rejects in bounded time, and works once there is one', async () => {
     const { counting, net } = await open();
     const logits = await logitsOf(net, 1);
     counting.isAway = true;
@@ -79,7 +79,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('and the network is disposed of while its new device opens, the call says so and nothing is left', async () => {
+  it('and the network is disposed of while the new device opens, the call rejects and no buffer is left', async () => {
     const { counting, net } = await open();
     counting.onAdapterRequest = () => net.dispose();
     counting.device?.destroy();
@@ -89,7 +89,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.device && (await isLost(counting.device)), 'the new device is destroyed').toBe(true);
   });
 
-  it('and the network is disposed of while there is no adapter, the call says so and no adapter is asked for again', async () => {
+  it('and the network is disposed of while there is no adapter, no other adapter is requested', async () => {
     const { counting, net } = await open();
     counting.isAway = true;
     let requests = 0;
@@ -103,7 +103,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it("and is the caller's own, the call is an error, as is the next", async () => {
+  it("and is the caller's own, this call and the next reject", async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const device = await counting.open();
     const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
@@ -117,7 +117,7 @@ describe.skipIf(!hasDriver('swiftshader'))('when the device is lost', () => {
     expect(counting.requests, 'no other device is asked for').toHaveLength(1);
   });
 
-  it('dispose() leaves the caller’s device alone, and destroys its own', async () => {
+  it('dispose() does not destroy the caller’s device, but destroys its own', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const device = await counting.open();
     const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });

@@ -1,4 +1,4 @@
-/** A GPU without enough memory, or with limits too small: typed errors, and what worked before works on. */
+/** Too little GPU memory or too small limits: typed errors, and what worked before still works. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
@@ -43,21 +43,24 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it.each(['arena bank 1', 'input tensor'])('refused for a larger batch (%s): smaller ones go on', async (label) => {
-    const counting = new CountingGpu(gpu, { features: [] });
-    const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
-    const { logits } = await net.run(smallInput(1));
-    counting.refuses = (asked) => asked === label;
-    expect(await failure(net.run(smallInput(2, LARGE_BATCH)))).toMatch(/^OutOfMemoryError: .* use a smaller batch$/);
-    counting.refuses = () => false;
-    expect((await net.run(smallInput(1))).logits).toEqual(logits);
-    expect((await net.run(smallInput(2, LARGE_BATCH))).shape).toEqual([LARGE_BATCH, 5]);
-    expect(net.memory.totalBytes).toBe(counting.liveBytes);
-    net.dispose();
-    expect(counting.liveBuffers).toBe(0);
-  });
+  it.each(['arena bank 1', 'input tensor'])(
+    'out of memory for a larger batch (%s): smaller batches still work',
+    async (label) => {
+      const counting = new CountingGpu(gpu, { features: [] });
+      const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
+      const { logits } = await net.run(smallInput(1));
+      counting.refuses = (asked) => asked === label;
+      expect(await failure(net.run(smallInput(2, LARGE_BATCH)))).toMatch(/^OutOfMemoryError: .* use a smaller batch$/);
+      counting.refuses = () => false;
+      expect((await net.run(smallInput(1))).logits).toEqual(logits);
+      expect((await net.run(smallInput(2, LARGE_BATCH))).shape).toEqual([LARGE_BATCH, 5]);
+      expect(net.memory.totalBytes).toBe(counting.liveBytes);
+      net.dispose();
+      expect(counting.liveBuffers).toBe(0);
+    },
+  );
 
-  it('a batch beyond the limits names the limit, both numbers and the repair, and allocates nothing', async () => {
+  it('a batch beyond the limits: the error names limit, needed, offered and repair, and nothing is allocated', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
     const { logits } = await net.run(smallInput(1));
@@ -72,9 +75,9 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     net.dispose();
   });
 
-  it('names the batch that fits, which does, on a device as on paper', async () => {
+  it('names the largest batch that fits, and that batch runs', async () => {
     const device = await new CountingGpu(gpu, { features: [] }).open();
-    // As if of an adapter that offers little.
+    // As on an adapter with small limits.
     const limits = { maxBufferSize: 2 ** 20, maxStorageBufferBindingSize: 50_000 };
     Object.defineProperty(device, 'limits', { value: { ...limits, maxTextureDimension2D: 8192 } });
     const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
@@ -90,7 +93,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     device.destroy();
   });
 
-  it('an input that no batch fits is refused before there is a device', async () => {
+  it('an input too large for any batch is rejected before a device is requested', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const options = { gpu: counting.gpu, inputSize: [16_384, 16_384] } as const;
     expect(await failure(DenseNet.load(SMALL_MODEL, options))).toMatch(
@@ -117,7 +120,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     device.destroy();
   });
 
-  it('a batch beyond the default limits has a device asked for with what it needs, no more', async () => {
+  it('a batch beyond the default limits requests a device with what it needs, no more', async () => {
     let asked: GPUDeviceDescriptor | undefined;
     const requestDevice = (descriptor: GPUDeviceDescriptor) => {
       asked = descriptor;
@@ -139,7 +142,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     expect(Object.keys(asked?.requiredLimits ?? {}), 'the largest batch needs more of both').toHaveLength(2);
   });
 
-  it('really runs out: a bank of the 1 GiB that SwiftShader offers, and cannot allocate', async () => {
+  it('a real allocation fails: a bank of 1 GiB, which SwiftShader offers and cannot allocate', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const inputSize = [1024, 2048] as const;
     const bytes = Math.max(...arenaOf(WIDE, 1, inputSize).bankBytes);
@@ -151,7 +154,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('no adapter, and an adapter that gives no device, are told apart', async () => {
+  it('distinguishes no adapter from an adapter that gives no device', async () => {
     const counting = new CountingGpu(gpu);
     counting.isAway = true;
     expect(await failure(DenseNet.load(SMALL_MODEL, { gpu: counting.gpu }))).toMatch(
@@ -169,8 +172,8 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
   });
 });
 
-/** A map of 32 quads: 512 bytes a pixel, as many as a dispatch may have would be more than a buffer may be. */
+/** A map of 32 quads has 512 bytes for each pixel: the most pixels of a dispatch would exceed a buffer's limit. */
 const WIDE: DenseNetConfig = { ...SMALL, initFeatures: 124, growthRate: 4, transitions: [8] };
 
 const arenaOf = (config: DenseNetConfig, batch: number, inputSize: readonly [number, number]) =>
-  planNetwork(config, { batch, inputSize, activations: 'f32', traits: { subgroup: null } }).arena;
+  planNetwork(config, { batch, inputSize, activations: 'f32', caps: { subgroup: null } }).arena;

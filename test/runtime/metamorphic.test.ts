@@ -1,4 +1,4 @@
-/** The laws of `laws.ts` on a real WebGPU: an oracle that shares nothing with the code under test. */
+/** The laws of `laws.ts` on a real WebGPU. They need no reference implementation. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -41,7 +41,7 @@ describe.each(SETTINGS)('in $precision on $driver', ({ driver, precision, featur
     else expect(relativeError(found, wanted), `largest relative error of ${found}`).toBeLessThan(tolerance);
   });
 
-  it.skipIf(!hasDriver(driver))('a bias moves its own class by as much, and no other', async () => {
+  it.skipIf(!hasDriver(driver))('a bias shifts the logit of its own class by its value, and no other', async () => {
     const before = await logitsOf(SMALL_MODEL, smallInput(2, 1, SIDE));
     const moved = where(/classifier\.bias/, ({ values }) => values.map((bias, o) => bias + (o === 2 ? 5 : 0)));
     const after = await logitsOf(remake(SMALL_MODEL, [moved]), smallInput(2, 1, SIDE));

@@ -13,7 +13,7 @@ import { picture, SIDE, SMALL } from './models.js';
 
 afterEach(expectNoComplaints);
 
-/** More classes than the GPU ranks, so that both ways to rank are seen. */
+/** More classes than the GPU ranks, so that the CPU ranks, too. */
 const CLASSES = 14;
 const { tensors } = readSafetensors(randomModel({ ...SMALL, classes: CLASSES }, 3));
 const preprocess = { ...presetOf('cifar10'), crop: [SIDE, SIDE] as const };
@@ -24,14 +24,14 @@ async function load(metadata: ModelMetadata): Promise<DenseNet> {
 }
 
 describe.skipIf(!hasDriver('swiftshader'))('classify', () => {
-  it('says of every class with a threshold whether it is present', async () => {
+  it('reports whether each class with a threshold is present', async () => {
     const plain = await load({ activation: 'sigmoid' });
     const scores = await plain.classify(picture(1), { topK: CLASSES });
     plain.dispose();
     expect(scores.every((score) => !('present' in score))).toBe(true);
     expect(scores.reduce((sum, { probability }) => sum + probability, 0)).not.toBeCloseTo(1, 1);
 
-    // Below, exactly at and above what the network says, and none.
+    // Thresholds below, at and above the probability, and none.
     const probabilities = new Map(scores.map(({ index, probability }) => [index, probability]));
     const shift = [-0.01, 0, 0.01];
     const thresholds = Array.from({ length: CLASSES }, (_, index) =>
@@ -68,6 +68,6 @@ describe.skipIf(!hasDriver('swiftshader'))('classify', () => {
   });
 });
 
-it('thresholds of another number than the classes are refused', () => {
+it('rejects a list of thresholds of another length than the classes', () => {
   expect(() => writeModel(tensors, { thresholds: [0.5] })).toThrow('1 thresholds for a network of 14 classes');
 });

@@ -1,4 +1,4 @@
-/** Numbers at the edges of their range: the same bits every time; whatever the weights, right or a typed error. */
+/** Numbers at the edges of their range: the same bits every time, and a right result or a typed error. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { isDenseNetError } from '../../src/core/errors.js';
@@ -26,24 +26,24 @@ const VARIANCES = /running_var$/;
 const GAMMAS = /norm\d?\.weight$/;
 const FILTERS = /conv\d?\.weight$/;
 
-/** The values in turn, one per channel. */
+/** Repeats the values, one for each channel. */
 const set = (names: RegExp, ...turns: readonly number[]): Change =>
   where(names, ({ values }) => values.map((_, i) => turns[i % turns.length] ?? 0));
 
-/** Each output channel's values times the factors in turn. */
+/** Multiplies each output channel by one of the factors, in turn. */
 const times = (names: RegExp, ...factors: readonly number[]): Change =>
   where(names, ({ values, shape: [channels = 1] }) =>
     values.map((value, i) => value * (factors[Math.floor((i * channels) / values.length) % factors.length] ?? 1)),
   );
 
-/** Large sums below zero, beyond f16, which the next norm brings back above zero. */
+/** Large negative sums beyond f16, which the next norm makes positive. */
 const LIFTED = [
   where(/denselayer1\.conv2\.weight/, ({ values }) => values.map((value) => -1e5 * Math.abs(value))),
   set(/(transition1\.norm|norm5)\.running_var/, 1e11),
   set(/(transition1\.norm|norm5)\.bias/, 3),
 ];
 
-/** In f16 some of these are beyond the range: an error is right then, a wrong answer never is. */
+/** In f16 some of these overflow: then an error is right, a wrong result never. */
 const EDGES: Readonly<Record<string, readonly Change[]>> = {
   'variances of zero': [set(VARIANCES, 0)],
   'variances of 1e-12': [set(VARIANCES, 1e-12)],
@@ -79,7 +79,7 @@ describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features,
   }
 
   it.skipIf(!hasDriver(driver))(
-    `gives the same bits ${RUNS} times, between others, and when loaded again`,
+    `gives the same bits ${RUNS} times, between other calls, and after loading again`,
     async () => {
       const net = await load(SMALL_MODEL);
       const { logits } = await net.run(smallInput(1));
@@ -107,7 +107,7 @@ describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features,
     }
   });
 
-  it.skipIf(!hasDriver(driver))('takes denormal inputs and minus zero for next to nothing', async () => {
+  it.skipIf(!hasDriver(driver))('treats denormal inputs and minus zero as zero, nearly', async () => {
     const { data, shape } = smallInput(1);
     const zero = await logitsOf(SMALL_MODEL, { data: new Float32Array(data.length), shape });
     expect(await logitsOf(SMALL_MODEL, { data: new Float32Array(data.length).fill(-0), shape })).toEqual(zero);
@@ -115,7 +115,7 @@ describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features,
     expect(relativeError(tiny, zero)).toBeLessThan(1e-6);
   });
 
-  it.skipIf(!hasDriver(driver))('gives a picture the same bits whatever its neighbours in the batch hold', async () => {
+  it.skipIf(!hasDriver(driver))('gives an image the same bits whatever else is in the batch', async () => {
     const { data, shape } = smallInput(1);
     const alone = await logitsOf(SMALL_MODEL, { data, shape });
     for (const factor of precision === 'f16' ? [0, 1e-4, 100] : [0, 1e-30, 1e30]) {
@@ -127,7 +127,7 @@ describe.each(SETTINGS)('$precision on $driver', ({ driver, precision, features,
     }
   });
 
-  it.skipIf(!hasDriver(driver))('forgets what a value beyond its range has left behind', async () => {
+  it.skipIf(!hasDriver(driver))('gives the right result after a call that overflowed', async () => {
     const net = await load(SMALL_MODEL);
     const input = smallInput(1);
     const { logits } = await net.run(input);

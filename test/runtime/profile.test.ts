@@ -1,4 +1,4 @@
-/** The profile of a call: work and traffic counted by hand, times within what the adapter was measured to do. */
+/** The profile of a call: work and traffic counted by hand, times within the adapter's measured ceiling. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -15,7 +15,7 @@ const PIXELS = 32 * 32;
 const QUAD = 16 * PIXELS;
 
 describe.skipIf(!hasDriver('swiftshader'))('a profile', () => {
-  it('counts what each step works and moves, times it, and sets it beside the adapter’s ceiling', async () => {
+  it('reports work, traffic and time of each step, and its share of the adapter’s ceiling', async () => {
     const counting = new CountingGpu(await dawnGpu('swiftshader'), { features: ['timestamp-query'] });
     const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, preprocess });
     await net.classify(picture(1));
@@ -40,7 +40,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a profile', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('says that there are no times where the device has no timestamps', async () => {
+  it('has null times where the device has no timestamps', async () => {
     const counting = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
     const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, preprocess });
     const { steps, resolution, ceiling } = await net.profile(picture(1));

@@ -1,4 +1,4 @@
-/** Many calls at once: each gets its own answer, in order; few are on the GPU, and not too many wait. */
+/** Many calls at once: each gets its own result, in order; the number in flight and the number waiting are bounded. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -9,7 +9,7 @@ import { failure, picture, SIDE, SMALL_MODEL, smallInput, TO_SMALL } from './mod
 afterEach(expectNoComplaints);
 
 const OPTIONS = { inputSize: [SIDE, SIDE], preprocess: TO_SMALL } as const;
-/** What the docstring of `CallOptions` says. */
+/** As the comment of `CallOptions` states. */
 const MAX_CALLS = 1024;
 const MAX_IN_FLIGHT = 4;
 
@@ -22,7 +22,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     return () => device.destroy();
   });
 
-  it('1,000 run() and classify() of five callers and two networks: each its own answer, in order, 4 on the GPU', async () => {
+  it('1,000 run() and classify() of five callers and two networks: each its own result, in order, 4 in flight', async () => {
     const nets = [
       await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS }),
       await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS }),
@@ -53,7 +53,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('answers come in the order of the calls', async () => {
+  it('results come in the order of the calls', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS });
     const answered: number[] = [];
     const calls = Array.from({ length: 100 }, async (_, i) => {
@@ -65,7 +65,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     net.dispose();
   });
 
-  it('one call too many is refused, and there is room again when others are done', async () => {
+  it('one call too many is rejected, and there is room again when others are done', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS });
     const input = smallInput(1);
     const { logits } = await net.run(input);
@@ -78,7 +78,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     net.dispose();
   });
 
-  it('an abort ends a call at once, wherever it is, and no other', async () => {
+  it('an abort ends its own call at once: queued, decoding or in flight', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS });
     const { logits } = await net.run(smallInput(1));
     const ended: string[] = [];
@@ -90,7 +90,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
       });
       return { abort: () => controller.abort(), outcome };
     };
-    // In flight: its map is asked for, and cannot be answered before the next turn of the event loop.
+    // In flight: its map is pending, and cannot settle before the next turn of the event loop.
     const mapping = new Promise<void>((resolve) => {
       counting.onMap = resolve;
     });
@@ -104,7 +104,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     queued.abort();
     expect(await queued.outcome).toBe('AbortedError: classify() was aborted');
     expect(ended.filter((name) => name === 'other').length, 'calls that ended before the queued one').toBeLessThan(10);
-    // While its picture is decoded, which lasts until the end of the test.
+    // While its image decodes, which lasts until the end of the test.
     let decode = (_: unknown) => {};
     const decoding = new Promise((resolve) => {
       decode = resolve;
@@ -123,7 +123,7 @@ describe.skipIf(!hasDriver('swiftshader'))('calls in turn', () => {
     expect(counting.liveBuffers).toBe(0);
   });
 
-  it('that are aborted give their places back at once', async () => {
+  it('that are aborted free their places in the queue at once', async () => {
     const net = await DenseNet.load(SMALL_MODEL, { gpu: await dawnGpu('swiftshader'), inputSize: [SIDE, SIDE] });
     const { logits } = await net.run(smallInput(1));
     const controller = new AbortController();

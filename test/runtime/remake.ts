@@ -1,4 +1,4 @@
-/** Model files with other numbers in them: for tests of what a change of weights must do to the answer. */
+/** Model files with changed weights, for tests of how the result must change. */
 
 import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { floatTensor, toFloat32 } from '../../src/tensor/tensor.js';

@@ -1,4 +1,4 @@
-/** What the runtime promises of its resources: nothing created at steady state, little memory, nothing left behind. */
+/** GPU resources: none created at steady state, little memory, none left behind. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { randomInput, randomModel } from '../../src/bench/random-model.js';
 import { dawnGpu } from '../../src/cli/dawn.js';
@@ -17,7 +17,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     gpu = await dawnGpu('swiftshader');
   });
 
-  it('at steady state nothing is created, and a call is one submit and one map', async () => {
+  it('a call at steady state creates nothing, and is one submit and one map', async () => {
     const counting = new CountingGpu(gpu);
     const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu: counting.gpu });
     const input = inputOf('densenet3-bc');
@@ -44,7 +44,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     expect([counting.liveBuffers, counting.liveTextures, counting.liveBytes]).toEqual([0, 0, 0]);
   });
 
-  it('DenseNet-121 asks for no more than the default limits and lives in 45 MB', async () => {
+  it('DenseNet-121 needs the default limits and at most 45 MB', async () => {
     // Without subgroups, whose tiles take long to compile here.
     const counting = new CountingGpu(gpu, { features: [] });
     const model = randomModel(familyConfig('densenet121'), 1);
@@ -91,7 +91,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     device.destroy();
   });
 
-  it('a network that is disposed of while it compiles for a new batch or picture leaves no buffer', async () => {
+  it('a network that is disposed of while it compiles for a new batch or image leaves no buffer', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const device = await counting.open();
     for (const delay of [0, 1, 3, 10, 30]) {
@@ -107,7 +107,7 @@ describe.skipIf(!hasDriver('swiftshader'))('resources', () => {
     device.destroy();
   });
 
-  it('the memory that is reported is the memory that is alive, also when a larger batch has grown it', async () => {
+  it('reports exactly the memory that is alive, also after a larger batch', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
     const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
     await net.run(smallInput(1));

@@ -1,4 +1,4 @@
-/** The runtime never lies: an answer that cannot be right is an error, and leaves no trace in the next. */
+/** Overflow and NaN are errors, never wrong results, and do not affect the next call. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -11,7 +11,7 @@ afterEach(expectNoComplaints);
 
 const SMALLEST = 'densenet3-bc';
 const NETS = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
-/** Beyond f16 at the input, within it there but not behind the stem. */
+/** Inputs that overflow f16: one at the input, one behind the stem. */
 const TOO_MUCH_FOR_F16 = [1e6, 6e4];
 const LARGEST = 3.4e38;
 
@@ -24,7 +24,7 @@ describe.skipIf(!hasDriver('lavapipe'))('in f16 on lavapipe', () => {
   const load = async (name: string) =>
     DenseNet.load(await modelOf(name), { gpu: new CountingGpu(await dawnGpu('lavapipe')).gpu, precision: 'f16' });
 
-  it.each(NETS)('%s: what a value too large leaves behind is gone at the next call', async (name) => {
+  it.each(NETS)('%s: the call after an overflow gives the right result', async (name) => {
     const net = await load(name);
     const { logits } = await net.run(inputOf(name));
     for (const factor of TOO_MUCH_FOR_F16) await net.run(scaled(name, factor)).catch(() => undefined);
@@ -32,7 +32,7 @@ describe.skipIf(!hasDriver('lavapipe'))('in f16 on lavapipe', () => {
     net.dispose();
   });
 
-  it.each(NETS)('%s: a value too large is an error', async (name) => {
+  it.each(NETS)('%s: an overflow is an error', async (name) => {
     const net = await load(name);
     const outcomes: string[] = [];
     for (const factor of TOO_MUCH_FOR_F16) outcomes.push(await failure(net.run(scaled(name, factor))));
@@ -77,7 +77,7 @@ describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
     return { device, net: await DenseNet.load(SMALL_MODEL, { device, inputSize: [SIDE, SIDE] }) };
   };
 
-  it('inputs of 1e30 scale the logits: nothing overflows early', async () => {
+  it('inputs of 1e30 scale the logits without an early overflow', async () => {
     const { device, net } = await open();
     const input = smallInput(1);
     const large = async (factor: number) =>

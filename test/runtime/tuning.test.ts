@@ -1,4 +1,4 @@
-/** `load({ tune })` on a GPU: the same answers, a choice that is kept, and everything given back. */
+/** `load({ tune })` on a GPU: the same results, stored choices, and nothing left behind. */
 import { describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -19,7 +19,7 @@ describe.skipIf(!hasDriver('lavapipe'))('a tuned network on lavapipe', () => {
     DenseNet.load(SMALL_MODEL, { gpu: await dawnGpu('lavapipe'), inputSize: [SIDE, SIDE], ...options });
   const logitsOf = async (net: DenseNet) => (await net.run(smallInput(3))).logits;
 
-  it('answers as the untuned one, and a second load measures nothing', async () => {
+  it('gives the results of the untuned one, and a second load measures nothing', async () => {
     const plain = await load();
     const expected = await logitsOf(plain);
     const { totalBytes } = plain.memory;
@@ -41,14 +41,14 @@ describe.skipIf(!hasDriver('lavapipe'))('a tuned network on lavapipe', () => {
     again.dispose();
   });
 
-  it('uses a table that is brought along, where it fits, and ignores it where it does not', async () => {
+  it('uses the choices of `tuned` that fit, and ignores others', async () => {
     const plain = await load();
     const { shape, kernel, variant } = plain.plan.steps.find((step) => step.kernel === 'conv1x1') ?? {};
     plain.dispose();
     if (!shape || !kernel || !variant) throw new Error('the network has no bottleneck');
     const { candidates, variantKey } = await import('../../src/kernels/variants.js');
     const { shapeKey } = await import('../../src/kernels/shape.js');
-    const other = candidates(shape, plain.plan.options.traits).at(-1);
+    const other = candidates(shape, plain.plan.options.caps, { activations: 'f32', weights: 'f32' }).at(-1);
     if (!other) throw new Error('there is no other tile');
     const tuned = await load({ tuned: { [shapeKey(shape)]: variantKey(kernel, other), nonsense: 'conv9x9|||' } });
     expect(tuned.plan.steps.find((step) => step.kernel === 'conv1x1')?.variant).toEqual(other);

@@ -1,4 +1,4 @@
-/** No wait without an end: a GPU or a decoder that never answers is an error in bounded time, and the next call works. */
+/** Every wait is bounded: a GPU or a decoder that never answers gives TimeoutError, and the next call works. */
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
@@ -14,7 +14,7 @@ afterEach(() => {
 const TIMEOUT = 100_000;
 const LATE = /^TimeoutError: the GPU did not answer in 100 s: try again, or load\(\) with a longer timeout$/;
 
-/** What comes of a call when all time has passed that it may wait; `isWaiting` says when it is about to. */
+/** The outcome of a call after its timeout has passed; `isWaiting` tells when it has begun to wait. */
 async function atTheEnd(call: () => Promise<unknown>, isWaiting: () => boolean): Promise<string> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const outcome = call().then(String, (error) => `${error.name}: ${error.message}`);
@@ -24,7 +24,7 @@ async function atTheEnd(call: () => Promise<unknown>, isWaiting: () => boolean):
   return outcome;
 }
 
-describe.skipIf(!hasDriver('swiftshader'))('a wait has an end', () => {
+describe.skipIf(!hasDriver('swiftshader'))('a wait is bounded', () => {
   let gpu: GPU;
   beforeAll(async () => {
     gpu = await dawnGpu('swiftshader');
@@ -41,13 +41,13 @@ describe.skipIf(!hasDriver('swiftshader'))('a wait has an end', () => {
   };
 
   it.each<Asynchronous>(['requestAdapter', 'requestDevice', 'popErrorScope', 'createComputePipelineAsync'])(
-    'at load: %s never answers; nothing is left, and the next load works',
+    'at load: %s never settles; nothing is left, and the next load works',
     async (method) => {
       const { counting, load } = open();
       counting.silent.add(method);
       expect(await atTheEnd(load, () => counting.unanswered > 0)).toMatch(LATE);
       counting.silent.clear();
-      // With a device goes all that is on it.
+      // Destroying the device frees its buffers.
       if (counting.device) expect((await counting.device.lost).reason).toBe('destroyed');
       const net = await load();
       expect((await net.run(smallInput(1))).shape).toEqual([1, 5]);
@@ -56,7 +56,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a wait has an end', () => {
   );
 
   it.each<Asynchronous>(['mapAsync', 'popErrorScope'])(
-    'in a call: %s never answers; the next gets a new device and the right answer',
+    'in a call: %s never settles; the next call gets a new device and the right result',
     async (method) => {
       const { counting, load, warnings } = open();
       const net = await load();
@@ -77,7 +77,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a wait has an end', () => {
     },
   );
 
-  it('a picture that is never decoded ends its own call only, and is closed when it comes after all', async () => {
+  it('an image that never decodes ends its own call only, and is closed if it decodes later', async () => {
     const { counting, load } = open();
     const net = await load();
     const { logits } = await net.run(smallInput(1));

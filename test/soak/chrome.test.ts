@@ -1,4 +1,4 @@
-/** Used for long, in Chrome: no GPU buffer is left on the page's device, and no memory of JavaScript's. */
+/** Long use in Chrome leaks neither GPU buffers nor JavaScript memory. */
 import type { Browser, CDPSession, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../src/cli/browser.js';
@@ -7,7 +7,7 @@ import type { RunningServer } from '../../src/cli/server.js';
 import { openNetwork, outcome, serveNetwork } from '../browsers/network-page.js';
 import { COUNTS, GROWTH, PATIENCE_MS, report, soak } from './lengths.js';
 
-/** How many inferences or loads the page does at a time, between two messages from here. */
+/** Inferences or loads that the page does for one message. */
 const INFERENCES = 50;
 const LOADS = 2;
 
@@ -56,7 +56,7 @@ for (const phase of ['upload', 'compile']) {
   const onProgress = (progress) => progress.phase === phase && controller.abort();
   await load({ signal: controller.signal, onProgress }).catch((error) => error.name === 'AbortedError' || Promise.reject(error));
 }
-// What an aborted load has begun to compile is compiled to its end, and kept until then: this one waits behind it.
+// An aborted load finishes the compilations that it began, and is kept until then. This load waits for them.
 (await load()).dispose();
 for (let i = 0; i < 100 && alive > before; i++) await new Promise((resolve) => setTimeout(resolve, 100));
 return alive`;
@@ -86,7 +86,7 @@ describe.skipIf(!findBrowser('chrome'))('in Chrome', () => {
     await debug.send('HeapProfiler.collectGarbage');
     return (await debug.send('Runtime.getHeapUsage')).usedSize;
   };
-  /** How many pipelines JavaScript still has. */
+  /** How many pipelines are not garbage collected. */
   const pipelines = async (): Promise<number> => {
     await heap();
     const { result } = await debug.send('Runtime.evaluate', { expression: 'GPUComputePipeline.prototype' });

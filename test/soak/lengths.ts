@@ -1,4 +1,4 @@
-/** How much each soak test does: little in `npm test`, what RELIABILITY.md records in `npm run soak`. */
+/** Length of each soak test: short in `npm test`, as RELIABILITY.md records in `npm run soak`. */
 export const isLong = process.env.SOAK === 'long';
 
 export const COUNTS = isLong
@@ -8,8 +8,8 @@ export const COUNTS = isLong
 export const PATIENCE_MS = isLong ? 3_600_000 : 120_000;
 
 /**
- * What the heap may grow by in the second half, in bytes: in the first, V8 still compiles and collects types. 105 bytes of
- * every inference, 5 KiB of every load or 1 KiB of every aborted load would be more than this.
+ * The allowed growth of the heap in the second half, in bytes. (In the first half V8 still compiles and collects types.)
+ * A leak of 105 bytes per inference, 5 KiB per load or 1 KiB per aborted load exceeds it.
  */
 export const GROWTH = 512 * 1024;
 
@@ -21,7 +21,7 @@ export function report(what: string, count: number, heap: readonly [number, numb
   console.log(`${what}: ${count.toLocaleString('en')} in ${seconds} s; heap ${kib[0]} → ${kib[1]} KiB`);
 }
 
-/** Does it `count` times, and measures after the first half and at the end. */
+/** Runs a step `count` times, and measures after the first half and at the end. */
 export async function soak(
   count: number,
   step: (i: number) => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** Used for long, in Node on SwiftShader: no GPU buffer is left, and no memory of JavaScript's. */
+/** Long use in Node on SwiftShader leaks neither GPU buffers nor JavaScript memory. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const PICTURES = [1, 2, 3].map((seed) => picture(seed));
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
-/** Bytes in use when collecting garbage gives nothing more: what is finalised in between frees more. */
+/** Bytes in use after garbage collections, until another frees nothing more (finalisers free more). */
 async function heap(): Promise<number> {
   let used = Number.POSITIVE_INFINITY;
   for (let isLess = true; isLess; ) {
@@ -54,7 +54,7 @@ describe.skipIf(!hasDriver('swiftshader'))('in Node', () => {
       // Aborted ones, too.
       () => failure(net.run(INPUTS[0] ?? smallInput(1), { signal: AbortSignal.abort() })),
     ];
-    // Larger batches come early: they grow the arena, which retires what was made for the old one.
+    // Larger batches come early: they grow the arena, which discards what was made for the old one.
     for (const call of [...calls, ...calls]) await call();
     const [created, live] = [counting.created(), counting.liveBytes];
     const step = async (i: number) => {
@@ -86,7 +86,7 @@ describe.skipIf(!hasDriver('swiftshader'))('in Node', () => {
   });
 
   it('a device that outlives a network keeps nothing of it', async () => {
-    // Held by the network alone.
+    // Only the network refers to it.
     const held = await (async () => {
       const onWarning = () => {};
       const net = await DenseNet.load(SMALL_MODEL, { device, ...OPTIONS, onWarning });
@@ -103,7 +103,7 @@ describe.skipIf(!hasDriver('swiftshader'))('in Node', () => {
     const phases = ['read', 'upload', 'compile'];
     const step = async (i: number) => {
       const controller = new AbortController();
-      // In a phase, or so many milliseconds after the start.
+      // In a phase, or this many milliseconds after the start.
       const phase = phases[i % 6];
       const timer = phase === undefined ? setTimeout(() => controller.abort(), i % 20) : undefined;
       const onProgress = (progress: { phase: string }) => progress.phase === phase && controller.abort();

@@ -1,4 +1,4 @@
-/** The catalogue of public checkpoints: every row is whole, and its figures are those of the network it describes. */
+/** The catalog of public checkpoints: each row is complete and agrees with the network that it describes. */
 import { describe, expect, it } from 'vitest';
 import { catalogRow, metadataOf, readCatalog } from '../../src/cli/catalog.js';
 import { checkConfig, configOf } from '../../src/cli/model-source.js';
@@ -11,8 +11,8 @@ const ROWS = readCatalog();
 /** As torchvision publishes them (`meta['num_params']`). */
 const PARAMETERS = { densenet121: 7978856, densenet161: 28681000, densenet169: 14149480, densenet201: 20013928 };
 
-describe('the catalogue', () => {
-  it('has the published checkpoints of four projects, each once', () => {
+describe('the catalog', () => {
+  it('lists the published checkpoints of four projects, each once', () => {
     const projects = new Map<string, number>();
     for (const { id } of ROWS) {
       const project = id.split('-')[0] ?? '';
@@ -36,7 +36,7 @@ describe('the catalogue', () => {
     expect(row.source).toMatch(/^https:\/\//);
   });
 
-  it('holds in the names of torchvision’s files the digits of their hashes', () => {
+  it('has hashes that begin with the digits in torchvision’s file names', () => {
     for (const { id, url, hash } of ROWS.filter((row) => row.id.startsWith('torchvision-')))
       expect(url, id).toContain(`-${hash?.digits}.pth`);
   });
@@ -46,7 +46,7 @@ describe('the catalogue', () => {
     expect([labels?.[8], labels?.[0]]).toEqual(['Pneumonia', 'Atelectasis (not trained)']);
   });
 
-  it('names the nearest ids for one that is not there', () => {
+  it('suggests the nearest ids for an unknown one', () => {
     expect(() => catalogRow('densenet201', ROWS)).toThrow(
       'there is no file and no catalogue entry "densenet201"; the nearest entries are keras-densenet201, ' +
         'torchvision-densenet201, timm-densenet201.tv_in1k',
@@ -54,7 +54,7 @@ describe('the catalogue', () => {
     expect(() => catalogRow('torchvison-densent161', ROWS)).toThrow(/nearest entries are torchvision-densenet161/);
   });
 
-  it('refuses a file whose network is another than the row’s', () => {
+  it('rejects a file with another network than its row describes', () => {
     const row = catalogRow('keras-densenet121', ROWS);
     const source = { format: 'safetensors', scheme: 'torchvision', fileName: row.id } as const;
     const imported = { tensors: new Map(), metadata: {}, notes: [], source };

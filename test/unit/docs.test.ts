@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COMMANDS: Readonly<Record<string, Command>> = { classify, import: importCommand, inspect, verify, bench, serve };
 const FILES = ['README.md', ...readdirSync(`${ROOT}docs`).map((file) => `docs/${file}`)];
 
-/** `npx densenet-webgpu COMMAND …` of a page's shell lines, several of a line apart. */
+/** `npx densenet-webgpu COMMAND …` of a page's shell lines; one line may hold several. */
 function commandsIn(file: string): string[][] {
   const blocks = [...readFileSync(`${ROOT}${file}`, 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(
     ([, block]) => block ?? '',

@@ -1,4 +1,4 @@
-/** Taps and geometry of preprocessing, without a GPU: the integer path in plain loops equals Pillow's pictures. */
+/** Filter taps and geometry of preprocessing, without a GPU. The integer path in plain loops equals Pillow's images. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ describe('the taps of an axis', () => {
     );
   });
 
-  it('never let a sum of weighted bytes leave 32 bits', () => {
+  it('keep every weighted sum of bytes within 32 bits', () => {
     fc.assert(
       fc.property(axis, filter, ({ source, resized }, kind) => {
         for (const { weights } of tapsOf({ source, resized, first: 0, count: resized }, kind, true)) {
@@ -39,14 +39,14 @@ describe('the taps of an axis', () => {
     );
   });
 
-  it('are one pixel of weight one where the axis keeps its size', () => {
+  it('are one pixel of weight 1 when the size does not change', () => {
     for (const kind of ['nearest', 'bilinear', 'bicubic'] as const) {
       const taps = tapsOf({ source: 9, resized: 9, first: 2, count: 3 }, kind, true);
       expect(taps).toEqual([2, 3, 4].map((start) => ({ start, weights: [ONE] })));
     }
   });
 
-  it('of the blur leave to mid-grey what lies beyond the picture', () => {
+  it('of the blur count pixels outside the image as mid-gray', () => {
     fc.assert(
       fc.property(axis, ({ source, resized }) => {
         for (const tap of tapsOf({ source, resized, first: 0, count: resized }, 'gaussian', true)) {
@@ -54,7 +54,7 @@ describe('the taps of an axis', () => {
           const inside = weights.reduce((a, b) => a + b, 0);
           expect(Math.min(start, ...weights)).toBeGreaterThanOrEqual(0);
           expect(start + weights.length).toBeLessThanOrEqual(source);
-          // A picture of mid-grey stays so.
+          // A mid-gray image stays mid-gray.
           expect(Math.abs(inside * 127.5 + beyond - ONE * 127.5)).toBeLessThanOrEqual(1);
           expect(inside * 255 + beyond + HALF).toBeLessThan(2 ** 31);
         }
@@ -62,12 +62,12 @@ describe('the taps of an axis', () => {
     );
   });
 
-  it('are none outside the picture', () => {
+  it('include no pixel outside the image', () => {
     const taps = tapsOf({ source: 2, resized: 2, first: -1, count: 4 }, 'bilinear', true);
     expect(taps.map(({ weights }) => weights.length)).toEqual([0, 1, 1, 0]);
   });
 
-  it('of a part of the axis are a part of the taps', () => {
+  it('of a part of the axis equal that part of all taps', () => {
     fc.assert(
       fc.property(axis, filter, fc.nat(300), fc.nat(300), ({ source, resized }, kind, a, b) => {
         const [first, last] = [Math.min(a, b) % resized, Math.max(a, b) % resized].sort((x, y) => x - y);
@@ -91,7 +91,7 @@ describe('the taps of an axis', () => {
 
 const EXACT = { kind: 'exact', size: [4, 4], filter: 'bilinear', antialias: true } as const;
 
-describe('the geometry of a picture', () => {
+describe('the geometry of an image', () => {
   const spec = (change: Partial<PreprocessSpec>): PreprocessSpec => ({ ...presetOf('torchvision'), ...change });
 
   it('keeps the shorter side exact and rounds the longer one down, as torchvision does', () => {
@@ -130,14 +130,14 @@ describe('the geometry of a picture', () => {
     );
   });
 
-  it('takes the rows first where they shrink by more than twice what the columns do, as Pillow 13 does', () => {
+  it('resizes rows first when they shrink more than twice as much as columns, as Pillow 13 does', () => {
     const transposed = (width: number, height: number) =>
       planPreprocess(spec({}), width, height, [224, 224]).transposed;
     expect([transposed(300, 500), transposed(300, 600), transposed(300, 610)]).toEqual([false, false, true]);
     expect(transposed(200, 900)).toBe(false); // both sides grow
   });
 
-  it('crops to the aspect ratio before it resizes where it covers', () => {
+  it('crops to the aspect ratio before a covering resize', () => {
     const cover = spec({ resize: { ...EXACT, kind: 'cover', size: [40, 20] }, crop: null, cropRounding: 'down' });
     const { horizontal, vertical } = planPreprocess(cover, 101, 60, [40, 20]);
     expect([horizontal, vertical]).toEqual([
@@ -146,7 +146,7 @@ describe('the geometry of a picture', () => {
     ]);
   });
 
-  it('refuses a picture that does not come out at the size of the network, and says what would help', () => {
+  it('rejects an image that does not come out at the network’s input size, and suggests a repair', () => {
     expect(() => planPreprocess(spec({ crop: null }), 500, 333, [224, 224])).toThrow(
       "a picture of 500×333 pixels comes to 384×256 by the model's preprocessing, but the network takes 224×224: " +
         'give the preprocessing a crop or an exact resize',
@@ -154,7 +154,7 @@ describe('the geometry of a picture', () => {
     expect(() => planPreprocess(spec({}), 0, 5, [224, 224])).toThrow('the picture has no pixels');
   });
 
-  it('knows the input size of every preset without a picture', () => {
+  it('gives the input size of every preset without an image', () => {
     expect(Object.entries(PRESETS).map(([name, row]) => [name, inputSizeOf(row)?.[0]])).toEqual([
       ['torchvision', 224],
       ['timm-tv', 224],
@@ -163,13 +163,17 @@ describe('the geometry of a picture', () => {
       ['keras-nearest', 224],
       ['caffe', 224],
       ['torchxrayvision', 224],
+      ['rescale', 224],
+      ['rescale-32', 32],
+      ['cifar10-std-0.247', 32],
+      ['cifar10-std-0.2023', 32],
       ['cifar10', 32],
       ['cifar10-per-image', 32],
       ['cifar100', 32],
     ]);
   });
 
-  it('normalises by one multiplication and one addition', () => {
+  it('normalises with one multiplication and one addition', () => {
     const { gain, offset } = normalisation(presetOf('torchxrayvision'));
     expect([gain, offset]).toEqual([
       [2048 / 255, 0, 0, 0],

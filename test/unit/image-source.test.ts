@@ -109,7 +109,7 @@ describe('an image', () => {
     });
   });
 
-  it('is not larger than a texture can be', () => {
+  it('must fit into a texture', () => {
     expect(() => checkImageSize({ width: 10, height: 1 }, 9)).toThrow(
       "the image has 10×1 pixels, but this adapter's textures have at most 9 on a side: shrink it first, for example with " +
         'createImageBitmap(source, { resizeWidth, resizeHeight })',

@@ -29,11 +29,11 @@ describe('the spelling of older files', () => {
 });
 
 describe('a specification in JSON', () => {
-  it.each(Object.keys(PRESETS))('comes back as it went: %s', (name) => {
+  it.each(Object.keys(PRESETS))('reads back what was written: %s', (name) => {
     expect(parsePreprocess(JSON.parse(JSON.stringify(presetOf(name))))).toEqual(presetOf(name));
   });
 
-  it('keeps the rounding of the crop and drops what it does not know', () => {
+  it('keeps the crop rounding and drops unknown fields', () => {
     const spec = { ...presetOf('caffe'), cropRounding: 'down' as const };
     expect(parsePreprocess({ ...spec, colour: 'blue' })).toEqual(spec);
   });
@@ -67,7 +67,7 @@ describe('a specification in JSON', () => {
     expect(messageOf(() => parsePreprocess(value))).toBe(message);
   });
 
-  it('lists the presets when there is none of that name', () => {
+  it('lists the presets when the name is unknown', () => {
     expect(messageOf(() => presetOf('toString'))).toBe(
       'unknown preprocessing "toString"; known: torchvision, timm-tv, timm-ra, keras, keras-nearest, caffe, ' +
         'torchxrayvision, rescale, rescale-32, cifar10-std-0.247, cifar10-std-0.2023, cifar10, cifar10-per-image, cifar100',
@@ -135,7 +135,7 @@ describe("transformers' preprocessor_config.json", () => {
     });
   });
 
-  it('takes a bare size for the shorter side before a crop, for both sides without one', () => {
+  it('reads a bare size as the shorter side with a crop, as both sides without', () => {
     const cropped = fromPreprocessorConfig({ ...normalise, size: 256, do_center_crop: true, crop_size: 224 });
     expect(cropped.resize).toMatchObject({ kind: 'shorterSide', size: 256, filter: 'bilinear' });
     expect(fromPreprocessorConfig({ ...normalise, size: 224 }).resize).toMatchObject({
@@ -144,13 +144,13 @@ describe("transformers' preprocessor_config.json", () => {
     });
   });
 
-  it('obeys default_to_square before that', () => {
+  it('prefers default_to_square to that rule', () => {
     const bare = (default_to_square: boolean, do_center_crop: boolean) =>
       fromPreprocessorConfig({ ...normalise, size: 24, crop_size: 24, do_center_crop, default_to_square }).resize.kind;
     expect([bare(true, true), bare(false, false)]).toEqual(['exact', 'shorterSide']);
   });
 
-  it('passes over what is off and what changes no pixel', () => {
+  it('ignores disabled steps and fields that change no pixel', () => {
     const quiet = {
       do_pad: false,
       size_divisor: null,
@@ -160,7 +160,7 @@ describe("transformers' preprocessor_config.json", () => {
     expect(fromPreprocessorConfig({ ...normalise, size: 224, ...quiet }).crop).toBeNull();
   });
 
-  it("reads timm's configuration where transformers' wrapper of timm wrote the file", () => {
+  it("reads timm's configuration in a file of transformers' timm wrapper", () => {
     const wrapped = {
       image_processor_type: 'TimmWrapperImageProcessor',
       pretrained_cfg: { input_size: [3, 224, 224] },
@@ -168,7 +168,7 @@ describe("transformers' preprocessor_config.json", () => {
     expect(fromPreprocessorConfig(wrapped)).toEqual(presetOf('timm-tv'));
   });
 
-  it('leaves out what is switched off', () => {
+  it('omits steps that are switched off', () => {
     const config = { do_resize: false, do_rescale: false, do_normalize: false };
     expect(fromPreprocessorConfig(config)).toMatchObject({
       resize: { kind: 'none' },

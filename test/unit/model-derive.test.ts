@@ -1,4 +1,4 @@
-/** The architecture is read off the shapes; whatever does not fit is named. */
+/** Derives the architecture from tensor shapes, and names every tensor that does not fit. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -74,7 +74,7 @@ const anyConfig: fc.Arbitrary<DenseNetConfig> = fc
   }));
 
 describe('deriveConfig', () => {
-  it('finds any architecture from its shapes, with or without biases', () => {
+  it('derives any architecture from its shapes, with or without biases', () => {
     fc.assert(
       fc.property(anyConfig, fc.boolean(), (config, biases) => {
         expect(deriveConfig(shapesOf(config, biases), { bnEpsilon: config.bnEpsilon })).toEqual(config);
@@ -83,7 +83,7 @@ describe('deriveConfig', () => {
     );
   });
 
-  it('finds every row of the family', () => {
+  it('derives every network of the family', () => {
     for (const name of Object.keys(FAMILY)) {
       const config = familyConfig(name);
       expect(deriveConfig(shapesOf(config)), name).toEqual(config);
@@ -112,7 +112,7 @@ describe('deriveConfig', () => {
     );
   });
 
-  it('names the tensor of a stem, a head or a transition of another kind', () => {
+  it('names the tensor when the stem, the head or a transition is of another kind', () => {
     const of = (name: string, shape: Shape) => shapesOf(familyConfig('densenet121')).set(name, shape);
     const message = (shapes: Map<string, Shape>) => catchShapeError(() => deriveConfig(shapes)).message;
     expect(message(of('features.conv0.weight', [64, 3, 5, 5]))).toMatch(/conv0.weight is \[64,3,5,5\], expected/);
@@ -124,7 +124,7 @@ describe('deriveConfig', () => {
     );
   });
 
-  it('is not led into long work by absurd numbers', () => {
+  it('rejects absurd block and layer numbers quickly', () => {
     const began = process.cpuUsage();
     for (const name of [
       'features.denseblock999999.denselayer1.conv1.weight',
@@ -222,7 +222,7 @@ describe('layerTable', () => {
     );
   });
 
-  it('sizes maps as the frameworks do, odd sides included, and says the smallest input', () => {
+  it('computes map sizes as the frameworks do, odd sides included, and the smallest input', () => {
     const config = familyConfig('densenet121');
     expect(mapSizes(config, [75, 53])).toEqual({
       stem: [38, 27],

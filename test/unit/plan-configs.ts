@@ -2,16 +2,10 @@
 import fc from 'fast-check';
 import type { DenseNetConfig } from '../../src/model/config.js';
 import { planNetwork } from '../../src/plan/network.js';
+import { CAPS } from '../kernels/cases.js';
 
-/** No subgroups, a CPU's, a GPU's, and sizes that vary. */
-const traits = fc.constantFrom(
-  { subgroup: null },
-  { subgroup: null, isSoftware: true },
-  { subgroup: { min: 4, max: 4 }, isSoftware: true },
-  { subgroup: { min: 8, max: 8 }, isSoftware: true },
-  { subgroup: { min: 8, max: 32 } },
-  { subgroup: { min: 32, max: 32 } },
-);
+/** Adapters of every row of the table of machines. */
+const caps = fc.constantFrom(...CAPS);
 
 export const configs: fc.Arbitrary<DenseNetConfig> = fc
   .record({
@@ -37,7 +31,7 @@ export const configs: fc.Arbitrary<DenseNetConfig> = fc
 export const plans = fc
   .record({
     config: configs,
-    traits,
+    caps,
     batch: fc.integer({ min: 1, max: 3 }),
     height: fc.integer({ min: 32, max: 70 }),
     width: fc.integer({ min: 32, max: 70 }),

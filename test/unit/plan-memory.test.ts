@@ -97,7 +97,7 @@ describe('a plan, executed symbolically,', () => {
     const config = fc.sample(plans, { numRuns: 1, seed: 1 })[0]?.config;
     if (!config) throw new Error('no sample');
     const plan = planNetwork(config, {
-      ...{ batch: 1, inputSize: [40, 40], activations: 'f32', traits: { subgroup: null }, taps: true },
+      ...{ batch: 1, inputSize: [40, 40], activations: 'f32', caps: { subgroup: null }, taps: true },
     });
     const regions = plan.arena.regions.map((region) => (region.bank === 0 ? { ...region, offset: 0 } : region));
     expect(() => execute({ ...plan, arena: { ...plan.arena, regions } })).toThrow();

@@ -1,10 +1,10 @@
-/** A download's bar: drawn over on a terminal, a few lines in a log. */
+/** The progress bar of a download: one line on a terminal, a few lines in a log. */
 import { describe, expect, it } from 'vitest';
 import { progressBar } from '../../src/cli/terminal.js';
 
 const MEBIBYTE = 2 ** 20;
 
-/** What a bar writes for a download in steps of a tenth. */
+/** The output of a bar for a download in ten steps. */
 function drawn(isTTY: boolean, bytes: number, isKnown = true): string {
   let text = '';
   const write = (chunk: string | Uint8Array) => {
@@ -17,7 +17,7 @@ function drawn(isTTY: boolean, bytes: number, isKnown = true): string {
 }
 
 describe('a progress bar', () => {
-  it('is a line for every quarter in a log', () => {
+  it('prints a line for every quarter to a log', () => {
     const lines = drawn(false, 4 * MEBIBYTE)
       .trimEnd()
       .split('\n');
@@ -25,12 +25,12 @@ describe('a progress bar', () => {
     expect(lines.at(-1)).toBe(`weights  ${'█'.repeat(30)} 100 %  4.0 of 4.0 MiB`);
   });
 
-  it('is one line on a terminal, drawn over, and ended when all has come', () => {
+  it('redraws one line on a terminal, and ends it at 100 %', () => {
     const text = drawn(true, 4 * MEBIBYTE);
     expect(text.split('\n')).toEqual([expect.stringMatching(/^\r.*\r?.*100 % {2}4\.0 of 4\.0 MiB$/), '']);
   });
 
-  it('is a line for every 8 MiB where the length is unknown', () => {
+  it('prints a line for every 8 MiB when the length is unknown', () => {
     expect(drawn(true, 20 * MEBIBYTE, false)).toBe('weights  8.0 MiB\nweights  16.0 MiB\n');
   });
 });

@@ -1,11 +1,9 @@
-/** The tuner's promises, on a pretended GPU whose times are known: what it prefers, refuses, keeps and forgets. */
+/** The tuner on a simulated GPU with known times: what it chooses, rejects, stores and ignores. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { candidates, type Traits } from '../../src/kernels/variants.js';
 import { type Choices, type Tunable, tune } from '../../src/runtime/tune/measure.js';
-import { shortlist } from '../../src/runtime/tune/shortlist.js';
 import { tableIn } from '../../src/runtime/tune/table.js';
 
-/** The only clock, so that nothing but the pretended times counts. */
+/** The only clock, so that only the simulated times count. */
 let clock = 0;
 beforeEach(() => {
   clock = 0;
@@ -13,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Milliseconds of one dispatch of a variant; negative: refused at once. */
+/** Milliseconds of one dispatch of a variant; negative: the GPU rejects it at once. */
 type Times = Readonly<Record<string, number>>;
 
 const VARIANTS = ['own', 'a', 'b', 'c'];
@@ -59,7 +57,7 @@ function pretend(times: Times, whole?: (choices: Choices) => number) {
 const quiet = () => undefined;
 
 describe('the tuner', () => {
-  it('prefers what is clearly faster', async () => {
+  it('chooses a variant that is clearly faster', async () => {
     const { tunable, log } = pretend({ own: 1, a: 0.9, b: 0.5, c: 2 });
     const { choices, milliseconds } = await tune(tunable, {}, quiet);
     expect([...choices]).toEqual([['shape', 'b']]);
@@ -72,19 +70,19 @@ describe('the tuner', () => {
     expect((await tune(tunable, {}, quiet)).choices.get('shape')).toBe('own');
   });
 
-  it('never takes a refused dispatch for a fast one', async () => {
+  it('does not mistake a rejected dispatch for a fast one', async () => {
     const { tunable } = pretend({ own: 1, a: -1, b: 3, c: 3 });
     expect((await tune(tunable, {}, quiet)).choices.get('shape')).toBe('own');
   });
 
-  it('gives up choices with which the whole network is slower', async () => {
+  it('drops choices that make the whole network slower', async () => {
     const { tunable } = pretend({ own: 1, a: 0.5, b: 2, c: 2 }, (choices) => (choices.get('shape') === 'own' ? 2 : 3));
     const { choices, milliseconds } = await tune(tunable, {}, quiet);
     expect(choices.get('shape')).toBe('own');
     expect(milliseconds).toEqual([2, 2]);
   });
 
-  it('begins no shape when the budget is spent', async () => {
+  it('starts no shape after the budget is spent', async () => {
     const none = await tune(pretend({ own: 1, a: 0.1 }).tunable, { budget: -1 }, quiet);
     expect(none.choices.size).toBe(0);
   });
@@ -100,34 +98,6 @@ describe('the tuner', () => {
   });
 });
 
-describe('the shortlist of a shape', () => {
-  const shape = { kernel: 'conv1x1', batch: 1, width: 7, height: 7, inQuads: 192, outQuads: 32 } as const;
-  const tried = (traits: Traits) => {
-    const variants = candidates(shape, traits);
-    const chosen = shortlist(variants);
-    expect(chosen[0]).toEqual(variants[0]);
-    return { chosen: chosen.map(({ tile }) => tile), unlikely: variants.filter((each) => !chosen.includes(each)) };
-  };
-
-  it('are the two best of each way on a GPU: weights by broadcast, by every lane or staged, and slices', () => {
-    const { chosen } = tried({ subgroup: { min: 32, max: 32 } });
-    expect(chosen.filter(({ SLICES = 1 }) => SLICES > 1)).toHaveLength(2);
-    expect(chosen.filter(({ STAGED = 0 }) => STAGED > 0)).toHaveLength(2);
-    expect(chosen.filter(({ SUBGROUP = 1 }) => SUBGROUP > 1)).toHaveLength(2);
-    expect(chosen).toHaveLength(8);
-    expect(tried({ subgroup: null }).chosen).toHaveLength(6);
-  });
-
-  it('are what the model puts first on a CPU, whose compilers are slow', () => {
-    for (const lanes of [4, 8]) {
-      const traits = { subgroup: { min: lanes, max: lanes }, isSoftware: true };
-      const { chosen, unlikely } = tried(traits);
-      expect(chosen).toHaveLength(4);
-      expect(unlikely.length).toBeGreaterThan(0);
-    }
-  });
-});
-
 function memory(content: Record<string, string> = {}) {
   const items = new Map(Object.entries(content));
   return {
@@ -138,7 +108,7 @@ function memory(content: Record<string, string> = {}) {
 }
 
 describe('a table of choices', () => {
-  it('comes back for the same facts, and for no others', async () => {
+  it('is found again for the same facts, and for no others', async () => {
     const store = memory();
     await tableIn(store, { adapter: 'x', kernels: 'text' }).add(new Map([['shape', 'b']]));
     await tableIn(store, { adapter: 'x', kernels: 'text' }).add(new Map([['other', 'a']]));
@@ -160,7 +130,7 @@ describe('a table of choices', () => {
     },
   );
 
-  it('is never an obstacle: a store that is blocked or full, or none', async () => {
+  it('is optional: works without a store, and with one that is blocked or full', async () => {
     const blocked = {
       getItem: (): string => {
         throw new Error('blocked');

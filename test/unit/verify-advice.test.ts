@@ -1,11 +1,11 @@
-/** `verify` says what a difference looks like. */
+/** The advice that `verify` gives for a difference. */
 import { describe, expect, it } from 'vitest';
 import { adviceFor } from '../../src/cli/compare.js';
 import { floatTensor, type TensorMap } from '../../src/tensor/tensor.js';
 
 const TAPS = ['stem', 'block1', 'block2', 'final', 'pooled', 'logits'];
 
-/** The taps of a run in which those from `first` on differ. */
+/** The taps of a run in which `first` and all behind it differ. */
 const differingFrom = (first: string | null) =>
   TAPS.map((name) => ({ name, agrees: first === null || TAPS.indexOf(name) < TAPS.indexOf(first) }));
 
@@ -31,7 +31,7 @@ describe('advice', () => {
     it(what, () => expect(adviceFor(differingFrom(first), reference(negative), concat).join(' ')).toMatch(says));
   }
 
-  it('takes a CIFAR stem’s negative values for what they are', () => {
+  it('accepts negative values of a CIFAR stem', () => {
     expect(adviceFor(differingFrom('stem'), reference(['stem'], 32), undefined)).toEqual([
       'stem is the first tap that differs.',
     ]);

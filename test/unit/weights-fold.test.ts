@@ -1,4 +1,4 @@
-/** Names, metadata and folding: what stands between the tensors of a file and the numbers that the kernels get. */
+/** Names, metadata and batch norm folding: from the tensors of a file to the weights that kernels read. */
 import { describe, expect, it } from 'vitest';
 import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { decodeMetadata, encodeMetadata } from '../../src/model/metadata.js';
@@ -64,7 +64,7 @@ describe('canonicalise', () => {
     expect(found.tensors.get('classifier.weight')?.shape).toEqual(head.shape);
   });
 
-  it('refuses two heads, and names that no scheme knows', () => {
+  it('refuses two heads, and names that match no scheme', () => {
     expect(() => canonicalise(withTensor(floatTensor('fc.bias', [5], new Float32Array(5))))).toThrow(
       'two tensors would both be classifier.bias: "classifier.bias" and "fc.bias"',
     );
@@ -86,7 +86,7 @@ describe('foldModel', () => {
       ),
     );
 
-  it('gives gamma / sqrt(var + epsilon), and the epsilon of the metadata counts', () => {
+  it('scales by gamma / sqrt(var + epsilon), with the epsilon of the metadata', () => {
     const ones = new Map(variance(3));
     for (const [leaf, value] of [
       ['weight', 2],

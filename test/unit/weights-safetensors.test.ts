@@ -1,4 +1,4 @@
-/** The safetensors reader believes nothing: one case per way to be wrong, properties for the rest. */
+/** The safetensors reader: one case for each way to be malformed, properties for everything else. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isDenseNetError, ModelFormatError } from '../../src/core/errors.js';
@@ -6,7 +6,7 @@ import { float32ToFloat16 } from '../../src/tensor/float16.js';
 import { MAX_HEADER_BYTES, readHeader, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors.js';
 import { DTYPE_BYTES, type Dtype, elementCount, isDtype, type Tensor, toFloat32 } from '../../src/tensor/tensor.js';
 
-/** A file with this header text, whatever it says, and a body of so many zeros. */
+/** A file with this header text, and a body of this many zeros. */
 function file(header: string, bodyLength = 0, declared = new TextEncoder().encode(header).length): Uint8Array {
   const text = new TextEncoder().encode(header);
   const bytes = new Uint8Array(8 + text.length + bodyLength);
@@ -80,7 +80,7 @@ describe('a bad file is refused with the reason', () => {
     expect(() => readHeader(start, null)).toThrow(/longer than/);
   });
 
-  it('refuses a header of a million open brackets in time', () => {
+  it('refuses a header of a million open brackets within a second', () => {
     const began = process.cpuUsage();
     failure(file('['.repeat(1_000_000)));
     const { user, system } = process.cpuUsage(began);
@@ -131,7 +131,7 @@ describe('a written file reads back', () => {
     );
   });
 
-  it('and its header reads as soon as it is there, not before', () => {
+  it('and its header as soon as it has arrived, not before', () => {
     const bytes = writeSafetensors([{ name: 'a', dtype: 'F32', shape: [2], bytes: new Uint8Array(8) }]);
     const { bodyOffset } = readHeader(bytes, bytes.length) ?? { bodyOffset: 0 };
     for (let length = 0; length < bodyOffset; length++)
@@ -142,7 +142,7 @@ describe('a written file reads back', () => {
   });
 });
 
-describe('a damaged file never throws anything else, and never reads as larger than it is', () => {
+describe('a damaged file throws a typed error, or reads as no larger than it is', () => {
   it('truncated anywhere', () => {
     const bytes = writeSafetensors([{ name: 'a', dtype: 'F32', shape: [3], bytes: new Uint8Array(12) }], [['k', 'v']]);
     for (let length = 0; length < bytes.length; length++) expect(failure(bytes.subarray(0, length))).toBeDefined();
@@ -180,7 +180,7 @@ describe('element types', () => {
     bytes,
   });
 
-  it('F16: all 65,536 values as the definition gives them', () => {
+  it('F16: all 65,536 values match the definition', () => {
     const words = Uint16Array.from({ length: 65536 }, (_, i) => i);
     const values = toFloat32(tensor('F16', new Uint8Array(words.buffer)));
     for (const [i, value] of values.entries()) {

@@ -3,8 +3,9 @@
  *
  * Runs where the device is, since the plan depends on its features and limits.
  */
-import { traitsOf } from '../../gpu/device.js';
-import { kernelSource, type Precision } from '../../kernels/source.js';
+import { capsOf } from '../../gpu/device.js';
+import type { Precision } from '../../kernels/machines.js';
+import { kernelSource } from '../../kernels/source.js';
 import { variantKey } from '../../kernels/variants.js';
 import { familyConfig } from '../../model/family.js';
 import { planNetwork } from '../../plan/network.js';
@@ -53,8 +54,8 @@ export function plannedWork(device: GPUDevice, { arch, batch, precision }: Netwo
   const plan = planNetwork(config, {
     batch,
     inputSize: [side, side],
-    activations: precision,
-    traits: { ...traitsOf(device), halves: precision === 'f16' },
+    ...stored,
+    caps: capsOf(device),
   });
   const { ranges } = layoutWeights(config, precision);
   const regions = new Map(plan.arena.regions.map(({ name, bytes }) => [name, bytes]));

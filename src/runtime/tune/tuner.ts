@@ -9,10 +9,11 @@ import { type NetworkPlan, planNetwork } from '../../plan/network.js';
 import type { Stage, Step } from '../../plan/step.js';
 import type { Engine } from '../engine.js';
 import { type Tunable, tune } from './measure.js';
-import { shortlist } from './shortlist.js';
 import { tableIn } from './table.js';
 
 const NETWORK: ReadonlySet<Stage> = new Set(['network']);
+/** Variants of a shape that are measured, the model's best: a pipeline of software takes seconds to compile. */
+const TRIED = 4;
 
 /** Measures what the table does not know, and has the engine use the best of all. */
 export type Tuner = (plan: NetworkPlan, onProgress: (done: number, total: number) => void) => Promise<Tuning>;
@@ -53,7 +54,9 @@ function tunableOf(session: Session, plan: NetworkPlan, known: TunedVariants): T
     device: session.device,
     shapes: unknown.map(([key, [{ shape }]]) => ({
       key,
-      variants: shortlist(candidates(shape, plan.options.traits)).map((variant) => variantKey(shape.kernel, variant)),
+      variants: candidates(shape, session.caps, session.precision)
+        .slice(0, TRIED)
+        .map((variant) => variantKey(shape.kernel, variant)),
     })),
     async bind(choices, key) {
       const tuned = new Map([...known, ...choices]);

@@ -1,0 +1,267 @@
+/**
+ * The table of machines: which tiles of the convolutions suit an adapter, by its subgroups, features and precision; never
+ * by its name.
+ *
+ * Figures are shares: multiply-adds needed among instructions issued, in the hottest loop, from the compilers of Intel's
+ * Gen9 to Xe2 and AMD's GCN5 to RDNA3 (docs/kernels.md says how they are read). No tile in a row spills registers there.
+ */
+
+/** What a choice may depend on. */
+export interface AdapterCaps {
+  /** Lanes of the smallest and the largest subgroup; null where the adapter does not say. */
+  readonly subgroup: { readonly min: number; readonly max: number } | null;
+  /** The device has the feature `subgroups`. */
+  readonly hasSubgroups?: boolean;
+  /** The device has the feature `shader-f16`. */
+  readonly hasFloat16?: boolean;
+  /** The adapter says that it is software (`isFallbackAdapter`). */
+  readonly isSoftware?: boolean;
+}
+
+/** How feature maps and weights are stored. */
+export interface Precision {
+  readonly activations: 'f32' | 'f16';
+  readonly weights: 'f32' | 'f16';
+}
+
+/** Pixels × output quads of an invocation, which keeps a vec4 sum of each; and splits of the input quads, by default 1. */
+export type Tile = readonly [pixels: number, quads: number, splits?: number];
+
+/** Tiles of each kernel, and of the 3×3 that norms its source. One of each has one output quad and no splits. */
+export type Tiles = Readonly<Record<'conv1x1' | 'transition' | 'conv3x3' | 'normed3x3' | 'stem', readonly Tile[]>>;
+
+/** A row: an adapter as the choice sees it. Costs are in issue slots of a lane. */
+export interface Machine {
+  readonly name: string;
+  /** Lanes of a workgroup, or of one split of it. */
+  readonly workgroup: number;
+  /** Lanes in flight that keep it busy, about. */
+  readonly parallel: number;
+  /** A quad that every lane loads from an address of its own, address included. */
+  readonly quad: number;
+  /** A matrix of weights, from one address. */
+  readonly matrix: number;
+  /** A turn of a loop. */
+  readonly turn: number;
+  /** Weights are loaded by four lanes together (parts/weights_shared.wgsl). */
+  readonly isShared?: true;
+  /** The compiler unrolls no loops: the text is unrolled beforehand. */
+  readonly isUnrolled?: true;
+  /** Products of f16 (parts/products_f16.wgsl). */
+  readonly isFloat16?: true;
+  readonly tiles: Tiles;
+}
+
+/**
+ * Intel: 128 registers of 16 lanes hold 9 vec4 sums and what they are made of. 1×1: 2 × 4 0.67 to 0.70, 1 × 8 0.61 to
+ * 0.66; 4 × 2 0.65 and larger ones spill. 3×3: 4 × 1 0.82, 2 × 2 0.77. Transition: 1 × 8 0.51. Stem: 3 × 1 0.75.
+ */
+const FEW_REGISTERS: Tiles = {
+  conv1x1: [
+    [2, 4],
+    [1, 8],
+    [2, 4, 4],
+    [1, 4, 4],
+    [4, 1],
+  ],
+  transition: [
+    [1, 8],
+    [1, 8, 4],
+    [1, 4, 4],
+    [1, 1],
+  ],
+  conv3x3: [
+    [4, 1],
+    [2, 2],
+    [4, 1, 4],
+    [2, 2, 4],
+  ],
+  normed3x3: [
+    [2, 2],
+    [2, 1],
+  ],
+  stem: [
+    [3, 1],
+    [2, 1],
+  ],
+};
+
+/**
+ * Intel with weights in f16: each number of a weight takes a move. 1×1: 2 × 3 0.46, 2 × 4 spills; 3×3: 3 × 1 0.56 to
+ * 0.57, 4 × 1 spills. Arithmetic in f16 is no faster there.
+ */
+const FEW_REGISTERS_F16: Tiles = {
+  ...FEW_REGISTERS,
+  conv1x1: [
+    [2, 3],
+    [2, 2],
+    [1, 4, 4],
+    [2, 1],
+  ],
+  transition: [
+    [1, 8],
+    [1, 4, 4],
+    [1, 1],
+  ],
+  conv3x3: [
+    [3, 1],
+    [2, 2],
+    [2, 2, 4],
+    [2, 1],
+  ],
+};
+
+/**
+ * AMD: up to 16 vec4 sums, twice as many waves in flight with 8. 1×1: 2 × 8 0.93, 1 × 8 0.93, 4 × 4 0.88. 3×3 0.99 with
+ * all. Transition: 1 × 16 0.85, 1 × 8 0.73. Stem: 4 × 2 0.99. Adreno 740, NVIDIA and Apple have as many registers.
+ */
+const MANY_REGISTERS: Tiles = {
+  conv1x1: [
+    [2, 8],
+    [1, 8],
+    [1, 8, 4],
+    [1, 4, 4],
+    [4, 1],
+  ],
+  transition: [
+    [1, 16],
+    [1, 8],
+    [1, 8, 4],
+    [1, 1],
+  ],
+  conv3x3: [
+    [4, 2],
+    [4, 1],
+    [2, 2, 4],
+    [1, 4, 4],
+  ],
+  normed3x3: [
+    [4, 2],
+    [4, 1],
+    [2, 2, 4],
+  ],
+  stem: [
+    [4, 2],
+    [4, 1],
+  ],
+};
+
+/**
+ * Software: a CPU's vectors, for which a load is a gather, lane by lane. Tiles are as large as compiles in reasonable time:
+ * a pipeline takes 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
+ */
+const FOUR_LANES: Tiles = {
+  conv1x1: [
+    [7, 8],
+    [7, 4],
+    [4, 4],
+    [4, 1],
+  ],
+  transition: [
+    [4, 8],
+    [4, 1],
+  ],
+  conv3x3: [
+    [7, 8],
+    [7, 4],
+    [7, 3],
+    [4, 1],
+  ],
+  normed3x3: [
+    [7, 4],
+    [7, 3],
+    [4, 1],
+  ],
+  stem: [
+    [8, 4],
+    [4, 1],
+  ],
+};
+
+/** Larger tiles, whose sums the compiler of lavapipe keeps in memory, take it 1.3 to 2 times as long. */
+const EIGHT_LANES: Tiles = {
+  ...FOUR_LANES,
+  conv1x1: [
+    [4, 4],
+    [4, 3],
+    [4, 1],
+  ],
+  transition: [
+    [4, 4],
+    [4, 1],
+  ],
+  conv3x3: [
+    [7, 1],
+    [4, 1],
+  ],
+  normed3x3: [
+    [7, 1],
+    [4, 1],
+  ],
+};
+
+const SOFTWARE = { turn: 8, quad: 48, isUnrolled: true } as const;
+
+interface Row extends Machine {
+  readonly fits: (caps: AdapterCaps, precision: Precision) => boolean;
+}
+
+/** The first row that fits is an adapter's. */
+const ROWS: readonly Row[] = [
+  {
+    name: 'software of four lanes',
+    fits: ({ isSoftware, hasSubgroups, subgroup }) =>
+      isSoftware === true && hasSubgroups === true && subgroup?.max === 4,
+    ...{ ...SOFTWARE, workgroup: 4, parallel: 8, matrix: 64, isShared: true, tiles: FOUR_LANES },
+  },
+  {
+    name: 'software of eight lanes',
+    fits: ({ isSoftware, hasSubgroups, subgroup }) =>
+      isSoftware === true && hasSubgroups === true && subgroup?.min === 8 && subgroup.max === 8,
+    ...{ ...SOFTWARE, workgroup: 8, parallel: 16, matrix: 64, isShared: true, tiles: EIGHT_LANES },
+  },
+  {
+    name: 'software without subgroups',
+    fits: ({ isSoftware }) => isSoftware === true,
+    ...{ ...SOFTWARE, workgroup: 8, parallel: 16, matrix: 192, tiles: EIGHT_LANES },
+  },
+  {
+    name: 'unknown',
+    fits: ({ subgroup }) => subgroup === null,
+    ...{ workgroup: 64, parallel: 4096, turn: 8, quad: 2, matrix: 7, tiles: FEW_REGISTERS },
+  },
+  {
+    name: 'few registers, f16 weights',
+    fits: ({ subgroup }, { weights }) => (subgroup?.min ?? 0) <= 16 && weights === 'f16',
+    ...{ workgroup: 32, parallel: 4096, turn: 8, quad: 2, matrix: 23, tiles: FEW_REGISTERS_F16 },
+  },
+  {
+    name: 'few registers',
+    fits: ({ subgroup }) => (subgroup?.min ?? 0) <= 16,
+    ...{ workgroup: 32, parallel: 4096, turn: 8, quad: 2, matrix: 7, tiles: FEW_REGISTERS },
+  },
+  {
+    // Subgroups of 64 lanes are AMD's. Products of f16, of 1.9 (RDNA2) and 1.5 (GCN5) times the share of those of f32; as
+    // many as those of f32 on RDNA3, which this table cannot tell from RDNA2.
+    name: 'many registers, f16 arithmetic',
+    fits: ({ subgroup, hasFloat16 }, { activations, weights }) =>
+      subgroup?.max === 64 && hasFloat16 === true && activations === 'f16' && weights === 'f16',
+    ...{ workgroup: 64, parallel: 4096, turn: 2, quad: 1, matrix: 2, isFloat16: true, tiles: MANY_REGISTERS },
+  },
+  {
+    name: 'many registers',
+    fits: () => true,
+    ...{ workgroup: 64, parallel: 4096, turn: 2, quad: 1, matrix: 2, tiles: MANY_REGISTERS },
+  },
+];
+
+/** An adapter's row. */
+export function machineFor(caps: AdapterCaps, precision: Precision): Machine {
+  const row = ROWS.find(({ fits }) => fits(caps, precision));
+  if (!row) throw new RangeError('the last row fits every adapter');
+  const { fits, ...machine } = row;
+  return machine;
+}
+
+/** Every row, for tests and reports. */
+export const MACHINES: readonly Machine[] = ROWS.map(({ fits, ...machine }) => machine);
