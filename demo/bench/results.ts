@@ -12,7 +12,7 @@ const known = (value: number | null, format: (value: number) => string): string 
   value === null ? null : format(value);
 const isOurs = ({ name }: Run): boolean => name.startsWith('ours');
 
-export function showCase({ model, batch, inputSize, runs }: CaseResult, adapter: string | null): HTMLElement {
+export function showCase({ model, batch, inputSize, runs, skipped }: CaseResult, adapter: string | null): HTMLElement {
   const images = batch === 1 ? 'one image' : `${batch} images`;
   const names = runs.map(({ name }) => name);
   const most = Math.max(...runs.map(({ warmMedianMs }) => warmMedianMs ?? 0));
@@ -26,6 +26,7 @@ export function showCase({ model, batch, inputSize, runs }: CaseResult, adapter:
       `${describePlaces(names, adapter)} Bars: one inference with its upload and readback, median.`,
     ),
     make('ol', { className: 'rows' }, ...runs.map((run) => rowOf(run, most, adapter))),
+    ...skipped.map(({ name, reason }) => make('p', { className: 'note' }, `${name} skipped: ${reason}`)),
     allFigures(runs),
   );
 }

@@ -36,6 +36,12 @@ describe('the loops of a text', () => {
     ]);
   });
 
+  it('of overrides with numbers take the values given by number', () => {
+    const before = '@id(7) override COUNT: u32;';
+    const body = 'for (var i = 0u; i < COUNT; i++) { dst[i] = vec4f(); }';
+    expect(shape(loopsOf(body, { before, constants: { '7': 3 } }).loops)).toEqual([[3, true, []]]);
+  });
+
   it('turn as those of the first slice, which has the most to do', () => {
     const body = `
       let slice = lane / WORKGROUP;
@@ -44,6 +50,14 @@ describe('the loops of a text', () => {
       [3, false, []],
     ]);
     expect(loopsOf(body, { size: 'WORKGROUP, SLICES' }).invocations).toBe(256);
+  });
+
+  it('turn as often as overrides say that are given by their number', () => {
+    const before = '@id(7) override TURNS: i32; @id(0) override LANES: i32;';
+    const body = 'for (var n: i32 = 0; n < TURNS; n++) { dst[n] = vec4f(); }';
+    const { invocations, loops } = loopsOf(body, { before, constants: { '0': 16, '7': 5 }, size: 'LANES, 2' });
+    expect(invocations).toBe(32);
+    expect(shape(loops)).toEqual([[5, true, []]]);
   });
 
   it('turn by the mean of the outer turns, where the inner end with what is left', () => {
@@ -128,6 +142,21 @@ describe('the loops of a program', () => {
     const counted = fromNeed(region(10, 0, [region(4, 0), region(8, 4)]), [unknown, unknown], 30);
     expect(counted).toMatchObject({ isEstimated: true, hottest: { turns: 7.5 } });
     expect(counted.total).toMatchObject({ multiplyAdds: 30, capacity: 10 + 4 + 7.5 * 8 });
+  });
+
+  it('of several ways to see unknown loops, turn in the way that issues least', () => {
+    const text: Loop[] = [
+      {
+        turns: undefined,
+        fixed: false,
+        loops: [
+          { ...written, turns: 2 },
+          { ...written, turns: 8 },
+        ],
+      },
+    ];
+    const body = region(0, 0, [region(100, 0, [region(6, 4)])]);
+    expect(fromNeed(body, text, 64).total).toMatchObject({ multiplyAdds: 64, capacity: 2 * (100 + 8 * 6) });
   });
 
   it('of unknown turns around loops of known ones turn so that all together do what is needed', () => {

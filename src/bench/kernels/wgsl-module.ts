@@ -13,7 +13,7 @@ import {
 export interface KernelText {
   readonly code: string;
   readonly entryPoint?: string | null;
-  /** Values of overrides. */
+  /** Values of overrides, by name, or by number where they have an `@id`. */
   readonly constants: Readonly<Record<string, number>>;
   /** Fields of uniform structs. */
   readonly params: Readonly<Record<string, number>>;
@@ -41,19 +41,22 @@ export class WgslModule {
     this.list = tokens(kernel.code);
     const cursor = new Cursor(this.list);
     let attributes = 0;
+    let id = '';
     while (cursor.kind !== 'end') {
       const word = cursor.text;
       if (word === '@') {
+        if (cursor.peek(1) === 'id') id = cursor.peek(3);
         cursor.at += 2;
         if (cursor.text === '(') cursor.at = cursor.behindBracket();
         continue;
       }
       if (word === 'fn') this.declareFunction(cursor, attributes);
-      else if (word === 'const' || word === 'override') this.declareConstant(cursor);
+      else if (word === 'const' || word === 'override') this.declareConstant(cursor, id);
       else if (word === 'var') this.declareVariable(cursor);
       else if (word === 'struct') cursor.at = new Cursor(this.list, cursor.at + 2).behindBracket();
       else skipStatement(cursor);
       attributes = cursor.at;
+      id = '';
     }
   }
 
@@ -85,11 +88,12 @@ export class WgslModule {
     return evaluate(cursor, this.scope(new Map()), level);
   }
 
-  private declareConstant(cursor: Cursor): void {
+  /** @param id of its `@id`, or '' */
+  private declareConstant(cursor: Cursor, id: string): void {
     const isOverride = cursor.next() === 'override';
     const name = cursor.next();
     while (cursor.text !== '=' && cursor.text !== ';' && cursor.kind !== 'end') cursor.at++;
-    const given = isOverride ? this.kernel.constants[name] : undefined;
+    const given = isOverride ? this.kernel.constants[id || name] : undefined;
     const value = cursor.take('=') ? this.valueAt(cursor) : UNKNOWN;
     this.globals.set(name, given === undefined ? value : { number: Number(given), fixed: true });
     skipStatement(cursor);
