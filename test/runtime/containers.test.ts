@@ -54,7 +54,9 @@ describe.each(Object.entries(NETS))('%s', (name, { scheme, metadata, ...rest }) 
     const { tensors } = await read(`${name}.zip.pth`);
     for (const file of files) {
       const found = await read(file);
-      expect(found.imported.source, file).toMatchObject({ scheme: file.endsWith('.script.pt') ? 'by topology' : scheme });
+      expect(found.imported.source, file).toMatchObject({
+        scheme: file.endsWith('.script.pt') ? 'by topology' : scheme,
+      });
       const { assumed = [], activationOrigin, ...said } = found.imported.metadata;
       // A module's objects say what tensors alone do not.
       const isModule = file.includes('module') || file.endsWith('.pt');
