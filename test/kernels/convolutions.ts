@@ -1,6 +1,7 @@
 /** The convolutions against double precision: every variant that a machine's row can choose, at awkward shapes. */
 import { describe, expect, it } from 'vitest';
-import { DRIVERS, nameOf, PRECISIONS, runsOn, titleOf, unreachedRows, variantsOf } from './cases.js';
+import type { Precision } from '../../src/kernels/machines.js';
+import { DRIVERS, nameOf, runsOn, titleOf, unreachedRows, variantsOf } from './cases.js';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition, type Work } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
 
@@ -35,31 +36,34 @@ const KERNELS: readonly (readonly [
   ['stem 3×3, six channels', 'stem', { size: 3, stride: 1, channels: 4 }, pictures(6), stem],
 ];
 
-it('the adapters of the tests reach every row of the table', () => {
-  expect(unreachedRows()).toEqual([]);
-});
-
-for (const driver of DRIVERS) {
-  describe.skipIf(!hasDriver(driver.driver))(`on ${driver.driver}`, () => {
-    for (const precision of PRECISIONS) {
-      for (const [title, kernel, special, works, run] of KERNELS) {
-        const variants = variantsOf(kernel, precision, special).filter((variant) => runsOn(variant, driver));
-        if (variants.length === 0) continue;
-        it.each(variants.map((variant) => [titleOf(variant), variant] as const))(
-          `${title}, ${nameOf(precision)}: %s`,
-          (_, variant) =>
-            withDevice(
-              driver.driver,
-              async ({ device }) => {
-                for (const [s, work] of works.entries()) {
-                  const dispatch = { work, precision, variant, seed: s + 1 };
-                  expectRight(await run(device, dispatch), dispatch);
-                }
-              },
-              { features: driver.features },
-            ),
-        );
-      }
-    }
+/** Declares the tests of some precisions, so that each file of them runs beside the other. */
+export function testConvolutions(precisions: readonly Precision[]): void {
+  it('the adapters of the tests reach every row of the table', () => {
+    expect(unreachedRows()).toEqual([]);
   });
+
+  for (const driver of DRIVERS) {
+    describe.skipIf(!hasDriver(driver.driver))(`on ${driver.driver}`, () => {
+      for (const precision of precisions) {
+        for (const [title, kernel, special, works, run] of KERNELS) {
+          const variants = variantsOf(kernel, precision, special).filter((variant) => runsOn(variant, driver));
+          if (variants.length === 0) continue;
+          it.each(variants.map((variant) => [titleOf(variant), variant] as const))(
+            `${title}, ${nameOf(precision)}: %s`,
+            (_, variant) =>
+              withDevice(
+                driver.driver,
+                async ({ device }) => {
+                  for (const [s, work] of works.entries()) {
+                    const dispatch = { work, precision, variant, seed: s + 1 };
+                    expectRight(await run(device, dispatch), dispatch);
+                  }
+                },
+                { features: driver.features },
+              ),
+          );
+        }
+      }
+    });
+  }
 }
