@@ -1,6 +1,10 @@
-/** The convolutions against double precision: every variant that a machine's row can choose, at awkward shapes. */
+/**
+ * The convolutions against double precision: every variant that a machine's row can choose, in f32 and in f16, and
+ * every text with maps and weights stored differently; at awkward shapes.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Precision } from '../../src/kernels/machines.js';
+import type { Variant } from '../../src/kernels/variants.js';
 import { DRIVERS, nameOf, runsOn, titleOf, unreachedRows, variantsOf } from './cases.js';
 import { conv1x1, conv3x3, type Dispatch, expectRight, type Outcome, stem, transition, type Work } from './convolve.js';
 import { hasDriver, withDevice } from './dawn.js';
@@ -36,6 +40,11 @@ const KERNELS: readonly (readonly [
   ['stem 3×3, six channels', 'stem', { size: 3, stride: 1, channels: 4 }, pictures(6), stem],
 ];
 
+/** One tile of each text. Storage of maps and of weights meet in no other way than these texts show. */
+const ofEachText = (variants: readonly Variant[]): readonly Variant[] => [
+  ...new Map(variants.map((variant) => [`${variant.parts} ${variant.isUnrolled}`, variant])).values(),
+];
+
 /** Declares the tests of some precisions, so that each file of them runs beside the other. */
 export function testConvolutions(precisions: readonly Precision[]): void {
   it('the adapters of the tests reach every row of the table', () => {
@@ -46,7 +55,8 @@ export function testConvolutions(precisions: readonly Precision[]): void {
     describe.skipIf(!hasDriver(driver.driver))(`on ${driver.driver}`, () => {
       for (const precision of precisions) {
         for (const [title, kernel, special, works, run] of KERNELS) {
-          const variants = variantsOf(kernel, precision, special).filter((variant) => runsOn(variant, driver));
+          const all = variantsOf(kernel, precision, special).filter((variant) => runsOn(variant, driver));
+          const variants = precision.activations === precision.weights ? all : ofEachText(all);
           if (variants.length === 0) continue;
           it.each(variants.map((variant) => [titleOf(variant), variant] as const))(
             `${title}, ${nameOf(precision)}: %s`,
