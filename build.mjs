@@ -88,6 +88,7 @@ async function bundleAll() {
     'index.html',
     'bench.html',
     'demo.css',
+    'panels.css',
     'charts.css',
     'icon.svg',
     'icon-512.png',

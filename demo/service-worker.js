@@ -8,6 +8,7 @@ const FILES = [
   '/',
   '/demo.js',
   '/demo.css',
+  '/panels.css',
   '/charts.css',
   '/import-worker.js',
   '/icon.svg',

@@ -22,6 +22,7 @@ export async function openFrame(name: PeerName, parent: Element, signal: AbortSi
   frame.title = name;
   frame.src = `bench/peer.html?name=${name}`;
   parent.append(frame);
+  signal.addEventListener('abort', () => frame.remove());
   await new Promise((resolve, reject) => {
     frame.onload = resolve;
     frame.onerror = () => reject(new Error(`the frame of ${name} did not load`));
@@ -30,10 +31,7 @@ export async function openFrame(name: PeerName, parent: Element, signal: AbortSi
   const peer = frame.contentWindow?.peer;
   if (!peer) throw new Error(`the page of ${name} did not start`);
   const calls = new PendingCalls();
-  signal.addEventListener('abort', () => {
-    calls.fail('cancelled');
-    frame.remove();
-  });
+  signal.addEventListener('abort', () => calls.fail('cancelled'));
   async function call<M extends Method>(method: M, argument: Methods[M]['argument']): Promise<Methods[M]['reply']> {
     const send = (id: number) => void peer?.call(method, argument).then((reply: Reply) => calls.receive(id, reply));
     return (await calls.call(method, TIMEOUT_MS, send)) as Methods[M]['reply'];

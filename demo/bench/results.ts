@@ -37,6 +37,7 @@ function rowOf(run: Run, most: number, adapter: string | null): HTMLLIElement {
   const place = placeOf(name, adapter);
   const head = make('p', { className: 'head' }, make('b', {}, name), ` ${peerRow(name).title} `);
   head.append(make('span', { className: 'origin' }, place));
+  if (run.row) head.append(make('span', { className: 'origin' }, run.row.family));
   const row = make('li', { className: isOurs(run) ? 'ours' : '' }, head);
   if (error !== null) {
     row.append(make('p', { className: 'failed' }, `failed: ${error}`));

@@ -1,5 +1,5 @@
 /** Results in words. Pure functions. */
-import type { PeerName } from '../../src/bench/peer.js';
+import { type PeerName, peerRow } from '../../src/bench/peer.js';
 import { isSoftware } from '../adapter.js';
 
 /** Closer than this share to ours counts as equal: readings differ by as much from run to run. */
@@ -23,7 +23,7 @@ export type Place = 'GPU' | 'software GPU' | 'CPU';
 
 /** Where a peer computes. @param adapter what WebGPU ran on; null when it is not known */
 export function placeOf(name: PeerName, adapter: string | null): Place {
-  if (/wasm|cpu/.test(name)) return 'CPU';
+  if (peerRow(name).runsOn === 'cpu') return 'CPU';
   return adapter !== null && isSoftware(adapter) ? 'software GPU' : 'GPU';
 }
 

@@ -10,6 +10,7 @@ import { audit, closeDemo, type Demo, openDemo, shoot, textOf, visit } from './d
 const run = (name: string, warmMedianMs: number, ratio: number, coldMs: number, coldRatio: number) => ({
   ...{ name, error: null, warmMedianMs, p10: warmMedianMs, p90: warmMedianMs, samples: 5, coldMs, ratio, coldRatio },
   ...{ libraryMs: 1, createMs: 1, firstMs: 1, dispatches: 124, submits: 1, buffersCreated: 0 },
+  ...{ row: name === 'ours' ? { family: 'software row' } : null, kernels: null },
   ...{ liveGpuBytes: 39e6, peakGpuBytes: 39.4e6, downloadBytes: 6_645_200, maxRelError: 1e-6 },
 });
 const RESULT = {
@@ -50,7 +51,7 @@ describe.skipIf(!findBrowser('chrome'))('the benchmark page', () => {
     await chooser.accept([path]);
     await page.waitForSelector('.rows li');
     const rows = await page.$$eval('.rows li', (all) => all.map(({ textContent }) => textContent ?? ''));
-    expect(rows[0]).toMatch(/software GPU331 msfirst result1\.4 sGPU memory39 MBdownload6,645 KB/);
+    expect(rows[0]).toMatch(/software GPUsoftware row331 msfirst result1\.4 sGPU memory39 MBdownload6,645 KB/);
     expect(rows[1]).toMatch(/15 s, 46 × slower than oursfirst result8\.1 s, 5\.8 × slower than ours/);
     expect(rows[2]).toMatch(/CPU33\.1 ms, 10 × faster than ours/);
     expect(rows[3]).toMatch(/failed: wrong logits/);

@@ -146,3 +146,64 @@ export async function audit(page: Page): Promise<string[]> {
   );
   return Array.isArray(violations) ? violations.map(String) : ['axe gave no result'];
 }
+
+/**
+ * Pages on which the default model is ready and the first sample is answered. Each load compiles all kernels, so tests
+ * share one page unless they bring scripts of their own.
+ */
+export class DemoPages {
+  private shared: Visit | null = null;
+  private own: Visit | null = null;
+
+  constructor(private readonly demo: () => Demo) {}
+
+  /** The shared page. */
+  async ready(): Promise<Page> {
+    if (this.shared) {
+      // A page in the background draws nothing, and waits for its first frame.
+      await this.shared.page.bringToFront();
+      await reset(this.shared.page);
+    } else {
+      this.shared = await visit(this.demo());
+    }
+    await settled(this.shared.page);
+    return this.shared.page;
+  }
+
+  /** A page for one test. @param before run in the page ahead of its own scripts */
+  async fresh(before = ''): Promise<Page> {
+    this.own = await visit(this.demo(), { before });
+    await settled(this.own.page);
+    return this.own.page;
+  }
+
+  /** What the pages complained of since the last time. Closes those with scripts of their own. */
+  async complaints(): Promise<string[]> {
+    const found = [this.own, this.shared].flatMap((open) => open?.complaints.splice(0) ?? []);
+    await this.own?.page.close();
+    this.own = null;
+    return found;
+  }
+}
+
+async function settled(page: Page): Promise<void> {
+  await said(page, /The default model is ready/);
+  await answered(page, 'airplane');
+}
+
+/** The first sample without its map; the whole page anew where the last test left another model or an error. */
+async function reset(page: Page): Promise<void> {
+  if (!/The default model is ready/.test(await textOf(page, '#status'))) {
+    await page.reload();
+    return;
+  }
+  await page.evaluate(() => {
+    const heat = document.querySelector<HTMLInputElement>('#heat');
+    if (heat?.checked) heat.click();
+    document.querySelector<HTMLElement>('#camera[aria-pressed="true"]')?.click();
+    document.querySelector<HTMLElement>('#close-strip')?.click();
+    document.querySelector<HTMLElement>('#samples button')?.click();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    scrollTo(0, 0);
+  });
+}

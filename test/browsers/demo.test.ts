@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Page } from 'puppeteer-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
@@ -12,6 +13,7 @@ import {
   bringAll,
   closeDemo,
   type Demo,
+  DemoPages,
   downloaded,
   downloadTo,
   openDemo,
@@ -19,8 +21,6 @@ import {
   said,
   shoot,
   textOf,
-  type Visit,
-  visit,
 } from './demo-page.js';
 
 interface Sample {
@@ -104,8 +104,14 @@ function noise(): Promise<Buffer> {
     .toBuffer();
 }
 
+/** A server elsewhere that gives nothing to other pages. */
+const REFUSING = `const quick = fetch;
+globalThis.fetch = (url, options) => String(url).startsWith('https://pictures.example/')
+  ? Promise.reject(new TypeError('refused'))
+  : quick(url, options);`;
+
 /** Text from the clipboard. */
-async function paste(page: Visit['page'], text: string): Promise<void> {
+async function paste(page: Page, text: string): Promise<void> {
   await page.evaluate((pasted) => {
     const clipboardData = new DataTransfer();
     clipboardData.setData('text/plain', pasted);
@@ -117,28 +123,20 @@ const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
 
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
-  let open: Visit | null = null;
+  const pages = new DemoPages(() => demo);
+  const ready = () => pages.ready();
+  const fresh = (before = '') => pages.fresh(before);
 
   beforeAll(async () => {
     demo = await openDemo(new Map([...FILES, ['/test/noise.png', await noise()]]));
   });
   afterEach(async () => {
-    const complaints = open?.complaints ?? [];
-    await open?.page.close();
-    open = null;
-    expect(complaints).toEqual([]);
+    expect(await pages.complaints()).toEqual([]);
   });
   afterAll(async () => {
     rmSync(DOWNLOADS, { recursive: true, force: true });
     await closeDemo(demo);
   });
-
-  async function ready(before = ''): Promise<Visit['page']> {
-    open = await visit(demo, { before });
-    await said(open.page, /The default model is ready/);
-    await answered(open.page, 'airplane');
-    return open.page;
-  }
 
   it('names its samples, each by its class, and says how long it took on what', async () => {
     const page = await ready();
@@ -152,7 +150,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('can be used by keyboard alone', async () => {
-    const page = await ready();
+    const page = await fresh();
     await page.keyboard.press('Tab');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the picture');
     await page.keyboard.press('Enter');
@@ -265,7 +263,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('forgets a picture that arrives when another has been asked for', async () => {
-    const page = await ready(SLOW_SHIP);
+    const page = await fresh(SLOW_SHIP);
     await page.click('#samples button[data-file="ship.png"]');
     await page.click('#samples button[data-file="frog.png"]');
     await answered(page, 'frog');
@@ -276,7 +274,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('dims the old answer at once, and is ready when the new one is there', async () => {
-    const page = await ready(SLOW_SHIP);
+    const page = await fresh(SLOW_SHIP);
     const isStale = () => page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'));
     expect(await isStale()).toBe(false);
     await page.click('#samples button[data-file="ship.png"]');
@@ -290,7 +288,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('tries again what a lost connection interrupted', async () => {
-    const page = await ready(OFFLINE_SHIP);
+    const page = await fresh(OFFLINE_SHIP);
     await page.click('#samples button[data-file="ship.png"]');
     await said(page, /ship\.png could not be fetched/);
     expect(await page.$eval('#answer-panel', (panel) => panel.classList.contains('stale'))).toBe(false);
@@ -302,16 +300,15 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('looks at a picture by its address, and says why when its server refuses', async () => {
-    const page = await ready();
+    const page = await fresh(REFUSING);
     await paste(page, `${demo.server.origin}/samples/frog.png`);
     await answered(page, 'frog');
     expect(await textOf(page, '#caption')).toBe('frog.png.');
     await paste(page, `${demo.server.origin}/samples/nothing.png`);
     await said(page, /answered with status 404: check the address/);
-    await page.evaluate("globalThis.fetch = async () => { throw new TypeError('refused') }");
     await paste(page, 'https://pictures.example/cat.jpg');
     await said(page, /pictures\.example did not give the file to this page .*: save it and drop the file/);
-    open?.complaints.splice(0); // the console's word for the 404
+    await pages.complaints(); // the console's word for the 404
   });
 
   it('names several pictures in a strip, opens each, and gives them as CSV', async () => {
@@ -384,7 +381,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('shows the camera’s video with the map over it, until it is stopped', async () => {
-    const page = await ready(CAMERA);
+    const page = await fresh(CAMERA);
     await page.click('#heat');
     await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#camera');
@@ -411,7 +408,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('looks at frame after frame of Chrome’s own camera, which it releases when a picture is chosen', async () => {
-    const page = await ready(`${KEEP_STREAM}; ${COUNT_FRAMES}`);
+    const page = await fresh(`${KEEP_STREAM}; ${COUNT_FRAMES}`);
     await page.click('#camera');
     await page.waitForFunction("document.getElementById('caption').textContent === 'Camera.'");
     await page.waitForFunction('frames > 2');
@@ -422,7 +419,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   });
 
   it('switches to another camera, and releases it in a hidden tab', async () => {
-    const page = await ready(TWO_CAMERAS);
+    const page = await fresh(TWO_CAMERAS);
     await page.click('#camera');
     await page.waitForSelector('#other-camera:not([hidden])');
     expect(await page.evaluate('asked.at(-1).video.facingMode')).toBe('environment');
@@ -473,7 +470,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('says why there is no camera', async () => {
     const refuse = `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }`;
-    const page = await ready(refuse);
+    const page = await fresh(refuse);
     await page.click('#camera');
     await said(page, /the camera was refused: allow it/);
   });
