@@ -16,7 +16,7 @@ interface Screen {
 }
 
 const SCREENS: Readonly<Record<string, Screen>> = {
-  desktop: { width: 1120, height: 1240 },
+  desktop: { width: 1120, height: 1112 },
   dark: { width: 1120, height: 1240, dark: true },
   phone: { width: 390, height: 844, scale: 2 },
   'phone-dark': { width: 360, height: 740, scale: 2, dark: true },
