@@ -75,11 +75,12 @@ function splitDirectives(text) {
 export function writeManifests() {
   const parts = mapValues(readShaders('parts'), splitDirectives);
   const constants = TILE.map((name) => `const ${name} = 1u;`);
-  const kernels = mapValues(readShaders('.'), (source, name) => {
+  const sources = readShaders('.');
+  const kernels = mapValues(sources, (source, name) => {
     const before = [...SHARED_PARTS, ...(BINDING_PARTS[name] ?? [])].map((part) => parts[part].source);
-    return { source, ...describeKernel(source, [...constants, ...before].join('\n')) };
+    return describeKernel(source, [...constants, ...before].join('\n'));
   });
-  write('src/kernels/manifest.generated.ts', { PARTS: parts, KERNELS: kernels });
+  write('src/kernels/manifest.generated.ts', { PARTS: parts, KERNELS: kernels, SOURCES: sources });
   write('src/runtime/profile/probes.generated.ts', { PROBES: readShaders('probes') });
   return Object.keys(kernels).length;
 }
