@@ -7,7 +7,7 @@ import type { KernelName, PartName, Variant } from './variants.js';
 /** A complete WGSL module. Directives come first, as the language demands. */
 export function kernelSource(kernel: KernelName, variant: Variant, { activations, weights }: Precision): string {
   const names: PartName[] = [`activations_${activations}`, `weights_${weights}`, ...(variant.parts ?? [])];
-  const parts = names.map((name): { directives: readonly string[]; source: string } => PARTS[name]);
+  const parts = names.map((name) => PARTS[name]);
   const constants = Object.entries(variant.tile).map(([name, value]) => `const ${name} = ${value}u;`);
   const text = [...constants, ...parts.map(({ source }) => source), SOURCES[kernel]].join('\n');
   const directives = new Set(parts.flatMap((part) => part.directives));
