@@ -79,7 +79,7 @@ class Interpreter {
 
   run(root: ModuleValue): TensorValue {
     const result = this.#method(root, 'forward', [new TensorValue(IMAGE)]);
-    const first = Array.isArray(result) ? result.find((value: Value) => value instanceof TensorValue) : result;
+    const first = isList(result) ? result.find((value) => value instanceof TensorValue) : result;
     if (first instanceof TensorValue) return first;
     throw new NotRead('forward gives no tensor');
   }
@@ -139,8 +139,7 @@ class Interpreter {
   #assign(targets: readonly string[], value: Value, { variables }: Scope): void {
     const [only = ''] = targets;
     if (targets.length === 1) variables.set(only, value);
-    else
-      for (const [i, name] of targets.entries()) variables.set(name, Array.isArray(value) ? (value[i] ?? null) : null);
+    else for (const [i, name] of targets.entries()) variables.set(name, isList(value) ? (value[i] ?? null) : null);
   }
 
   /** Of a test that only running would decide: the branch that does not raise. */
@@ -164,7 +163,7 @@ class Interpreter {
         return this.#attribute(expression, scope);
       case 'index': {
         const [of, at] = [this.#value(expression.of, scope), this.#value(expression.at, scope)];
-        if (Array.isArray(of) && typeof at === 'number') return of[at < 0 ? at + of.length : at] ?? null;
+        if (isList(of) && typeof at === 'number') return of[at < 0 ? at + of.length : at] ?? null;
         return new UnknownValue(); // a type: List[Tensor]
       }
       case 'call':
@@ -247,10 +246,10 @@ function plainFunction(name: string, args: readonly Value[]): Value | undefined 
     case 'dim':
       return new UnknownValue();
     case 'len':
-      return Array.isArray(a) ? a.length : new UnknownValue();
+      return isList(a) ? a.length : new UnknownValue();
     case 'append':
       // A list of the interpreter's own, which nothing else holds.
-      if (Array.isArray(a)) a.push(b ?? null);
+      if (isList(a)) a.push(b ?? null);
       return null;
     case 'gt':
       return compare((x, y) => x > y);
@@ -279,6 +278,8 @@ function plainFunction(name: string, args: readonly Value[]): Value | undefined 
       return undefined;
   }
 }
+
+const isList = (value: Value | undefined): value is Value[] => Array.isArray(value);
 
 const raises = (block: Block): boolean =>
   block.some(({ kind, ...statement }) => kind === 'expression' && 'value' in statement && callsRaise(statement.value));
