@@ -9,12 +9,12 @@ import { CAPS, F32 } from '../kernels/cases.js';
 /** By how much another tile must be cheaper. */
 const MARGIN = 0.95;
 
-/** 1×1 convolutions of networks for ImageNet and CIFAR. */
-const SHAPES: readonly ConvShape[] = [4, 7, 8, 14, 16, 28, 32, 56].flatMap((side) =>
-  [16, 24, 40, 64, 96, 128, 200, 256].flatMap((inQuads) =>
-    [12, 32].map(
-      (outQuads) => ({ kernel: 'conv1x1', batch: 1, width: side, height: side, inQuads, outQuads }) as const,
-    ),
+const SHAPES: readonly ConvShape[] = [6, 9, 10, 12, 13, 16, 20, 28].flatMap((side) =>
+  [8, 16, 24, 40, 64].flatMap((inQuads) =>
+    [12, 32, 64, 128].flatMap((outQuads) => {
+      const size = { batch: 4, width: side, height: side, inQuads, outQuads };
+      return [{ ...size, kernel: 'conv1x1' } as const, { ...size, kernel: 'conv3x3', normed: false } as const];
+    }),
   ),
 );
 
@@ -29,7 +29,7 @@ describe('the tile that the model chooses', () => {
       const machine = machineFor(caps, F32);
       for (const shape of SHAPES) {
         const tiles = candidates(shape, caps, F32).map(tileOf);
-        const first = machine.tiles.conv1x1.find((tile) => tiles.some((other) => isSame(tile, other)));
+        const first = machine.tiles[shape.kernel].find((tile) => tiles.some((other) => isSame(tile, other)));
         const [chosen] = tiles;
         if (!first || !chosen) throw new Error('no tile fits');
         const costs = tiles.map((tile) => costOf(shape, machine, tile) / costOf(shape, machine, first));
