@@ -75,21 +75,31 @@ function splitDirectives(text) {
 export function writeManifests() {
   const parts = mapValues(readShaders('parts'), splitDirectives);
   const constants = TILE.map((name) => `const ${name} = 1u;`);
-  const kernels = mapValues(readShaders('.'), (source, name) => {
+  const sources = readShaders('.');
+  const kernels = mapValues(sources, (source, name) => {
     const before = [...SHARED_PARTS, ...(BINDING_PARTS[name] ?? [])].map((part) => parts[part].source);
-    return { source, ...describeKernel(source, [...constants, ...before].join('\n')) };
+    return describeKernel(source, [...constants, ...before].join('\n'));
   });
-  write('src/kernels/manifest.generated.ts', { PARTS: parts, KERNELS: kernels });
-  write('src/runtime/profile/probes.generated.ts', { PROBES: readShaders('probes') });
+  write(
+    'src/kernels/manifest.generated.ts',
+    `export const KERNELS = ${JSON.stringify(kernels, null, 2)} as const;`,
+    record('SOURCES', sources, 'string'),
+    record('PARTS', parts, '{ readonly directives: readonly string[]; readonly source: string }'),
+  );
+  write('src/runtime/profile/probes.generated.ts', record('PROBES', readShaders('probes'), 'string'));
   return Object.keys(kernels).length;
 }
 
 const mapValues = (object, change) =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value, name)]));
 
-function write(file, constants) {
-  const lines = Object.entries(constants).map(
-    ([name, value]) => `export const ${name} = ${JSON.stringify(value, null, 2)} as const;\n`,
-  );
-  writeFileSync(join(ROOT, file), `// Made by build.mjs from shaders/; not to be edited.\n${lines.join('')}`);
+/** Typed by its keys alone: the type of a constant with texts would repeat the texts in the declarations. */
+function record(name, object, type) {
+  const keys = Object.keys(object).map((key) => `'${key}'`);
+  return `export const ${name}: Readonly<Record<${keys.join(' | ')}, ${type}>> = ${JSON.stringify(object, null, 2)};`;
+}
+
+function write(file, ...statements) {
+  const lines = ['// Made by build.mjs from shaders/; not to be edited.', ...statements];
+  writeFileSync(join(ROOT, file), `${lines.join('\n')}\n`);
 }

@@ -11,6 +11,7 @@ import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 import { type Input, modelOf, picture, SIDE, SMALL, SMALL_MODEL, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
@@ -58,18 +59,17 @@ describe.each(SETTINGS)('$precision on $driver with features [$features]', ({ dr
 });
 
 describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
-  let gpu: GPU;
+  let device: GPUDevice;
   beforeAll(async () => {
-    // The tiles without subgroups compile fast.
-    gpu = new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).gpu;
+    device = await sharedDevice('swiftshader');
   });
 
   it('with and without subgroups agree with double precision to 1e-5', async () => {
     const input = smallInput(4, 2);
     const expected = forward(readModel(SMALL_MODEL).folded, input.data, input.shape).get('logits')?.values ?? [];
     for (const features of [[], ['subgroups'] as const]) {
-      const counting = new CountingGpu(await dawnGpu('swiftshader'), { features });
-      const net = await DenseNet.load(SMALL_MODEL, { gpu: counting.gpu, inputSize: INPUT_SIZE });
+      const own = await sharedDevice('swiftshader', { features });
+      const net = await DenseNet.load(SMALL_MODEL, { device: own, inputSize: INPUT_SIZE });
       expect(net.adapter.features.includes('subgroups')).toBe(features.length > 0);
       expect(relativeError(await logitsOf(net, input), expected)).toBeLessThan(1e-5);
       net.dispose();
@@ -79,11 +79,11 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
   it('a batch on other tiles gives the same bits as its images alone', async () => {
     const model = await modelOf('densenet3-bc');
     const many = 12;
-    const single = await DenseNet.load(model, { gpu });
-    const untuned = await DenseNet.load(model, { gpu, batch: many });
+    const single = await DenseNet.load(model, { device });
+    const untuned = await DenseNet.load(model, { device, batch: many });
     const tuned = lastTiles(untuned);
     untuned.dispose();
-    const batched = await DenseNet.load(model, { gpu, batch: many, tuned });
+    const batched = await DenseNet.load(model, { device, batch: many, tuned });
     const tiles = ({ plan }: DenseNet) => plan.steps.map(({ variant }) => variant);
     expect(tiles(batched), 'or this tests nothing').not.toEqual(tiles(single));
     const inputs = Array.from({ length: many }, (_, seed) => smallInput(seed, 1, 32));
@@ -95,7 +95,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
   });
 
   it('50 interleaved calls of three sizes and batches each get their own result', async () => {
-    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
     const inputs = Array.from({ length: 50 }, (_, i) => smallInput(i, 1 + (i % 2), i % 3 === 0 ? SIDE : SIDE + 4));
     const together = await Promise.all(inputs.map((input) => logitsOf(net, input)));
     const reference = readModel(SMALL_MODEL).folded;
@@ -108,7 +108,6 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
   });
 
   it('two networks on one device do not affect each other, nor does disposing of one', async () => {
-    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
     const nets = [
       await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE }),
       await DenseNet.load(permuted(SMALL_MODEL, [4, 3, 2, 1, 0]), { device, inputSize: INPUT_SIZE }),
@@ -120,14 +119,13 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     nets[0]?.dispose();
     expect(await (nets[1] && logitsOf(nets[1], smallInput(1)))).toEqual(alone[1]);
     nets[1]?.dispose();
-    device.destroy();
   });
 
   it('permuted classes permute the logits', async () => {
     const order = [3, 0, 4, 1, 2];
     const [a, b] = [
-      await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE }),
-      await DenseNet.load(permuted(SMALL_MODEL, order), { gpu, inputSize: INPUT_SIZE }),
+      await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE }),
+      await DenseNet.load(permuted(SMALL_MODEL, order), { device, inputSize: INPUT_SIZE }),
     ];
     const [logits, moved] = [await logitsOf(a, smallInput(5)), await logitsOf(b, smallInput(5))];
     expect(moved).toEqual(order.map((from) => logits[from]));
@@ -136,7 +134,6 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
   });
 
   it('a tensor on the GPU gives what the same tensor on the CPU gives', async () => {
-    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
     const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
     const { data, shape } = smallInput(6);
     const buffer = device.createBuffer({
@@ -146,18 +143,17 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     device.queue.writeBuffer(buffer, 0, data);
     expect((await net.run({ data: buffer, shape })).logits).toEqual((await net.run({ data, shape })).logits);
     net.dispose();
-    device.destroy();
   });
 
   it('taps are what the network computes without them', async () => {
-    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE });
+    const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
     const taps = await net.taps(smallInput(7, 2));
     expect([...(taps.get('logits')?.data ?? [])]).toEqual(await logitsOf(net, smallInput(7, 2)));
     net.dispose();
   });
 
   it('intermediates of an image end in the features and logits of the same image', async () => {
-    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu });
+    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { device });
     const found = await net.intermediates([picture(3), picture(4)]);
     expect([...found.keys()]).toEqual(['stem', 'block1', 'block2', 'block3', 'final', 'pooled', 'logits']);
     expect(found.get('pooled')).toEqual(await net.embed([picture(3), picture(4)]));
@@ -169,7 +165,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
 
   it('explain() is exact: the mean of a class’s map plus its bias is its logit', async () => {
     const model = await modelOf('densenet3-bc', 'cifar10');
-    const net = await DenseNet.load(model, { gpu });
+    const net = await DenseNet.load(model, { device });
     const biases = readModel(model).folded.head.bias;
     const logits: number[] = [];
     for (let classIndex = 0; classIndex < net.config.classes; classIndex++) {
@@ -187,7 +183,7 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
   });
 
   it('ranks more classes than the GPU can, with probabilities that sum to one', async () => {
-    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { gpu });
+    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { device });
     const all = await net.classify(picture(5), { topK: 1000 });
     expect(all).toHaveLength(net.config.classes);
     expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);

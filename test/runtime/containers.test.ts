@@ -1,14 +1,14 @@
 /** Every naming scheme in every file format of PyTorch and safetensors: imported, run and verified. */
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 
 afterEach(expectNoComplaints);
 
@@ -68,8 +68,8 @@ describe.each(Object.entries(NETS))('%s', (name, { scheme, metadata, ...rest }) 
   });
 
   it.skipIf(!hasDriver('swiftshader'))('computes what its framework computes, at every tap', async () => {
-    const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
-    const net = await DenseNet.load((await read(`${name}.zip.pth`)).model, { gpu });
+    const { model } = await read(`${name}.zip.pth`);
+    const net = await DenseNet.load(model, { device: await sharedDevice('swiftshader') });
     const reference = readReferenceFor(`containers/${name}`, net);
     const { shape: [n = 0, c = 0, h = 0, w = 0] = [], values = new Float32Array() } = reference.get('input') ?? {};
     const taps = await net.taps({ data: Float32Array.from(values), shape: [n, c, h, w] });

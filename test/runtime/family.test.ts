@@ -1,9 +1,8 @@
 /** The whole family on a real WebGPU against double precision: a small version of each row, and other shapes. */
 
 import fc from 'fast-check';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { randomModel } from '../../src/bench/random-model.js';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import type { DenseNetConfig } from '../../src/model/config.js';
@@ -16,7 +15,8 @@ import { random, randoms } from '../kernels/harness.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { relativeError } from '../reference/fixtures.js';
 import { configs } from '../unit/plan-configs.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 
 afterEach(expectNoComplaints);
 
@@ -43,7 +43,7 @@ function miniature(name: string): DenseNetConfig {
 
 /** Networks that shapes allow and no row has. */
 const OTHERS: readonly [what: string, config: DenseNetConfig, size: readonly [number, number]][] = [
-  ['one grey channel', { ...miniature('densenet121'), inChannels: 1 }, [45, 70]],
+  ['one gray channel', { ...miniature('densenet121'), inChannels: 1 }, [45, 70]],
   ['twelve channels, as satellites take them', { ...miniature('densenet-bc-100-12'), inChannels: 12 }, [9, 14]],
   ['seven channels under a stem of 7×7', { ...miniature('densenet169'), inChannels: 7 }, [33, 50]],
   ['one class', { ...miniature('densenet-40-12'), classes: 1 }, [8, 8]],
@@ -56,13 +56,13 @@ const OTHERS: readonly [what: string, config: DenseNetConfig, size: readonly [nu
   ['a strip', miniature('densenet161'), [29, 224]],
 ];
 
-async function worstTap(config: DenseNetConfig, [height, width]: readonly [number, number], gpu: GPU, seed: number) {
+async function worstTap(config: DenseNetConfig, [height, width]: readonly [number, number], seed: number) {
   const bytes = randomModel(config, seed);
   const shape = [1, config.inChannels, height, width] as const;
   const data = Float32Array.from(randoms(config.inChannels * height * width, random(seed)));
   const { folded } = readModel(bytes);
   expect(folded.config).toEqual(config);
-  const net = await DenseNet.load(bytes, { gpu, inputSize: [height, width] });
+  const net = await DenseNet.load(bytes, { device: await sharedDevice('swiftshader'), inputSize: [height, width] });
   const taps = await net.taps({ data, shape });
   net.dispose();
   const expected = forward(folded, data, shape);
@@ -77,27 +77,22 @@ async function worstTap(config: DenseNetConfig, [height, width]: readonly [numbe
 }
 
 describe.skipIf(!hasDriver('swiftshader'))('every tap equals double precision', () => {
-  let gpu: GPU;
-  beforeAll(async () => {
-    gpu = new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).gpu;
-  });
-
   it.each(Object.keys(FAMILY).map((name, seed) => [name, seed] as const))('of %s, made small', async (name, seed) => {
     const config = miniature(name);
     const size = config.stem === 'imagenet' ? ([64, 48] as const) : ([16, 12] as const);
-    const worst = await worstTap(config, size, gpu, seed);
+    const worst = await worstTap(config, size, seed);
     expect(worst.error, `worst tap ${worst.tap}`).toBeLessThan(TOLERANCE.f32);
   });
 
   it.each(OTHERS)('of a net with %s', async (_, config, size) => {
-    const worst = await worstTap(config, size, gpu, 7);
+    const worst = await worstTap(config, size, 7);
     expect(worst.error, `worst tap ${worst.tap}`).toBeLessThan(TOLERANCE.f32);
   });
 
   it('of random networks', async () => {
     for (const [seed, config] of fc.sample(configs, { numRuns: 6, seed: 20 }).entries()) {
       const least = smallestSide(config);
-      const worst = await worstTap(config, [least + seed, least + 3 * seed], gpu, seed);
+      const worst = await worstTap(config, [least + seed, least + 3 * seed], seed);
       expect(worst.error, `worst tap ${worst.tap} of ${JSON.stringify(config)}`).toBeLessThan(TOLERANCE.f32);
     }
   });

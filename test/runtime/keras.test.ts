@@ -4,21 +4,20 @@
  */
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import { importCheckpoint } from '../../src/import/checkpoint.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 
 afterEach(expectNoComplaints);
 
 async function load(name: string): Promise<DenseNet> {
   const { tensors, metadata } = await importCheckpoint(readBytes(join(FIXTURES, 'keras', name)), name);
-  const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
-  return DenseNet.load(writeModel(tensors, metadata), { gpu });
+  return DenseNet.load(writeModel(tensors, metadata), { device: await sharedDevice('swiftshader') });
 }
 
 describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {

@@ -1,14 +1,14 @@
 /** Multi-label networks: every class has its own sigmoid, and is present from its own threshold on. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { randomModel } from '../../src/bench/random-model.js';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import type { ModelMetadata } from '../../src/model/model.js';
 import { presetOf } from '../../src/preprocess/presets.js';
 import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { writeModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 import { picture, SIDE, SMALL } from './models.js';
 
 afterEach(expectNoComplaints);
@@ -19,8 +19,8 @@ const { tensors } = readSafetensors(randomModel({ ...SMALL, classes: CLASSES }, 
 const preprocess = { ...presetOf('cifar10'), crop: [SIDE, SIDE] as const };
 
 async function load(metadata: ModelMetadata): Promise<DenseNet> {
-  const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
-  return DenseNet.load(writeModel(tensors, { preprocess, ...metadata }), { gpu });
+  const device = await sharedDevice('swiftshader');
+  return DenseNet.load(writeModel(tensors, { preprocess, ...metadata }), { device });
 }
 
 describe.skipIf(!hasDriver('swiftshader'))('classify', () => {

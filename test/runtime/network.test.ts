@@ -1,11 +1,11 @@
 /** Whole networks on a real WebGPU against the frameworks' numbers, at every tap. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { fixtureNames, readReferenceFor, relativeError } from '../reference/fixtures.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 import { inputOf, modelOf } from './models.js';
 
 afterEach(expectNoComplaints);
@@ -34,8 +34,8 @@ describe.each(CASES)(
   '$precision maps, $weights weights on $driver with [$features]',
   ({ driver, precision, weights, features, nets, ...adapter }) => {
     it.skipIf(!hasDriver(driver)).each([...nets])('%s equals its framework at every tap', async (name) => {
-      const { gpu } = new CountingGpu(await dawnGpu(driver), { features, ...adapter });
-      const net = await DenseNet.load(await modelOf(name), { gpu, precision, weights });
+      const device = await sharedDevice(driver, { features, ...adapter });
+      const net = await DenseNet.load(await modelOf(name), { device, precision, weights });
       expect(net.precision).toEqual({ activations: precision, weights });
       const reference = readReferenceFor(name, net);
       const taps = await net.taps(inputOf(name));

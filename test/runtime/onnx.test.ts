@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs/minimal.js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dawnGpu } from '../../src/cli/dawn.js';
 import { TOLERANCE } from '../../src/cli/verify.js';
 import { DenseNet } from '../../src/densenet.js';
 import { importCheckpoint } from '../../src/import/checkpoint.js';
@@ -12,7 +11,8 @@ import { hasDriver } from '../kernels/dawn.js';
 import { forward } from '../reference/cpu-densenet.js';
 import { FIXTURES, readBytes, readReferenceFor, relativeError } from '../reference/fixtures.js';
 import { encode, type GraphSpec, ints, type NodeSpec, node, tensorOf, tinyDenseNet } from '../reference/onnx-writer.js';
-import { CountingGpu, expectNoComplaints } from './counting.js';
+import { expectNoComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 
 afterEach(expectNoComplaints);
 
@@ -22,8 +22,7 @@ async function modelOf(file: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 async function load(file: Uint8Array): Promise<DenseNet> {
-  const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
-  return DenseNet.load(await modelOf(file), { gpu });
+  return DenseNet.load(await modelOf(file), { device: await sharedDevice('swiftshader') });
 }
 
 /** `count` numbers from 0 to 1, as the ONNX backend tests feed their models. */

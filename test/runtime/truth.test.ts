@@ -5,6 +5,7 @@ import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints, takeComplaints } from './counting.js';
+import { sharedDevice } from './devices.js';
 import { failure, inputOf, modelOf, SIDE, SMALL_MODEL, smallInput } from './models.js';
 
 afterEach(expectNoComplaints);
@@ -14,6 +15,7 @@ const NETS = ['torchvision', 'densenet3-bc', 'densenet3-plain'];
 /** Inputs that overflow f16: one at the input, one behind the stem. */
 const TOO_MUCH_FOR_F16 = [1e6, 6e4];
 const LARGEST = 3.4e38;
+const F16 = { features: ['subgroups', 'shader-f16'] } as const;
 
 function scaled(name: string, factor: number) {
   const { data, shape } = inputOf(name);
@@ -22,7 +24,7 @@ function scaled(name: string, factor: number) {
 
 describe.skipIf(!hasDriver('lavapipe'))('in f16 on lavapipe', () => {
   const load = async (name: string) =>
-    DenseNet.load(await modelOf(name), { gpu: new CountingGpu(await dawnGpu('lavapipe')).gpu, precision: 'f16' });
+    DenseNet.load(await modelOf(name), { device: await sharedDevice('lavapipe', F16), precision: 'f16' });
 
   it.each(NETS)('%s: the call after an overflow gives the right result', async (name) => {
     const net = await load(name);
@@ -73,19 +75,18 @@ describe.skipIf(!hasDriver('lavapipe'))("with precision 'auto' on lavapipe", () 
 
 describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
   const open = async () => {
-    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    const device = await sharedDevice('swiftshader');
     return { device, net: await DenseNet.load(SMALL_MODEL, { device, inputSize: [SIDE, SIDE] }) };
   };
 
   it('inputs of 1e30 scale the logits without an early overflow', async () => {
-    const { device, net } = await open();
+    const { net } = await open();
     const input = smallInput(1);
     const large = async (factor: number) =>
       (await net.run({ data: input.data.map((v) => v * factor), shape: input.shape })).logits;
     const [a, b] = [await large(1e20), await large(1e30)];
     for (const [i, logit] of b.entries()) expect(logit / (a[i] ?? Number.NaN) / 1e10).toBeCloseTo(1, 4);
     net.dispose();
-    device.destroy();
   });
 
   it('a tensor on the GPU with a NaN in it is an error, and the next call works', async () => {
@@ -102,7 +103,6 @@ describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
     );
     expect((await net.run({ data, shape })).logits).toEqual(logits);
     net.dispose();
-    device.destroy();
   });
 
   it.each([
@@ -117,7 +117,6 @@ describe.skipIf(!hasDriver('swiftshader'))('in f32 on swiftshader', () => {
     await spoil?.(buffer);
     const outcome = await failure(net.run({ data: buffer, shape }));
     net.dispose();
-    device.destroy();
     expect(takeComplaints(), 'the error is kept from nobody else').toEqual([]);
     expect(outcome).toMatch(/^\w+Error: /);
   });

@@ -1,6 +1,6 @@
 /** Unrolling: loops that count up to a constant become text; everything else stays as it is. */
 import { describe, expect, it } from 'vitest';
-import { KERNELS } from '../../src/kernels/manifest.generated.js';
+import { SOURCES } from '../../src/kernels/manifest.generated.js';
 import { kernelSource } from '../../src/kernels/source.js';
 import { unroll } from '../../src/kernels/unroll.js';
 import { F32, variantsOf } from '../kernels/cases.js';
@@ -34,7 +34,7 @@ describe('unroll', () => {
       for (const variant of unrolled) {
         const text = kernelSource(kernel, variant, F32);
         expect(text.match(/for \(var \w+ = 0u; \w+ < [A-Z_]+; /g), kernel).toBeNull();
-        expect(KERNELS[kernel].source).toMatch(/for \(var \w+ = 0u; \w+ < [A-Z_]+; /);
+        expect(SOURCES[kernel]).toMatch(/for \(var \w+ = 0u; \w+ < [A-Z_]+; /);
       }
     }
   });
