@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var sum = 0.0;
   for (var q = 0u; q < params.quads; q++) {
     let value = fma(vectorOf(src[q * params.srcPlane + group.y * params.pixels + pixel]), norm[2u * q], norm[2u * q + 1u]);
-    let x = select(value, vec4f(params.floor), value < vec4f(params.floor));
+    let x = select(relu(value), value, params.floor < 0.0);
     sum += dot(gradient[group.y * params.quads + q], x);
   }
   dst[group.y * params.pixels + pixel] = sum;

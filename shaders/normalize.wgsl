@@ -29,5 +29,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let value = vectorOf(src[group.y * params.srcPlane + pixel]);
   let normed = fma(value, norm[2u * group.y], norm[2u * group.y + 1u]);
-  dst[group.y * params.dstPlane + pixel] = quadOf(select(normed, vec4f(params.floor), normed < vec4f(params.floor)));
+  dst[group.y * params.dstPlane + pixel] = quadOf(select(relu(normed), normed, params.floor < 0.0));
 }

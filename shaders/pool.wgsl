@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var most = vec4f(-3.4e38);
   for (var p = lane; p < params.pixels; p += WORKGROUP) {
     let value = fma(vectorOf(src[plane + p]), scale, shift);
-    let kept = select(value, vec4f(params.floor), value < vec4f(params.floor));
+    let kept = select(relu(value), value, params.floor < 0.0);
     sum += kept;
     most = max(most, kept);
   }

@@ -43,18 +43,23 @@ for (const { driver, features } of DRIVERS) {
       const run = (device: GPUDevice, parts: Omit<KernelRun, 'precision' | 'output'>) =>
         runKernel(device, { precision, output: 'dst', ...parts });
 
-      it('pack: NCHW to quads, rounded to the storage', () =>
+      it.each([0, 1, 3])('pack: NCHW to quads with a border of %i, rounded to the storage', (border) =>
         inDriver(async (device) => {
+          const { height, width } = shape;
+          const stored = ref.storedPixels(shape, border);
+          const dstPlane = batch * stored + 3;
+          const expected = ref.toQuads(x, shape, dstPlane, 0, border);
           const found = await run(device, {
             kernel: 'pack',
             variant: PLAIN,
-            buffers: { src: x, dst: new Float32Array(src.length) },
+            buffers: { src: x, dst: new Float32Array(expected.length) },
             halves: ['dst'],
-            params: { pixels, channels, dstPlane: plane },
-            workgroups: [perPixel(pixels), quads, batch],
+            params: { width, height, border, channels, dstPlane },
+            workgroups: [perPixel(stored), quads, batch],
           });
-          expect(found).toEqual(src);
-        }));
+          expect(found).toEqual(expected);
+        }),
+      );
 
       it('maxpool: 3×3 stride 2 padding 1, exactly', () =>
         inDriver(async (device) => {

@@ -30,7 +30,6 @@ export interface ModuleGraph {
  * @param tensors as the file names them
  * @param sources canonical name → name in the file, of the body's tensors
  * @param config that the body's shapes make
- * @param head modules of the head in order, found by their shapes
  * @returns `null` when a module of the body is not there as an object
  */
 export function graphOfModules(
