@@ -2,7 +2,7 @@
 import { caseFiles, caseName, describeMissingTflite, seededModel } from '../../src/bench/case-files.js';
 import { measureCase } from '../../src/bench/measure.js';
 import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
-import type { BenchReport } from '../../src/bench/report.js';
+import type { BenchReport, CaseResult } from '../../src/bench/report.js';
 import type { Skipped } from '../../src/bench/skipped.js';
 import { make } from '../dom.js';
 import { openFrame } from './frame.js';
@@ -129,10 +129,15 @@ async function profile(data: FormData): Promise<void> {
   }
 }
 
+/** Results of earlier versions do not list what was skipped. */
+type SavedReport = Omit<BenchReport, 'cases'> & {
+  readonly cases: readonly (Omit<CaseResult, 'skipped'> & Partial<Pick<CaseResult, 'skipped'>>)[];
+};
+
 async function show(file: File | undefined): Promise<void> {
   if (!file) return;
-  const report: BenchReport = JSON.parse(await file.text());
-  results.replaceChildren(...report.cases.map((result) => showCase(result, report.adapter)));
+  const report: SavedReport = JSON.parse(await file.text());
+  results.replaceChildren(...report.cases.map((result) => showCase({ skipped: [], ...result }, report.adapter)));
   say(`${report.browser ?? report.backend}, ${report.date}`);
 }
 
