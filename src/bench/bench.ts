@@ -177,14 +177,10 @@ function printRoofline(cases: readonly BenchCase[], format: Format): number {
     return { ...which, work, devices: roofline(work) };
   });
   if (format === 'json') printJson({ cases: rows });
+  else if (format === 'markdown') for (const line of rooflineMarkdown(rows)) print(line);
   else
-    for (const { work, devices, ...which } of rows) {
-      const lines =
-        format === 'text'
-          ? rooflineLines(`${which.model}, batch ${which.batch}`, work, devices)
-          : rooflineMarkdown(which, work, devices);
-      for (const line of lines) print(line);
-    }
+    for (const { model, batch, work, devices } of rows)
+      for (const line of rooflineLines(`${model}, batch ${batch}`, work, devices)) print(line);
   return 0;
 }
 

@@ -52,22 +52,31 @@ export function markdownOf(report: BenchReport, command: readonly string[]): str
   ];
 }
 
-export function rooflineMarkdown(
-  which: Pick<CaseResult, 'model' | 'batch'>,
-  { macs, macsPoolFirst, bytes }: Work,
-  rows: readonly RooflineRow[],
-): string[] {
-  const giga = (value: number) => (value / 1e9).toFixed(3);
-  const body = rows.map(({ device, ...row }) => [
+/** A case's roofline on each device of the table. */
+interface CaseRoofline extends Pick<CaseResult, 'model' | 'batch'> {
+  readonly work: Work;
+  readonly devices: readonly RooflineRow[];
+}
+
+/** One table: a row for each device, compute / memory milliseconds of each case, the longer of the two in bold. */
+export function rooflineMarkdown(cases: readonly CaseRoofline[]): string[] {
+  const [first] = cases;
+  const giga = (value: number) => (value / 1e9).toFixed(2);
+  const works = cases.map(
+    ({ work: { macsPoolFirst, bytes } }) => `${giga(macsPoolFirst)} GMAC, ${megabytes(bytes)} MB`,
+  );
+  const cell = ({ computeMs, memoryMs }: RooflineRow) => {
+    const [compute, memory] = [computeMs, memoryMs].map((ms) => ms.toPrecision(2));
+    return computeMs >= memoryMs ? `**${compute}** / ${memory}` : `${compute} / **${memory}**`;
+  };
+  const body = (first?.devices ?? []).map(({ device }, i) => [
     device,
-    ...[row.computeMs, row.memoryMs, row.leastMs].map((ms) => ms.toFixed(3)),
+    ...cases.flatMap(({ devices }) => {
+      const row = devices[i];
+      return row ? [cell(row)] : [];
+    }),
   ]);
-  return [
-    `**${titleOf(which)}: ${giga(macs)} GMAC (${giga(macsPoolFirst)} pool-first), ${(bytes / 1e6).toFixed(1)} MB**`,
-    '',
-    ...table([['device', 'compute ms', 'memory ms', 'least ms'], ...body]),
-    '',
-  ];
+  return table([['', ...cases.map(titleOf)], ['work', ...works], ...body]);
 }
 
 function row(run: Run): string[] {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { caseFiles, seededModel, TINY } from '../../src/bench/case-files.js';
-import { markdownOf } from '../../src/bench/markdown.js';
+import { markdownOf, rooflineMarkdown } from '../../src/bench/markdown.js';
 import { measureCase } from '../../src/bench/measure.js';
 import type { PeerName } from '../../src/bench/peer.js';
 import type { PeerClient } from '../../src/bench/protocol.js';
@@ -170,6 +170,23 @@ describe('--markdown', () => {
       '| --- | --- | --- |',
       '| `ours` | 30.0 | 1.0 |',
       '| `ort-webgpu` | 6000.0 | 200.0 |',
+    ]);
+  });
+});
+
+describe('--roofline --markdown', () => {
+  it('prints compute and memory of each case, the longer in bold', () => {
+    const work = { macs: 3e9, macsPoolFirst: 2.6e9, bytes: 117.34e6 };
+    const devices = [
+      { device: 'Fast', computeMs: 0.0781, memoryMs: 0.0349, leastMs: 0.0781 },
+      { device: 'Slow', computeMs: 2, memoryMs: 17.3, leastMs: 17.3 },
+    ];
+    expect(rooflineMarkdown([{ model: 'densenet121', batch: 1, work, devices }])).toEqual([
+      '|  | DenseNet-121, batch 1 |',
+      '| --- | --- |',
+      '| work | 2.60 GMAC, 117.3 MB |',
+      '| Fast | **0.078** / 0.035 |',
+      '| Slow | 2.0 / **17** |',
     ]);
   });
 });
