@@ -6,7 +6,7 @@ import { note, print, printJson } from '../cli/terminal.js';
 import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
-import { layersOf, readDump } from './kernels/dump.js';
+import { needOf, readDump } from './kernels/dump.js';
 import { DRIVERS_VARIABLE, driversFolder, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
 import type { Network } from './kernels/planned.js';
 import { recordPeer } from './kernels/record.js';
@@ -59,12 +59,12 @@ export const kernels: Command = {
       return 1;
     }
     const order: Order = values.dump === undefined ? { network } : { work: readDump(values.dump) };
-    const layers = values.dump === undefined ? undefined : layersOf(network);
+    const need = values.dump === undefined ? undefined : needOf(network);
     const reports: FamilyReport[] = [];
     for (const family of families) {
       const compiled = await compile(family, drivers ?? '', order);
       if (values.save) save(values.save, family.name, compiled);
-      const report = account(family, compiled, layers);
+      const report = account(family, compiled, need);
       reports.push(report);
       if (!values.json) for (const line of [...familyLines(report), '']) print(line);
     }
