@@ -4,7 +4,7 @@
  *   node build.mjs             everything, to dist/
  *   node build.mjs manifest    the kernel manifest only, which type checking and unit tests need
  */
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -19,7 +19,15 @@ process.chdir(dirname(fileURLToPath(import.meta.url)));
 const GZIP_BUDGET = 64 * 1024;
 
 /** Packages that the command line loads when a command needs them. */
-const CLI_EXTERNAL = ['puppeteer-core', 'sharp', 'webgpu', 'onnxruntime-node', 'onnxruntime-web', '@tensorflow/*'];
+const CLI_EXTERNAL = [
+  'puppeteer-core',
+  'sharp',
+  'webgpu',
+  'onnxruntime-node',
+  'onnxruntime-web',
+  '@tensorflow/*',
+  '@jax-js/jax',
+];
 
 /**
  * protobufjs works without the package `long`, and then gives numbers, which the importers want. With it a page would
@@ -70,6 +78,12 @@ async function bundleAll() {
     entryPoints: ['page', 'peer', 'tfjs-webgpu', 'tfjs-wasm'].map((name) => `demo/bench/${name}.ts`),
     ...{ outdir: 'dist/demo/bench', minify: true, external: NODE_ONLY, logLevel: 'error' },
   });
+  const into = { outdir: 'dist/demo/bench', minify: true, splitting: true };
+  if (isInstalled('@litertjs/core'))
+    await bundle({ entryPoints: { litert: '@litertjs/core' }, ...into, chunkNames: 'litert-[hash]' });
+  // Its backends are chunks: a page downloads those that it starts.
+  if (isInstalled('@jax-js/jax'))
+    await bundle({ entryPoints: ['demo/bench/jax.ts'], ...into, chunkNames: 'jax-[hash]' });
   const pages = [
     'index.html',
     'bench.html',
@@ -90,6 +104,9 @@ async function bundleAll() {
   );
   writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences);
 }
+
+/** The benchmark skips a peer whose package is not. */
+const isInstalled = (name) => existsSync(`node_modules/${name}`);
 
 const SHEBANG = { js: '#!/usr/bin/env node' };
 

@@ -1,7 +1,7 @@
 /** Shows the predictions as bars. Each bar is a button that shows the class's map. */
 import type { DenseNet, Prediction } from 'densenet-webgpu';
 import { make } from './dom.js';
-import { milliseconds, percent } from './format.js';
+import { milliseconds, percent, score } from './format.js';
 import { page } from './page.js';
 import { announce } from './status.js';
 
@@ -10,7 +10,16 @@ const FITS_FROM = 0.5;
 
 interface Row {
   readonly item: HTMLLIElement;
-  show(prediction: Prediction, isShown: boolean, threshold: number | null): void;
+  show(prediction: Prediction, isShown: boolean, scale: RowScale): void;
+}
+
+/** How a score is drawn. */
+interface RowScale {
+  /** Probabilities, or logits where the network has no activation. */
+  readonly isProbability: boolean;
+  /** The score that fills the bar. */
+  readonly full: number;
+  readonly threshold: number | null;
 }
 
 const rows: Row[] = [];
@@ -27,11 +36,11 @@ function makeRow(onChoose: (classIndex: number) => void): Row {
   button.addEventListener('click', () => onChoose(classIndex));
   return {
     item: make('li', {}, button),
-    show(prediction, isShown, threshold) {
+    show(prediction, isShown, { isProbability, full, threshold }) {
       classIndex = prediction.index;
       label.textContent = prediction.present ? `${prediction.label} (present)` : prediction.label;
-      figure.textContent = percent(prediction.probability);
-      bar.style.inlineSize = percent(prediction.probability).replace(' ', '');
+      figure.textContent = score(prediction.probability, isProbability);
+      bar.style.inlineSize = `${Math.max(0, (100 * prediction.probability) / full)}%`;
       mark.hidden = threshold === null;
       mark.style.insetInlineStart = `${100 * (threshold ?? 0)}%`;
       button.setAttribute('aria-pressed', String(isShown));
@@ -52,9 +61,11 @@ export function showAnswer(
   onChoose: (classIndex: number) => void,
 ): void {
   while (rows.length < predictions.length) rows.push(makeRow(onChoose));
+  const isProbability = hasProbabilities(net);
+  const full = isProbability ? 1 : Math.max(1e-6, predictions[0]?.probability ?? 0);
   for (const [r, prediction] of predictions.entries()) {
     const threshold = net.metadata.thresholds?.[prediction.index] ?? null;
-    rows[r]?.show(prediction, prediction.index === shownClass, threshold);
+    rows[r]?.show(prediction, prediction.index === shownClass, { isProbability, full, threshold });
   }
   const items = rows.slice(0, predictions.length).map(({ item }) => item);
   if (page.answer.children.length !== items.length) page.answer.replaceChildren(...items);
@@ -63,9 +74,12 @@ export function showAnswer(
   page.answerNote.textContent = note;
   page.answerNote.hidden = note === '';
   const [best] = predictions;
-  const figure = make('span', { className: 'figure' }, best ? percent(best.probability) : '');
+  const figure = make('span', { className: 'figure' }, best ? score(best.probability, isProbability) : '');
   page.headline.replaceChildren(make('span', {}, best?.label ?? ''), figure);
 }
+
+/** Without an activation the scores are logits. */
+export const hasProbabilities = ({ metadata }: DenseNet): boolean => metadata.activation !== 'none';
 
 /** What the figures alone do not say: that no class fits, or that nothing was found. Empty when the best class fits. */
 export function describeFit(
@@ -73,6 +87,7 @@ export function describeFit(
   predictions: readonly Prediction[],
 ): string {
   const best = predictions[0]?.probability ?? 0;
+  if (metadata.activation === 'none') return 'The scores are logits: the network has no softmax.';
   if (metadata.activation !== 'sigmoid') {
     return best < FITS_FROM ? `None of the ${config.classes} classes fits well.` : '';
   }
@@ -93,10 +108,10 @@ const ANNOUNCE_INTERVAL_MS = 2000;
 let lastAnnounced = { text: '', at: 0 };
 
 /** Tells screen readers the best class. While the camera runs: only when it changes, and not too often. */
-export function announceAnswer([best]: readonly Prediction[], isLive: boolean): void {
+export function announceAnswer(net: DenseNet, [best]: readonly Prediction[], isLive: boolean): void {
   if (!best) return;
   const now = performance.now();
   if (isLive && (lastAnnounced.text === best.label || now - lastAnnounced.at < ANNOUNCE_INTERVAL_MS)) return;
   lastAnnounced = { text: best.label, at: now };
-  announce(`${best.label}, ${percent(best.probability)}`);
+  announce(`${best.label}, ${score(best.probability, hasProbabilities(net))}`);
 }

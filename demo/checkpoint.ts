@@ -1,10 +1,19 @@
 /** A checkpoint that the user brought. A worker reads it, and writes it as a model file with any metadata. */
 import { ModelFormatError, type ModelMetadata } from 'densenet-webgpu';
-import type { CheckpointReport, ImportAnswer, ImportMessage, ImportReply, ImportRequest } from './import-worker.js';
+import type {
+  CheckpointReport,
+  Facts,
+  ImportAnswer,
+  ImportMessage,
+  ImportReply,
+  ImportRequest,
+} from './import-worker.js';
 
 export class Checkpoint {
   private constructor(
     private readonly worker: Worker,
+    private readonly file: File,
+    private readonly all: readonly File[],
     readonly report: CheckpointReport,
   ) {}
 
@@ -15,13 +24,17 @@ export class Checkpoint {
   static async open(file: File, all: readonly File[], signal: AbortSignal): Promise<Checkpoint> {
     const worker = new Worker('/import-worker.js', { type: 'module' });
     try {
-      const answer = await ask(worker, { kind: 'read', file, all }, signal);
-      if (answer.kind !== 'report') throw new Error(`the importer answered with a ${answer.kind}`);
-      return new Checkpoint(worker, answer.report);
+      return new Checkpoint(worker, file, all, await read(worker, file, all, {}, signal));
     } catch (error) {
       worker.terminate();
       throw error;
     }
+  }
+
+  /** Reads the file again with what the user says of the network. The worker then writes this one. @throws as `open` */
+  async withFacts(facts: Facts, signal: AbortSignal): Promise<Checkpoint> {
+    const { worker, file, all } = this;
+    return new Checkpoint(worker, file, all, await read(worker, file, all, facts, signal));
   }
 
   /** Returns the safetensors file with this metadata. @throws ModelFormatError as `open` */
@@ -31,9 +44,26 @@ export class Checkpoint {
     return answer.bytes;
   }
 
+  /** Whether both came from one file: they share a worker. */
+  isOfSameFile({ worker }: Checkpoint): boolean {
+    return worker === this.worker;
+  }
+
   close(): void {
     this.worker.terminate();
   }
+}
+
+async function read(
+  worker: Worker,
+  file: File,
+  all: readonly File[],
+  facts: Facts,
+  signal: AbortSignal,
+): Promise<CheckpointReport> {
+  const answer = await ask(worker, { kind: 'read', file, all, facts }, signal);
+  if (answer.kind !== 'report') throw new Error(`the importer answered with a ${answer.kind}`);
+  return answer.report;
 }
 
 /** Numbers the requests: an answer that nobody waits for any more must not be taken for the next one. */

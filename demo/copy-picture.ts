@@ -1,8 +1,9 @@
 /** Copies the picture with its map to the clipboard: one PNG with the label, the colour scale and the model's name. */
+import { hasProbabilities } from './answer.js';
 import { current } from './current.js';
 import { download } from './download.js';
 import { describeEvidence, overlayOptions, paintLegend } from './evidence.js';
-import { logits, percent } from './format.js';
+import { logits, score } from './format.js';
 import { page } from './page.js';
 import { announce } from './status.js';
 import { paint } from './viewer.js';
@@ -13,7 +14,7 @@ const [LEAST, MOST] = [512, 1024];
 const FOOT = 96;
 
 async function render(): Promise<Blob | null> {
-  const { view, predictions, modelName } = current();
+  const { view, predictions, model } = current();
   if (!view) return null;
   const { bitmap, evidence } = view;
   const longer = Math.max(bitmap.width, bitmap.height);
@@ -28,7 +29,13 @@ async function render(): Promise<Blob | null> {
   const [best] = predictions;
   context.fillStyle = '#fff';
   context.font = '600 22px system-ui, sans-serif';
-  if (best) context.fillText(`${best.label} ${percent(best.probability)}`, 16, height + 32, width - 32);
+  if (best && model)
+    context.fillText(
+      `${best.label} ${score(best.probability, hasProbabilities(model.net))}`,
+      16,
+      height + 32,
+      width - 32,
+    );
   context.font = '14px system-ui, sans-serif';
   context.fillStyle = '#b9c2cb';
   if (evidence) {
@@ -37,7 +44,7 @@ async function render(): Promise<Blob | null> {
     context.fillText(`${describeEvidence(evidence)} ${range}`, 16, height + 54, width - 32);
     context.drawImage(paintLegend(width - 32, kind === 'signed' ? -1 : 0), 16, height + 62, width - 32, 6);
   }
-  context.fillText(`${modelName} · densenet-webgpu`, 16, height + 86, width - 32);
+  context.fillText(`${model?.net.metadata.name ?? model?.name ?? ''} · densenet-webgpu`, 16, height + 86, width - 32);
   return canvas.convertToBlob({ type: 'image/png' });
 }
 

@@ -162,7 +162,7 @@ async function classifyAndDraw(drawn: CurrentImage): Promise<void> {
   redraw();
   showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
   showAnswer(net, predictions, evidence?.shown.classIndex ?? null, toggleClass);
-  announceAnswer(predictions, drawn.isLive);
+  announceAnswer(net, predictions, drawn.isLive);
 }
 
 const countOf = ({ metadata, config }: DenseNet): number =>
@@ -197,8 +197,8 @@ export function leaveLive(): void {
 }
 
 /** What is on the page now. */
-export function current(): { view: View | null; predictions: readonly Prediction[]; modelName: string } {
-  return { view, predictions, modelName: model?.net.metadata.name ?? model?.name ?? '' };
+export function current(): { view: View | null; predictions: readonly Prediction[]; model: Model | null } {
+  return { view, predictions, model };
 }
 
 /** Shows the map of a class by its name or its index. */

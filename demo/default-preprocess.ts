@@ -13,6 +13,6 @@ export function defaultPreprocess(
 ): keyof typeof PRESETS | null {
   if (inChannels === 1) return 'torchxrayvision';
   if (inChannels !== 3) return null;
-  if (stem === 'cifar') return 'cifar10';
+  if (stem === 'cifar') return 'cifar10-std-0.247';
   return KERAS_FORMATS.has(format) ? 'keras' : 'torchvision';
 }

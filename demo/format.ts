@@ -18,6 +18,10 @@ export function amount(count: number): string {
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** A probability in percent; a logit as it is, where the network has no softmax or sigmoid. */
+export const score = (value: number, isProbability: boolean): string =>
+  isProbability ? percent(value) : logits(value);
+
 export function milliseconds(time: number): string {
   return `${time.toFixed(time < 100 ? 1 : 0)} ms`;
 }

@@ -3,9 +3,21 @@
  * that the page asks for. One worker for each checkpoint.
  */
 import type { DenseNetConfig, ModelMetadata, PreprocessSpec } from 'densenet-webgpu';
-import { type ImportedCheckpoint, importCheckpoint, PRESETS, writeModel } from 'densenet-webgpu/import';
+import {
+  type ImportedCheckpoint,
+  type ImportOptions,
+  importCheckpoint,
+  PRESETS,
+  writeModel,
+} from 'densenet-webgpu/import';
 import { channelsOf } from '../src/preprocess/spec.js';
 import { defaultPreprocess } from './default-preprocess.js';
+
+/** What the shapes of tensors do not show. */
+export type Facts = Pick<
+  ImportOptions,
+  'bnEpsilon' | 'stemStride' | 'stemPool' | 'finalRelu' | 'concat' | 'hiddenActivation'
+>;
 
 export type ImportRequest =
   | {
@@ -13,6 +25,8 @@ export type ImportRequest =
       readonly file: File;
       /** All files that came together, `file` among them. */
       readonly all: readonly File[];
+      /** What the user says of the network in place of what is assumed. */
+      readonly facts: Facts;
     }
   | { readonly kind: 'write'; readonly metadata: ModelMetadata };
 
@@ -21,6 +35,8 @@ export interface CheckpointReport {
   readonly config: DenseNetConfig;
   readonly metadata: ModelMetadata;
   readonly source: ImportedCheckpoint['source'];
+  /** What was assumed, ignored or guessed, in sentences. */
+  readonly notes: readonly string[];
   /** Presets with as many channels as the network takes. */
   readonly presets: Readonly<Record<string, PreprocessSpec>>;
   /** The preset that most networks of this kind expect; null when none fits. */
@@ -44,13 +60,17 @@ export interface ImportReply {
 
 let checkpoint: ImportedCheckpoint | null = null;
 
-async function read(file: File, all: readonly File[]): Promise<CheckpointReport> {
+async function read(file: File, all: readonly File[], facts: Facts): Promise<CheckpointReport> {
   const readSibling = (path: string) => bytesOf(findFile(path, all));
-  checkpoint = await importCheckpoint(await bytesOf(file), file.name, { readSibling });
-  const { config, metadata, source } = checkpoint;
-  const presets = Object.entries(PRESETS).filter(([, spec]) => channelsOf(spec) === config.inChannels);
+  checkpoint = await importCheckpoint(await bytesOf(file), file.name, { ...facts, readSibling });
+  const { config, metadata, source, notes } = checkpoint;
+  // Former names of a preset share its value, and stand behind it.
+  const values: readonly PreprocessSpec[] = Object.values(PRESETS);
+  const presets = Object.entries<PreprocessSpec>(PRESETS).filter(
+    ([, spec], i) => channelsOf(spec) === config.inChannels && values.indexOf(spec) === i,
+  );
   const defaultPreset = defaultPreprocess(config, source.format);
-  return { config, metadata, source, presets: Object.fromEntries(presets), defaultPreset };
+  return { config, metadata, source, notes, presets: Object.fromEntries(presets), defaultPreset };
 }
 
 function write(metadata: ModelMetadata): Uint8Array<ArrayBuffer> {
@@ -70,7 +90,7 @@ function findFile(path: string, files: readonly File[]): File {
 
 async function answer(request: ImportRequest): Promise<ImportAnswer> {
   if (request.kind === 'write') return { kind: 'file', bytes: write(request.metadata) };
-  return { kind: 'report', report: await read(request.file, request.all) };
+  return { kind: 'report', report: await read(request.file, request.all, request.facts) };
 }
 
 addEventListener('message', async ({ data: { id, request } }: MessageEvent<ImportMessage>) => {

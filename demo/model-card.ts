@@ -4,6 +4,7 @@ import { Checkpoint } from './checkpoint.js';
 import { onModel, useModel } from './current.js';
 import { make } from './dom.js';
 import { download } from './download.js';
+import type { Facts } from './import-worker.js';
 import {
   type Changes,
   formatThresholds,
@@ -17,10 +18,12 @@ import {
 import { loadModel, type Model, startLoading } from './models.js';
 import { page } from './page.js';
 import { announce, messageOf, setBusy } from './status.js';
+import { structureFields } from './structure.js';
 
 interface Own {
   readonly name: string;
   readonly checkpoint: Checkpoint;
+  readonly facts: Facts;
   readonly changes: Changes;
 }
 
@@ -45,7 +48,7 @@ export function openModel(open: () => Promise<File>, name: string, all: readonly
     startLoading(async (signal) => {
       setBusy('model', `${name}: reading …`);
       const checkpoint = await Checkpoint.open(await open(), all, signal);
-      const next: Own = { name, checkpoint, changes: waitingLabels(checkpoint) };
+      const next: Own = { name, checkpoint, facts: {}, changes: waitingLabels(checkpoint) };
       return run(next, signal).catch((error: unknown) => {
         checkpoint.close();
         throw error;
@@ -71,7 +74,7 @@ async function run(next: Own, signal: AbortSignal): Promise<Model> {
   const { report } = next.checkpoint;
   const bytes = await next.checkpoint.write(metadataOf(report, settingsOf(report, next.changes)), signal);
   const model = await loadModel(bytes, next.name, signal);
-  if (own && own.checkpoint !== next.checkpoint) own.checkpoint.close();
+  if (own && !own.checkpoint.isOfSameFile(next.checkpoint)) own.checkpoint.close();
   own = next;
   loaded = model;
   return model;
@@ -97,6 +100,23 @@ function change(changes: Changes): void {
   const next: Own = { ...own, changes: { ...own.changes, ...changes } };
   own = next;
   void useModel(() => startLoading((signal) => run(next, signal)));
+}
+
+/** Reads the file again with what the user says of the network. */
+function changeFacts(facts: Facts): void {
+  if (!own) return;
+  const { checkpoint, ...rest } = own;
+  const load = () =>
+    startLoading(async (signal) => {
+      try {
+        return await run({ ...rest, facts, checkpoint: await checkpoint.withFacts(facts, signal) }, signal);
+      } catch (error) {
+        // The worker goes back to what is on the page.
+        await checkpoint.withFacts(rest.facts, new AbortController().signal);
+        throw error;
+      }
+    });
+  void useModel(load);
 }
 
 /** Shows the error of a field beside it; null: none. */
@@ -139,15 +159,20 @@ function changeJson(): void {
   changeField(page.preprocessJson, page.preprocessError, parse);
 }
 
-function show({ name, checkpoint, changes }: Own): void {
+function show({ name, checkpoint, facts, changes }: Own): void {
   const { report } = checkpoint;
-  const { config, source, metadata } = report;
+  const { config, source, metadata, notes } = report;
   const settings = settingsOf(report, changes);
   page.modelCard.hidden = false;
   page.modelForm.hidden = false;
   page.modelCardTitle.textContent = `Your model: ${name}`;
-  const epsilon = `${config.bnEpsilon}${metadata.bnEpsilon === undefined ? ' (assumed)' : ''}`;
-  page.modelCardNote.textContent = `Read as ${source.format}, names: ${source.scheme}; batch norm epsilon ${epsilon}. Nothing in the file was run.`;
+  // The importer's sentences name the options of the command line, which the fields below stand for.
+  const sentences = notes.map((note) => note.replace(/ \(--[^)]*\)/g, ''));
+  const head = `Read as ${source.format}, names: ${source.scheme}. No code in the file was run.`;
+  page.modelCardNote.textContent = [head, ...sentences].join(' ');
+  const fields = structureFields(metadata, facts, changeFacts);
+  page.structurePanel.hidden = fields.length === 0;
+  page.structure.replaceChildren(...fields);
   page.labels.value = (settings.labels.value ?? []).join('\n');
   page.labels.placeholder = `class 0\nclass 1\n… one line for each of ${config.classes} classes`;
   page.labelsImagenet.hidden = config.classes !== 1000;
@@ -198,7 +223,8 @@ export function listenToModelCard(): void {
     changeLabels();
   });
   page.activation.addEventListener('change', () => {
-    change({ activation: page.activation.value === 'sigmoid' ? 'sigmoid' : 'softmax' });
+    const { value } = page.activation;
+    change({ activation: value === 'sigmoid' || value === 'none' ? value : 'softmax' });
   });
   page.preset.addEventListener('change', changePreset);
   page.preprocessJson.addEventListener('change', changeJson);

@@ -35,11 +35,15 @@ export function settingsOf({ metadata, presets, defaultPreset }: CheckpointRepor
   const assumedPreset = defaultPreset === null ? null : (presets[defaultPreset] ?? null);
   return {
     labels: choose<readonly string[] | null>(changes.labels, metadata.labels, null),
-    activation: choose<Activation>(changes.activation, metadata.activation, 'softmax'),
+    activation: choose<Activation>(changes.activation, activationOf(metadata), metadata.activation ?? 'softmax'),
     preprocess: choose<PreprocessSpec | null>(changes.preprocess, metadata.preprocess, assumedPreset),
     thresholds: choose<Thresholds | null>(changes.thresholds, metadata.thresholds, null),
   };
 }
+
+/** The importer fills in an activation where the file has none. */
+const activationOf = ({ activation, activationOrigin }: ModelMetadata): Activation | undefined =>
+  activationOrigin === 'assumed' ? undefined : activation;
 
 /** The metadata of the model file with these settings; everything else is as the file says. */
 export function metadataOf({ metadata }: CheckpointReport, settings: Settings): ModelMetadata {
@@ -47,6 +51,7 @@ export function metadataOf({ metadata }: CheckpointReport, settings: Settings): 
   return {
     ...metadata,
     activation: activation.value,
+    ...(activation.origin === 'yours' ? { activationOrigin: 'option' } : {}),
     ...(labels.value ? { labels: labels.value } : {}),
     ...(preprocess.value ? { preprocess: preprocess.value } : {}),
     ...(thresholds.value && activation.value === 'sigmoid' ? { thresholds: thresholds.value } : {}),

@@ -67,6 +67,8 @@ export const page = {
   thresholds: find('thresholds', HTMLInputElement),
   thresholdsOrigin: find('thresholds-origin', HTMLElement),
   thresholdsError: find('thresholds-error', HTMLElement),
+  structurePanel: find('structure-panel', HTMLDetailsElement),
+  structure: find('structure', HTMLElement),
   downloadModel: find('download-model', HTMLButtonElement),
   densityPanel: find('density-panel', HTMLElement),
   density: find('density', HTMLElement),

@@ -1,10 +1,11 @@
 /** Several pictures at once: a strip of thumbnails with the best class of each, and all predictions as CSV. */
 import type { Prediction } from 'densenet-webgpu';
-import { classifyBeside, onModel, useImage } from './current.js';
+import { hasProbabilities } from './answer.js';
+import { classifyBeside, current, onModel, useImage } from './current.js';
 import { make } from './dom.js';
 import { csv, download } from './download.js';
 import { describeUnreadable } from './file-kind.js';
-import { percent } from './format.js';
+import { score } from './format.js';
 import { page } from './page.js';
 import { messageOf } from './status.js';
 
@@ -83,7 +84,9 @@ async function classifyEntry(entry: Entry): Promise<void> {
   try {
     entry.predictions = await classifyBeside(bitmap);
     const [best] = entry.predictions ?? [];
-    label.textContent = best ? `${best.label} ${percent(best.probability)}` : '…';
+    const { model } = current();
+    const isProbability = model === null || hasProbabilities(model.net);
+    label.textContent = best ? `${best.label} ${score(best.probability, isProbability)}` : '…';
   } finally {
     bitmap.close();
   }

@@ -1,6 +1,6 @@
 // BN-ReLU by itself, for taps of the final feature map; in inference it is fused into pool.wgsl.
 //
-//   dst[c, p] = relu(scale[c] · src[c, p] + shift[c])
+//   dst[c, p] = max(floor, scale[c] · src[c, p] + shift[c]), floor as in pool.wgsl
 //
 //   src, dst  [quad][plane] of Quad, as in conv1x1.wgsl
 //   norm      [quad]{scale, shift}
@@ -11,6 +11,7 @@ struct Params {
   pixels: u32, // of the whole batch
   srcPlane: u32,
   dstPlane: u32,
+  floor: f32,
 }
 
 override WORKGROUP: u32 = 64u;
@@ -27,5 +28,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     return;
   }
   let value = vectorOf(src[group.y * params.srcPlane + pixel]);
-  dst[group.y * params.dstPlane + pixel] = quadOf(relu(fma(value, norm[2u * group.y], norm[2u * group.y + 1u])));
+  let normed = fma(value, norm[2u * group.y], norm[2u * group.y + 1u]);
+  dst[group.y * params.dstPlane + pixel] = quadOf(select(relu(normed), normed, params.floor < 0.0));
 }

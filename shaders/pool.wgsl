@@ -1,10 +1,13 @@
 // BN-ReLU-global average pool: the features that the classifier sees (paper, section 3, "Implementation Details").
 //
-//   dst[image, c] = 1 / pixels · Σ_p relu(scale[c] · src[c, image, p] + shift[c])
+//   dst[image, c] = 1 / pixels · Σ_p max(floor, scale[c] · src[c, image, p] + shift[c])
+//
+// floor is 0 for the ReLU, −∞ for networks without one. Of other networks the pool is the maximum over the pixels, or
+// the averages and behind them, `quads` further on, the maxima.
 //
 //   src   [quad][plane] of Quad, as in conv1x1.wgsl
 //   norm  [quad]{scale, shift}
-//   dst   [image][quad] of vec4f: the pooled features stay f32 in every precision
+//   dst   [image][quad] of vec4f, or [image][average, maximum][quad]: the pooled features stay f32 in every precision
 //
 // One workgroup per channel quad and image: each invocation sums every WORKGROUP-th pixel, then the sums are added in
 // a tree. Dispatch: (quads, images).
@@ -13,6 +16,8 @@ struct Params {
   pixels: u32, // of one image
   quads: u32,
   srcPlane: u32,
+  kind: u32, // 0 average, 1 maximum, 2 both
+  floor: f32,
 }
 
 const WORKGROUP = 16u;
@@ -23,6 +28,7 @@ const WORKGROUP = 16u;
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> partials: array<vec4f, 16>;
+var<workgroup> maxima: array<vec4f, 16>;
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -30,18 +36,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let shift = norm[2u * group.x + 1u];
   let plane = group.x * params.srcPlane + group.y * params.pixels;
   var sum = vec4f();
+  var most = vec4f(-3.4e38);
   for (var p = lane; p < params.pixels; p += WORKGROUP) {
-    sum += relu(fma(vectorOf(src[plane + p]), scale, shift));
+    let value = fma(vectorOf(src[plane + p]), scale, shift);
+    let kept = select(relu(value), value, params.floor < 0.0);
+    sum += kept;
+    most = max(most, kept);
   }
   partials[lane] = sum;
+  maxima[lane] = most;
   workgroupBarrier();
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
     if (lane < half) {
       partials[lane] += partials[lane + half];
+      maxima[lane] = max(maxima[lane], maxima[lane + half]);
     }
     workgroupBarrier();
   }
   if (lane == 0u) {
-    dst[group.y * params.quads + group.x] = partials[0] / f32(params.pixels);
+    let average = partials[0] / f32(params.pixels);
+    if (params.kind == 2u) {
+      dst[2u * group.y * params.quads + group.x] = average;
+      dst[(2u * group.y + 1u) * params.quads + group.x] = maxima[0];
+    } else {
+      dst[group.y * params.quads + group.x] = select(average, maxima[0], params.kind == 1u);
+    }
   }
 }

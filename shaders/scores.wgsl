@@ -1,4 +1,4 @@
-// Scores of every class and the best TOP of them: softmax for one label per picture, sigmoid for many.
+// Scores of every class and the best TOP of them: softmax for one label per image, sigmoid for many, or the logits.
 //
 //   softmax  score[o] = exp(logit[o] − max) / Σ exp(logit − max)
 //   sigmoid  score[o] = 1 / (1 + exp(−logit[o]))
@@ -13,7 +13,7 @@ struct Params {
   classes: u32,
   stride: u32, // of logits and scores, in f32
   top: u32,
-  sigmoid: u32, // 1: sigmoid, 0: softmax
+  activation: u32, // 0 softmax, 1 sigmoid, 2 none
 }
 
 struct Candidate {
@@ -79,6 +79,14 @@ fn bestBehind(lane: u32, row: u32, last: Candidate) -> Candidate {
   return found;
 }
 
+fn scoreOf(logit: f32, largest: f32, total: f32) -> f32 {
+  switch params.activation {
+    case 0u: { return exp(logit - largest) / total; }
+    case 1u: { return 1.0 / (1.0 + exp(-logit)); }
+    default: { return logit; }
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x * params.stride;
@@ -92,16 +100,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let total = reduceSum(lane, sum);
   for (var o = lane; o < params.classes; o += WORKGROUP) {
     let logit = logits[row + o];
-    scores[row + o] = select(exp(logit - largest) / total, 1.0 / (1.0 + exp(-logit)), params.sigmoid == 1u);
+    scores[row + o] = scoreOf(logit, largest, total);
   }
 
   var last = none;
   for (var k = 0u; k < params.top; k++) {
     last = reduceFirst(lane, bestBehind(lane, row, last));
     if (lane == 0u) {
-      let softmax = exp(last.score - largest) / total;
-      let sigmoid = 1.0 / (1.0 + exp(-last.score));
-      best[group.x * params.top + k] = Candidate(last.index, select(softmax, sigmoid, params.sigmoid == 1u));
+      best[group.x * params.top + k] = Candidate(last.index, scoreOf(last.score, largest, total));
     }
   }
 }

@@ -149,6 +149,8 @@ export class DenseNet {
         `there is no class ${classIndex}: the network has ${this.config.classes}, counted from 0`,
       );
     }
+    if (this.config.pooling !== undefined)
+      throw new OptionError('explain', 'this network pools maxima: explain() is for networks that pool averages');
     const input = this.imageInput('explain', [image], options);
     return this.engine.run(explainJob(input, this.metadata, classIndex));
   }

@@ -1,8 +1,9 @@
 /** The bench page: runs a case in frames, or shows a result of the command line. */
-import { caseFiles, seededModel } from '../../src/bench/case-files.js';
+import { caseFiles, caseName, describeMissingTflite, seededModel } from '../../src/bench/case-files.js';
 import { measureCase } from '../../src/bench/measure.js';
 import { isPeerName, type ModelFiles, PEERS, type PeerName, peerRow, type Task } from '../../src/bench/peer.js';
-import type { BenchReport } from '../../src/bench/report.js';
+import type { BenchReport, CaseResult } from '../../src/bench/report.js';
+import type { Skipped } from '../../src/bench/skipped.js';
 import { make } from '../dom.js';
 import { openFrame } from './frame.js';
 import { showCase, showProfile } from './results.js';
@@ -58,6 +59,7 @@ function prepare(text: string): Prepared {
     onnx: url('onnx'),
     tfjs: url('tfjs'),
     tfjsWeights: url('tfjsWeights'),
+    tflite: new URL(`bench/tflite/${caseName({ model, batch: Number(batch) })}.tflite`, document.baseURI).href,
     input: url('input'),
   };
   const task = { shape, classes: config.classes, files, threads: navigator.hardwareConcurrency };
@@ -66,9 +68,16 @@ function prepare(text: string): Prepared {
     batch: Number(batch),
     task,
     release() {
-      for (const blob of Object.values(files)) URL.revokeObjectURL(blob);
+      for (const blob of Object.values(files).filter((url) => url.startsWith('blob:'))) URL.revokeObjectURL(blob);
     },
   };
+}
+
+/** The peers that need a `.tflite`, where the server has none. */
+async function skippedPeers(names: readonly PeerName[], { tflite }: ModelFiles): Promise<Skipped[]> {
+  const needing = names.filter((name) => peerRow(name).needsTflite);
+  if (needing.length === 0 || (await fetch(tflite, { method: 'HEAD' })).ok) return [];
+  return needing.map((name) => ({ name, reason: describeMissingTflite(tflite) }));
 }
 
 async function run(data: FormData): Promise<void> {
@@ -76,11 +85,13 @@ async function run(data: FormData): Promise<void> {
   const rounds = Number(data.get('rounds'));
   const { signal } = running;
   // One note for each library that is opened, and for each round.
-  progress.max = names.length + rounds;
   progress.value = 0;
   const prepared = prepare(String(data.get('case')));
   try {
-    const measured = await measureCase(names, prepared.task, {
+    const skipped = await skippedPeers(names, prepared.task.files);
+    const able = names.filter((name) => !skipped.some((each) => each.name === name));
+    progress.max = able.length + rounds;
+    const measured = await measureCase(able, prepared.task, {
       rounds,
       budgetMs: BUDGET_MS,
       reference: null,
@@ -94,7 +105,8 @@ async function run(data: FormData): Promise<void> {
     // A peer's error is its result, so that a cancelled run ends like any other.
     signal.throwIfAborted();
     const { model, batch, task } = prepared;
-    const result = { model, batch, inputSize: [task.shape[2], task.shape[3]], runs: measured.runs } as const;
+    const inputSize = [task.shape[2], task.shape[3]] as const;
+    const result = { model, batch, inputSize, runs: measured.runs, skipped };
     results.prepend(showCase(result, measured.adapter));
     say('Done.');
   } finally {
@@ -117,10 +129,15 @@ async function profile(data: FormData): Promise<void> {
   }
 }
 
+/** Results of earlier versions do not list what was skipped. */
+type SavedReport = Omit<BenchReport, 'cases'> & {
+  readonly cases: readonly (Omit<CaseResult, 'skipped'> & Partial<Pick<CaseResult, 'skipped'>>)[];
+};
+
 async function show(file: File | undefined): Promise<void> {
   if (!file) return;
-  const report: BenchReport = JSON.parse(await file.text());
-  results.replaceChildren(...report.cases.map((result) => showCase(result, report.adapter)));
+  const report: SavedReport = JSON.parse(await file.text());
+  results.replaceChildren(...report.cases.map((result) => showCase({ skipped: [], ...result }, report.adapter)));
   say(`${report.browser ?? report.backend}, ${report.date}`);
 }
 

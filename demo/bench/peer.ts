@@ -1,7 +1,7 @@
 /** The page of one peer: it knows nothing but to answer. Used by the command line's browser and by the bench page. */
 import { installCounters } from '../../src/bench/counters.js';
 import { disguiseAdapters, isDisguise } from '../../src/bench/disguise.js';
-import type { Host, OrtBuild, TfLibrary } from '../../src/bench/peer.js';
+import type { Host, JaxLibrary, LitertLibrary, OrtBuild, TfLibrary } from '../../src/bench/peer.js';
 import type { Reply } from '../../src/bench/protocol.js';
 import { installRecorder } from '../../src/bench/recorder.js';
 import { peerSession } from '../../src/bench/session.js';
@@ -14,9 +14,13 @@ const ORT: Readonly<Record<OrtBuild, string>> = {
   node: '',
 };
 
+interface LitertModule extends LitertLibrary {
+  loadLiteRt(wasmFolder: string, options: { readonly threads: boolean }): Promise<unknown>;
+}
+
 const absolute = (url: string) => new URL(url, document.baseURI).href;
 
-const host: Host = {
+const libraries: Host = {
   async read(name) {
     const response = await fetch(name);
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
@@ -34,12 +38,22 @@ const host: Host = {
     );
     return library.open(absolute('./tfjs/'), threads);
   },
+  async litert(threads) {
+    const library: LitertModule = await import(absolute('./litert.js'));
+    await library.loadLiteRt(absolute('./litert/'), { threads: threads > 1 });
+    return library;
+  },
+  async jax() {
+    const { library }: { library: JaxLibrary } = await import(absolute('./jax.js'));
+    return library;
+  },
 };
 
 /** `?as=intel`: the adapter says that it is such a GPU. `?record`: kernels are recorded and nothing is computed. */
 const query = new URLSearchParams(location.search);
 const vendor = query.get('as') ?? '';
-if (isDisguise(vendor)) disguiseAdapters(vendor);
+const realAdapter = isDisguise(vendor) && navigator.gpu ? disguiseAdapters(navigator.gpu, vendor) : undefined;
+const host = realAdapter ? { ...libraries, realAdapter } : libraries;
 const session = peerSession(host, installCounters(), query.has('record') ? installRecorder() : undefined);
 
 async function call(method: string, argument: unknown): Promise<Reply> {

@@ -1,5 +1,5 @@
 /** Draws results: one row for each library with its time, memory and download; all figures in a table below. */
-import type { Run } from '../../src/bench/measure.js';
+import { kernelsOf, type Run } from '../../src/bench/measure.js';
 import { peerRow } from '../../src/bench/peer.js';
 import type { CaseResult } from '../../src/bench/report.js';
 import type { NetworkProfile } from '../../src/index.js';
@@ -12,7 +12,7 @@ const known = (value: number | null, format: (value: number) => string): string 
   value === null ? null : format(value);
 const isOurs = ({ name }: Run): boolean => name.startsWith('ours');
 
-export function showCase({ model, batch, inputSize, runs }: CaseResult, adapter: string | null): HTMLElement {
+export function showCase({ model, batch, inputSize, runs, skipped }: CaseResult, adapter: string | null): HTMLElement {
   const images = batch === 1 ? 'one image' : `${batch} images`;
   const names = runs.map(({ name }) => name);
   const most = Math.max(...runs.map(({ warmMedianMs }) => warmMedianMs ?? 0));
@@ -26,6 +26,7 @@ export function showCase({ model, batch, inputSize, runs }: CaseResult, adapter:
       `${describePlaces(names, adapter)} Bars: one inference with its upload and readback, median.`,
     ),
     make('ol', { className: 'rows' }, ...runs.map((run) => rowOf(run, most, adapter))),
+    ...skipped.map(({ name, reason }) => make('p', { className: 'note' }, `${name} is skipped: ${reason}`)),
     allFigures(runs),
   );
 }
@@ -69,6 +70,7 @@ function costsOf(run: Run): HTMLElement {
 
 /** Heading → cell; null where a peer does not report it. */
 const COLUMNS: Readonly<Record<string, (run: Run) => string | null>> = {
+  kernels: kernelsOf,
   median: ({ warmMedianMs }) => known(warmMedianMs, duration),
   'p10 – p90': ({ p10, p90 }) => (p10 === null || p90 === null ? null : `${duration(p10)} – ${duration(p90)}`),
   n: ({ samples }) => String(samples),

@@ -1,20 +1,21 @@
 /** `bench`: measures this package and its alternatives with the same weights in the same run. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { type Command, oneOf, parse, positive, UsageError } from '../cli/command.js';
-import { findDriver } from '../cli/dawn.js';
+import { type Command, oneOf, parse, positive } from '../cli/command.js';
 import { PACKAGE } from '../cli/files.js';
 import { note, print, printJson } from '../cli/terminal.js';
+import { DRIVERS, disguiseOf, driverOf, type Format, formatOf, PRESENTED, peersOf } from './bench-options.js';
 import { caseFiles } from './case-files.js';
+import { presentedName } from './disguise.js';
 import { markdownOf, rooflineMarkdown } from './markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './peer.js';
 import { servePeer } from './process-peers.js';
 import { type BenchReport, type CaseResult, caseLines, legend, profileLines, rooflineLines } from './report.js';
 import { roofline, workOf } from './roofline.js';
 import {
-  type Backend,
   type BenchCase,
+  exportCases,
   modelBytes,
   parseCases,
   profileCase,
@@ -22,15 +23,20 @@ import {
   runCase,
   STANDARD_CASES,
 } from './run-case.js';
+import { TFLITE_FOLDER } from './skipped.js';
 
 const BACKENDS = ['chrome', 'firefox', 'node'] as const;
-const DRIVERS = ['lavapipe', 'swiftshader'] as const;
 
-const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--json|--markdown]
+const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--as gpu] [--json|--markdown]
 bench --profile [--cases …]    the time of every step of ours
 bench --roofline [--cases …]   the least possible time on some GPUs, computed from the network
+bench --export DIR [--cases …] writes the files of each case, and measures nothing
 
 Cases by default: ${STANDARD_CASES}; a model is a name, "tiny", or a safetensors file.
+--as ${PRESENTED.join('|')}: presents such a GPU to every library instead of the adapter that there is, so that ours runs
+  its GPU rows and others the kernels that they have for the vendor; gpu is intel, the commonest. Without it a software
+  adapter runs the software rows of ours.
+--tflite DIR: the .tflite files of LiteRT.js, as src/bench/make_tflite.py writes them (by default in .cache/tflite).
 --markdown: prints the tables of BENCHMARKS.md.
 --budget S: a peer leaves the rounds when its warm inferences have taken S seconds (60).
 --timeout S: the longest wait for one reply of a peer (600).
@@ -53,6 +59,9 @@ const OPTIONS = {
   budget: TEXT,
   timeout: TEXT,
   driver: TEXT,
+  as: TEXT,
+  tflite: TEXT,
+  export: TEXT,
   markdown: FLAG,
   profile: FLAG,
   roofline: FLAG,
@@ -64,8 +73,13 @@ export const bench: Command = {
   async run(args) {
     const { values } = parse(args, OPTIONS);
     const peer = values['peer-process'];
-    if (peer !== undefined) return isPeerName(peer) ? servePeer(peer) : 2;
+    const disguise = disguiseOf(values.as);
+    if (peer !== undefined) return isPeerName(peer) ? servePeer(peer, disguise.as) : 2;
     const cases = parseCases(values.cases ?? STANDARD_CASES);
+    if (values.export !== undefined) {
+      exportCases(cases, values.export);
+      return 0;
+    }
     // Mesa caches compiled shaders on disk between processes: cold times would depend on earlier runs.
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
     const format = formatOf(values);
@@ -76,7 +90,9 @@ export const bench: Command = {
       rounds: positive('rounds', values.rounds ?? '10'),
       budgetMs: 1000 * positive('budget', values.budget ?? '60'),
       timeoutMs: 1000 * positive('timeout', values.timeout ?? '600'),
+      tflite: values.tflite ?? TFLITE_FOLDER,
       ...driverOf(values.driver),
+      ...disguise,
     };
     if (values.profile) return printProfiles(cases, options, format === 'json');
     const command = args.filter((arg) => arg !== '--markdown');
@@ -101,7 +117,8 @@ async function printMeasurements(
     const measured = await runCase(which, peers, options);
     adapter ??= measured.adapter;
     browser ??= measured.browser;
-    const result: CaseResult = { model, batch, inputSize: measured.inputSize, runs: measured.runs };
+    const { inputSize, runs, skipped } = measured;
+    const result: CaseResult = { model, batch, inputSize, runs, skipped };
     results.push(result);
     if (format === 'text') for (const line of [...caseLines(result), '']) print(line);
   }
@@ -109,6 +126,7 @@ async function printMeasurements(
   const [load = 0] = before;
   const report: BenchReport = {
     adapter,
+    presentedAs: options.as === undefined ? null : presentedName(options.as),
     backend: options.backend,
     browser,
     date: new Date().toISOString(),
@@ -119,7 +137,7 @@ async function printMeasurements(
       node: process.version,
       load,
     },
-    versions: versions(),
+    versions: versions(peers),
     cases: results,
   };
   if (format === 'json') printJson(report);
@@ -127,14 +145,16 @@ async function printMeasurements(
   return results.some(({ runs }) => runs.some(({ name, error }) => name === 'ours' && error !== null)) ? 1 : 0;
 }
 
-function closing({ adapter, browser, backend, date, system, versions: of, cases }: BenchReport): string[] {
+function closing({ adapter, presentedAs, browser, backend, date, system, versions: of, cases }: BenchReport): string[] {
+  const presented = presentedAs === null ? '' : `, presented to every library as ${presentedAs}`;
   return [
     ...legend(cases[0]?.runs ?? []),
-    `adapter: ${adapter ?? 'unknown'}; ${browser ?? `${backend} ${system.node}`}; ${system.cpu}, ${system.cores} cores, load ${system.load.toFixed(1)} before; ${date}`,
+    `adapter: ${adapter ?? 'unknown'}${presented}; ${browser ?? `${backend} ${system.node}`}; ${system.cpu}, ${system.cores} cores, load ${system.load.toFixed(1)} before; ${date}`,
     Object.entries(of)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
     "n: warm inferences, interleaved. Cold: library, model and first result on a new page. × ours: the peer's time over ours.",
+    'Kernels: software row and GPU row are those of ours for software adapters and for GPUs; other libraries have GPU kernels alone.',
   ];
 }
 
@@ -168,44 +188,15 @@ function printRoofline(cases: readonly BenchCase[], format: Format): number {
   return 0;
 }
 
-type Format = 'text' | 'json' | 'markdown';
-
-function formatOf({
-  json,
-  markdown,
-}: {
-  readonly json?: boolean | undefined;
-  readonly markdown?: boolean | undefined;
-}): Format {
-  if (json && markdown) throw new UsageError('--json and --markdown cannot be combined: choose one');
-  return json ? 'json' : markdown ? 'markdown' : 'text';
-}
-
-/** @throws UsageError for a name that is not a peer of this backend */
-function peersOf(text: string | undefined, backend: Backend): PeerName[] {
-  const place = backend === 'node' ? 'node' : 'browser';
-  const names = Object.keys(PEERS).filter(isPeerName);
-  const here = names.filter((name) => peerRow(name).backends.includes(place));
-  if (text === undefined) return here.filter((name) => peerRow(name).standard);
-  const asked = text.split(',').map((name) => name.trim());
-  const unknown = asked.find((name) => !here.some((known) => known === name));
-  if (unknown !== undefined)
-    throw new UsageError(`--peers: there is no ${unknown} on ${backend}; choose from ${here.join(', ')}`);
-  return here.filter((name) => asked.includes(name));
-}
-
-function driverOf(name: string | undefined): { readonly env?: Readonly<Record<string, string>> } {
-  const driver = oneOf('driver', name, DRIVERS);
-  if (driver === undefined) return {};
-  const manifest = findDriver(driver);
-  if (manifest === null) throw new UsageError(`--driver is ${driver}, which is not installed`);
-  return { env: { VK_ICD_FILENAMES: manifest } };
-}
-
-const PACKAGES = ['onnxruntime-web', 'onnxruntime-node', '@tensorflow/tfjs-core', 'webgpu'] as const;
-
-function versions(): Record<string, string> {
+/** Of this package, of Dawn, and of every library asked for that is installed. */
+function versions(peers: readonly PeerName[]): Record<string, string> {
   const versionOf = (folder: string): string => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
-  const installed = PACKAGES.map((name) => [name, versionOf(join(PACKAGE, 'node_modules', name))] as const);
-  return { 'densenet-webgpu': versionOf(PACKAGE), ...Object.fromEntries(installed) };
+  const names = new Set(['webgpu', ...peers.map((name) => peerRow(name).package)]);
+  names.delete('densenet-webgpu');
+  const folders = [...names].map((name) => [name, join(PACKAGE, 'node_modules', name)] as const);
+  const installed = folders.filter(([, folder]) => existsSync(folder));
+  return {
+    'densenet-webgpu': versionOf(PACKAGE),
+    ...Object.fromEntries(installed.map(([name, folder]) => [name, versionOf(folder)])),
+  };
 }

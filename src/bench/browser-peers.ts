@@ -6,6 +6,7 @@ import type { BrowserKind } from '../cli/installed-browsers.js';
 import { BENCH_CSP, BENCH_FOLDERS } from '../cli/serve.js';
 import { type PostHandler, startServer } from '../cli/server.js';
 import type { CaseFiles } from './case-files.js';
+import type { Disguise } from './disguise.js';
 import type { ModelFiles, PeerName } from './peer.js';
 import { type Method, type Methods, type PeerClient, PendingCalls } from './protocol.js';
 
@@ -23,11 +24,17 @@ export interface BrowserPeers {
   close(): Promise<void>;
 }
 
+export interface BrowserOptions {
+  readonly timeoutMs: number;
+  /** The GPU that is presented to the peers instead of the real one. */
+  readonly as?: Disguise;
+}
+
 /** Starts a browser with an empty cache, for one case. */
 export async function openBrowserPeers(
   kind: BrowserKind,
   { bytes }: CaseFiles,
-  timeoutMs: number,
+  { timeoutMs, as }: BrowserOptions,
 ): Promise<BrowserPeers> {
   const served = new Map(Object.entries(bytes).map(([name, value]): [string, Uint8Array] => [`/case/${name}`, value]));
   const callsByPeer = new Map<string, PendingCalls>();
@@ -49,13 +56,15 @@ export async function openBrowserPeers(
       onnx: urlOf('onnx'),
       tfjs: urlOf('tfjs'),
       tfjsWeights: urlOf('tfjsWeights'),
+      tflite: urlOf('tflite'),
       input: urlOf('input'),
     },
     version: await browser.version(),
     async open(name, query = '') {
       const calls = new PendingCalls();
       callsByPeer.set(name, calls);
-      const page = await openPage(browser, `${server.base}bench/peer.html?name=${name}${query}`, calls);
+      const disguise = as === undefined ? '' : `&as=${as}`;
+      const page = await openPage(browser, `${server.base}bench/peer.html?name=${name}${disguise}${query}`, calls);
       return clientOf(page, name, calls, server.base, timeoutMs);
     },
     async close() {

@@ -30,13 +30,27 @@ export function seededModel(name: string): Uint8Array<ArrayBuffer> {
   return randomModel(name === TINY ? TINY_CONFIG : familyConfig(name), SEED);
 }
 
+/** `densenet121-b1` for DenseNet-121 at batch 1: the name of a case's folder and of its `.tflite`. */
+export function caseName({ model, batch }: { readonly model: string; readonly batch: number }): string {
+  const [name = model] = /[^\\/]+$/.exec(model) ?? [];
+  return `${name.replace(/\.safetensors$/, '')}-b${batch}`;
+}
+
+export const describeMissingTflite = (path: string): string =>
+  `there is no ${path}: make it with python3 src/bench/make_tflite.py, which needs TensorFlow (--tflite names another folder)`;
+
 export interface CaseFiles {
   readonly config: DenseNetConfig;
   readonly shape: Shape4;
+  /** `tflite` is empty where there is none. */
   readonly bytes: Readonly<Record<keyof ModelFiles, Uint8Array<ArrayBuffer>>>;
 }
 
-export function caseFiles(safetensors: Uint8Array<ArrayBuffer>, batch: number): CaseFiles {
+export function caseFiles(
+  safetensors: Uint8Array<ArrayBuffer>,
+  batch: number,
+  tflite: Uint8Array<ArrayBuffer> = new Uint8Array(),
+): CaseFiles {
   const { folded } = readModel(safetensors);
   const { config } = folded;
   const side = sideOf(config);
@@ -52,6 +66,7 @@ export function caseFiles(safetensors: Uint8Array<ArrayBuffer>, batch: number): 
       onnx: onnxModel(ops, shape, config.classes).slice(),
       tfjs: new TextEncoder().encode(JSON.stringify(tfjs.ops)).slice(),
       tfjsWeights: new Uint8Array(tfjs.weights.buffer),
+      tflite,
       input: new Uint8Array(input.buffer),
     },
   };

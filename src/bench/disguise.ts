@@ -1,6 +1,7 @@
 /**
- * Shows a page's libraries another adapter than there is: a GPU of a given vendor. They then choose the kernels that they
- * would choose there. Limits and features stay those of the real adapter, which must have them.
+ * Presents a GPU of a given vendor to the libraries of a page or process, whatever adapter there is. They then choose the
+ * kernels that they would choose there: this package its GPU rows, others those for the vendor. Limits and features stay
+ * those of the real adapter, which must have them.
  */
 
 /** What `adapter.info` says, by vendor: as Chrome reports it for common hardware. */
@@ -20,8 +21,22 @@ export function isDisguise(name: string): name is Disguise {
   return Object.hasOwn(GPUS, name);
 }
 
-/** From now on every adapter and device of this page says that it is such a GPU. Call it before a library is loaded. */
-export function disguiseAdapters(vendor: Disguise): void {
+/** The vendor and architecture that libraries are told. */
+export const presentedName = (vendor: Disguise): string => `${vendor} ${GPUS[vendor].architecture}`;
+
+type NamedAdapter = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'description'>;
+
+/** Vendor, architecture and description, as far as an adapter tells them. */
+export const adapterName = ({ vendor, architecture, description }: NamedAdapter): string =>
+  [vendor, architecture, description].filter((part) => part !== '').join(' ');
+
+/**
+ * From now on every adapter of `gpu`, and its devices, say that they are such a GPU and no software. Call it before a
+ * library is loaded.
+ *
+ * @returns tells the name of the real adapter: `null` before any library has asked for one
+ */
+export function disguiseAdapters(gpu: GPU, vendor: Disguise): () => string | null {
   const { architecture, subgroup } = GPUS[vendor];
   const [subgroupMinSize, subgroupMaxSize] = subgroup;
   const facts = {
@@ -33,17 +48,24 @@ export function disguiseAdapters(vendor: Disguise): void {
     subgroupMaxSize,
     isFallbackAdapter: false,
   };
-  const replace = (prototype: object, property: string) => {
-    const real = Object.getOwnPropertyDescriptor(prototype, property)?.get;
-    const get = function (this: unknown) {
-      const info: object = real?.call(this) ?? {};
-      const properties = Object.entries(facts).map(([name, value]) => [name, { value, enumerable: true }] as const);
-      return Object.create(info, Object.fromEntries(properties));
+  let real: string | null = null;
+  const { requestAdapter } = gpu;
+  gpu.requestAdapter = async (options) => {
+    const adapter = await requestAdapter.call(gpu, options);
+    if (!adapter) return adapter;
+    const { info } = adapter;
+    real = adapterName(info);
+    const value = Object.create(info, Object.getOwnPropertyDescriptors(facts));
+    // Properties of the objects themselves: Dawn in Node has none on the prototypes.
+    Object.defineProperty(adapter, 'info', { value, configurable: true });
+    Object.defineProperty(adapter, 'isFallbackAdapter', { value: false, configurable: true });
+    const { requestDevice } = adapter;
+    adapter.requestDevice = async (descriptor) => {
+      const device = await requestDevice.call(adapter, descriptor);
+      Object.defineProperty(device, 'adapterInfo', { value, configurable: true });
+      return device;
     };
-    Object.defineProperty(prototype, property, { get, configurable: true });
+    return adapter;
   };
-  if (typeof GPUAdapter === 'undefined') return;
-  replace(GPUAdapter.prototype, 'info');
-  replace(GPUDevice.prototype, 'adapterInfo');
-  Object.defineProperty(GPUAdapter.prototype, 'isFallbackAdapter', { get: () => false, configurable: true });
+  return () => real;
 }

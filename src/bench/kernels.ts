@@ -12,9 +12,10 @@ import type { Network } from './kernels/planned.js';
 import { recordPeer } from './kernels/record.js';
 import { familyLines, LEGEND } from './kernels/table.js';
 import { isPeerName, PEERS } from './peer.js';
+import { TFLITE_FOLDER } from './skipped.js';
 
 const USAGE = `--gpu FAMILY,… [--arch NAME] [--batch N] [--precision f32|f16] [--dump FILE] [--drivers DIR] [--save DIR] [--json]
-kernels --record PEER --as ${DISGUISES.join('|')} -o FILE [--arch NAME] [--batch N]
+kernels --record PEER --as ${DISGUISES.join('|')} -o FILE [--arch NAME] [--batch N] [--tflite DIR]
 
 Compiles every kernel that the plan of a network chooses, on the compilers of real GPUs, and counts what they issue.
 Families: ${FAMILY_NAMES.join(', ')}.
@@ -35,6 +36,7 @@ const OPTIONS = {
   dump: TEXT,
   record: TEXT,
   as: TEXT,
+  tflite: TEXT,
   output: { type: 'string', short: 'o' },
   'compiler-process': { type: 'boolean' },
 } as const;
@@ -49,7 +51,8 @@ export const kernels: Command = {
       batch: positive('batch', values.batch ?? '1'),
       precision: oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32',
     } as const;
-    if (values.record !== undefined) return record(values.record, values.as, values.output, network);
+    if (values.record !== undefined)
+      return record(values.record, values.as, values.output, network, values.tflite ?? TFLITE_FOLDER);
     if (values.gpu === undefined) throw new UsageError('kernels needs --gpu FAMILY,…; see kernels --help');
     const families = values.gpu.split(',').map((name) => familyNamed(name.trim()));
     const drivers = values.drivers ?? driversFolder();
@@ -74,13 +77,19 @@ export const kernels: Command = {
   },
 };
 
-async function record(peer: string, as: string | undefined, output: string | undefined, network: Network) {
+async function record(
+  peer: string,
+  as: string | undefined,
+  output: string | undefined,
+  network: Network,
+  tflite: string,
+) {
   const names = Object.keys(PEERS).filter(isPeerName);
   if (!isPeerName(peer)) throw new UsageError(`--record: there is no peer ${peer}; there are ${names.join(', ')}`);
   const vendor = oneOf('as', as, DISGUISES);
   if (vendor === undefined) throw new UsageError(`--record needs --as ${DISGUISES.join('|')}`);
   if (output === undefined) throw new UsageError('--record needs -o FILE');
-  const pipelines = await recordPeer(peer, vendor, network);
+  const pipelines = await recordPeer(peer, vendor, network, tflite);
   writeFileSync(output, JSON.stringify(pipelines));
   const dispatches = pipelines.reduce((total, pipeline) => total + pipeline.dispatches.length, 0);
   print(`${output}: ${pipelines.length} pipelines, ${dispatches} dispatches of ${peer}, as on ${vendor}`);

@@ -3,7 +3,7 @@ import { runCommandLine } from '../cli/command.js';
 
 await runCommandLine('npm run', {
   bench: {
-    summary: 'measure this package beside ONNX Runtime and TensorFlow.js',
+    summary: 'measure this package beside ONNX Runtime, LiteRT.js, TensorFlow.js and jax-js',
     load: async () => (await import('./bench.js')).bench,
   },
   kernels: {

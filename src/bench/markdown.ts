@@ -1,5 +1,5 @@
 /** Formats measurements as the tables of BENCHMARKS.md, for `bench --markdown`. */
-import type { Run } from './measure.js';
+import { kernelsOf, type Run } from './measure.js';
 import type { BenchReport, CaseResult } from './report.js';
 import type { RooflineRow, Work } from './roofline.js';
 
@@ -12,6 +12,7 @@ const titleOf = ({ model, batch }: Pick<CaseResult, 'model' | 'batch'>): string 
 
 const HEADINGS = [
   '',
+  'kernels',
   'warm ms',
   'p10 – p90',
   'n',
@@ -27,9 +28,10 @@ const HEADINGS = [
 
 /** @param command the arguments of `npm run bench`, without the output format */
 export function markdownOf(report: BenchReport, command: readonly string[]): string[] {
-  const { adapter, browser, backend, date, system, versions, cases } = report;
+  const { adapter, presentedAs, browser, backend, date, system, versions, cases } = report;
   const where = browser ?? (backend === 'node' ? `Node ${system.node.slice(1)}` : backend);
-  const adapterText = adapter === null ? 'adapter unknown' : `adapter "${adapter}"`;
+  const presented = presentedAs === null ? '' : ` presented as "${presentedAs}"`;
+  const adapterText = (adapter === null ? 'adapter unknown' : `adapter "${adapter}"`) + presented;
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC, load ${system.load.toFixed(1)}`;
   return [
     ...cases.flatMap((result) => [
@@ -40,6 +42,7 @@ export function markdownOf(report: BenchReport, command: readonly string[]): str
       ...table([HEADINGS, ...result.runs.map(row)]),
       '',
       ...result.runs.flatMap(({ name, error }) => (error === null ? [] : [`\`${name}\` failed: ${error}`, ''])),
+      ...result.skipped.flatMap(({ name, reason }) => [`\`${name}\` skipped: ${reason}`, '']),
     ]),
     `Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
@@ -71,6 +74,7 @@ function row(run: Run): string[] {
   const isOurs = run.name === 'ours';
   return [
     `\`${run.name}\``,
+    kernelsOf(run) ?? '–',
     known(run.warmMedianMs, milliseconds),
     run.p10 === null || run.p90 === null ? '–' : `${milliseconds(run.p10)} – ${milliseconds(run.p90)}`,
     String(run.samples),

@@ -3,7 +3,7 @@
  * that fails or disagrees is in the result with its error.
  */
 import type { Counts } from './counters.js';
-import { type PeerName, peerRow, type Task } from './peer.js';
+import { type KernelFamily, type KernelRow, type PeerName, peerRow, type Task } from './peer.js';
 import type { PeerClient } from './protocol.js';
 import { relativeError, spread } from './statistics.js';
 
@@ -11,6 +11,10 @@ import { relativeError, spread } from './statistics.js';
 export interface Run {
   readonly name: PeerName;
   readonly error: string | null;
+  /** Null where the peer did not open. */
+  readonly kernels: KernelFamily | null;
+  /** The row of this package's table that its kernels are from; null for other libraries. */
+  readonly row: KernelRow | null;
   readonly warmMedianMs: number | null;
   readonly p10: number | null;
   readonly p90: number | null;
@@ -174,6 +178,8 @@ function runOf(entry: Entry, ours: Entry | undefined): Run {
   return {
     name,
     error,
+    kernels: cold && familyOf(name, cold.row),
+    row: cold?.row ?? null,
     warmMedianMs: valid?.median ?? null,
     p10: valid?.p10 ?? null,
     p90: valid?.p90 ?? null,
@@ -192,6 +198,14 @@ function runOf(entry: Entry, ours: Entry | undefined): Run {
     ratio: valid && our ? valid.median / our : null,
     coldRatio: coldMs !== null && ourCold ? coldMs / ourCold : null,
   };
+}
+
+/** Which kernels computed a result, in words. */
+export const kernelsOf = ({ kernels, row }: Run): string | null => (row ? `${row.family} (${row.name})` : kernels);
+
+function familyOf(name: PeerName, row: KernelRow | null): KernelFamily {
+  if (row) return row.family;
+  return peerRow(name).runsOn === 'cpu' ? 'CPU' : 'own GPU kernels';
 }
 
 const coldOf = (cold: ColdReply | null): number | null => (cold ? cold.libraryMs + cold.createMs + cold.firstMs : null);

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { anyGpu } from '../cli/dawn.js';
 import { PACKAGE } from '../cli/files.js';
 import { installCounters } from './counters.js';
+import { type Disguise, disguiseAdapters } from './disguise.js';
 import type { Host, OrtBuild, PeerName } from './peer.js';
 import { errorReply, type Method, type Methods, type PeerClient, PendingCalls, type Reply } from './protocol.js';
 import { peerSession } from './session.js';
@@ -24,11 +25,14 @@ interface Call {
 
 export interface ProcessOptions {
   readonly timeoutMs: number;
+  /** The GPU that is presented to the peer instead of the real one. */
+  readonly as?: Disguise;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export function openProcess(name: PeerName, { timeoutMs, env = {} }: ProcessOptions): PeerClient {
-  const child = fork(process.argv[1] ?? '', ['bench', PROCESS_FLAG, name], {
+export function openProcess(name: PeerName, { timeoutMs, as, env = {} }: ProcessOptions): PeerClient {
+  const disguise = as === undefined ? [] : ['--as', as];
+  const child = fork(process.argv[1] ?? '', ['bench', PROCESS_FLAG, name, ...disguise], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -76,8 +80,8 @@ const suspend = (child: ChildProcess) => process.platform !== 'win32' && child.k
 const resume = (child: ChildProcess) => process.platform !== 'win32' && child.kill('SIGCONT');
 
 /** The process's end: answers calls until the parent disconnects. */
-export async function servePeer(name: PeerName): Promise<number> {
-  const host = await nodeHost(name);
+export async function servePeer(name: PeerName, as: Disguise | undefined): Promise<number> {
+  const host = await nodeHost(name, as);
   const session = peerSession(host, installCounters());
   process.on('message', async ({ id, method, argument }: Call) => {
     const reply = await invoke(session[method], argument).catch(errorReply);
@@ -121,11 +125,13 @@ const WITHOUT_DAWN: ReadonlySet<PeerName> = new Set([
   'ort-wasm-threads',
 ]);
 
-async function nodeHost(peer: PeerName): Promise<Host> {
+async function nodeHost(peer: PeerName, as: Disguise | undefined): Promise<Host> {
   const gpu = WITHOUT_DAWN.has(peer) ? null : await anyGpu();
   if (gpu) emulateNavigator(gpu);
+  const realAdapter = gpu && as !== undefined ? disguiseAdapters(gpu, as) : undefined;
   return {
     ...(gpu ? { gpu } : {}),
+    ...(realAdapter ? { realAdapter } : {}),
     async read(name) {
       return new Uint8Array(await readFile(name));
     },
@@ -140,6 +146,10 @@ async function nodeHost(peer: PeerName): Promise<Host> {
       await import('@tensorflow/tfjs-backend-webgpu');
       return import('@tensorflow/tfjs-core');
     },
+    litert: async () => {
+      throw new Error('LiteRT.js runs in browsers only');
+    },
+    jax: () => import('@jax-js/jax'),
   };
 }
 

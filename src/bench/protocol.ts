@@ -1,7 +1,7 @@
 /** How the benchmark talks to a peer on a page or in a process: by numbered messages, each with a timeout. */
 import type { NetworkProfile } from '../index.js';
 import type { Counts } from './counters.js';
-import type { PeerName, Task } from './peer.js';
+import type { KernelRow, PeerName, Task } from './peer.js';
 import type { RecordedPipeline } from './recorder.js';
 
 /** In milliseconds; one phase follows the other, and their sum is the cold time. */
@@ -14,9 +14,17 @@ export interface ColdTimes {
   readonly firstMs: number;
 }
 
+export interface ColdResult {
+  readonly logits: number[];
+  /** The real adapter's name; null where the peer does not say. */
+  readonly adapter: string | null;
+  /** The row of this package's table; null for other libraries. */
+  readonly row: KernelRow | null;
+}
+
 /** The methods of a peer, with their arguments and replies, which are plain data. */
 export interface Methods {
-  cold: { argument: Task; reply: ColdTimes & { readonly logits: number[]; readonly adapter: string | null } };
+  cold: { argument: Task; reply: ColdTimes & ColdResult };
   /** Runs that many inferences, one after another; replies with the milliseconds of each. */
   run: { argument: number; reply: number[] };
   /** The counts of the last inference, and its logits. */

@@ -1,15 +1,18 @@
 /** Formats measurements as tables for the terminal, and defines the document that `--json` prints. */
 import { table } from '../cli/terminal.js';
 import type { NetworkProfile } from '../index.js';
-import type { Run } from './measure.js';
+import { kernelsOf, type Run } from './measure.js';
 import { peerRow } from './peer.js';
 import type { RooflineRow, Work } from './roofline.js';
+import type { Skipped } from './skipped.js';
 
 export interface CaseResult {
   readonly model: string;
   readonly batch: number;
   readonly inputSize: readonly [height: number, width: number];
   readonly runs: readonly Run[];
+  /** Peers that cannot run here. */
+  readonly skipped: readonly Skipped[];
 }
 
 export interface System {
@@ -23,7 +26,10 @@ export interface System {
 
 /** The `--json` document. */
 export interface BenchReport {
+  /** The real adapter. */
   readonly adapter: string | null;
+  /** The GPU that `--as` presented to every library instead. */
+  readonly presentedAs: string | null;
   readonly backend: string;
   readonly browser: string | null;
   readonly date: string;
@@ -35,6 +41,7 @@ export interface BenchReport {
 
 const HEADINGS = [
   'peer',
+  'kernels',
   'warm ms',
   'p10',
   'p90',
@@ -51,9 +58,10 @@ const HEADINGS = [
   'rel. error',
 ] as const;
 
-export function caseLines({ model, batch, inputSize, runs }: CaseResult): string[] {
+export function caseLines({ model, batch, inputSize, runs, skipped }: CaseResult): string[] {
   const rows = runs.map((run) => [
     run.name,
+    kernelsOf(run) ?? '-',
     milliseconds(run.warmMedianMs),
     milliseconds(run.p10),
     milliseconds(run.p90),
@@ -70,8 +78,9 @@ export function caseLines({ model, batch, inputSize, runs }: CaseResult): string
     run.maxRelError === null ? '-' : run.maxRelError.toExponential(1),
   ]);
   const failures = runs.flatMap(({ name, error }) => (error === null ? [] : [`  ${name} FAILED: ${error}`]));
+  const absent = skipped.map(({ name, reason }) => `  ${name} skipped: ${reason}`);
   const lines = table([[...HEADINGS], ...rows]).map((line) => `  ${line}`);
-  return [`${model}, batch ${batch}, ${inputSize.join('×')}, f32`, ...lines, ...failures];
+  return [`${model}, batch ${batch}, ${inputSize.join('×')}, f32`, ...lines, ...failures, ...absent];
 }
 
 export function legend(runs: readonly Run[]): string[] {

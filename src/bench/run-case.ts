@@ -1,5 +1,5 @@
 /** Runs a case on a backend: writes its files, computes the reference logits, opens the peers and measures them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../cli/command.js';
@@ -8,11 +8,12 @@ import { note } from '../cli/terminal.js';
 import type { NetworkProfile } from '../index.js';
 import { FAMILY } from '../model/family.js';
 import { openBrowserPeers } from './browser-peers.js';
-import { type CaseFiles, caseFiles, seededModel, TINY } from './case-files.js';
+import { type CaseFiles, caseFiles, caseName, seededModel, TINY } from './case-files.js';
 import { type Measured, measureCase } from './measure.js';
 import type { ModelFiles, PeerName, Task } from './peer.js';
 import { openProcess, type ProcessOptions } from './process-peers.js';
 import type { PeerClient } from './protocol.js';
+import { readTflite, type Skipped, skipReason, tfliteFile } from './skipped.js';
 
 export interface BenchCase {
   /** A name of the family, `tiny`, or the path of a safetensors file. */
@@ -47,6 +48,8 @@ export interface RunOptions extends ProcessOptions {
   readonly backend: Backend;
   readonly rounds: number;
   readonly budgetMs: number;
+  /** The folder of `.tflite` files. */
+  readonly tflite: string;
 }
 
 /** Opens the peers of one case: on pages of one browser, or in processes. */
@@ -60,6 +63,7 @@ interface PeerOpener {
 export interface CaseMeasured extends Measured {
   readonly browser: string | null;
   readonly inputSize: readonly [height: number, width: number];
+  readonly skipped: readonly Skipped[];
 }
 
 /** @throws Error when the backend cannot be opened */
@@ -68,10 +72,16 @@ export async function runCase(
   peers: readonly PeerName[],
   options: RunOptions,
 ): Promise<CaseMeasured> {
+  const skipped = peers.flatMap((name) => {
+    const reason = skipReason(name, tfliteFile(which, options.tflite), options.as);
+    return reason === null ? [] : [{ name, reason }];
+  });
+  for (const { name, reason } of skipped) note(`  ${name} is skipped: ${reason}`);
+  const able = peers.filter((name) => !skipped.some((each) => each.name === name));
   return withPeers(which, options, async (opener, task, folder) => {
     const reference = await referenceLogits({ ...task, files: folder }, options);
     const { rounds, budgetMs } = options;
-    const measured = await measureCase(peers, task, {
+    const measured = await measureCase(able, task, {
       rounds,
       budgetMs,
       reference,
@@ -79,8 +89,21 @@ export async function runCase(
       open: (name) => opener.open(name),
     });
     const [, , height, width] = task.shape;
-    return { ...measured, browser: opener.version, inputSize: [height, width] };
+    return { ...measured, browser: opener.version, inputSize: [height, width], skipped };
   });
+}
+
+/** Writes the files of each case to FOLDER/NAME, with its shape and classes in `case.json`. */
+export function exportCases(cases: readonly BenchCase[], folder: string): void {
+  for (const which of cases) {
+    const made = caseFiles(modelBytes(which), which.batch);
+    const into = join(folder, caseName(which));
+    mkdirSync(into, { recursive: true });
+    rmSync(writeFiles(made, into).tflite);
+    const { shape, config } = made;
+    writeFileSync(join(into, 'case.json'), JSON.stringify({ ...which, shape, classes: config.classes }));
+    note(into);
+  }
 }
 
 /** Profiles ours, step by step. */
@@ -101,7 +124,7 @@ async function withPeers<T>(
   options: RunOptions,
   action: (opener: PeerOpener, task: Omit<Task, 'peer'>, folder: ModelFiles) => Promise<T>,
 ): Promise<T> {
-  const made = caseFiles(modelBytes(which), which.batch);
+  const made = caseFiles(modelBytes(which), which.batch, readTflite(tfliteFile(which, options.tflite)));
   const folder = mkdtempSync(join(tmpdir(), 'densenet-webgpu-bench-'));
   try {
     const files = writeFiles(made, folder);
@@ -119,7 +142,7 @@ async function withPeers<T>(
 }
 
 function openBackend(options: RunOptions, made: CaseFiles, files: ModelFiles): Promise<PeerOpener> {
-  if (options.backend !== 'node') return openBrowserPeers(options.backend, made, options.timeoutMs);
+  if (options.backend !== 'node') return openBrowserPeers(options.backend, made, options);
   const open = async (name: PeerName) => openProcess(name, options);
   return Promise.resolve({ files, version: null, open, close: async () => undefined });
 }
@@ -135,6 +158,7 @@ function writeFiles({ bytes }: CaseFiles, folder: string): ModelFiles {
     onnx: put('onnx'),
     tfjs: put('tfjs'),
     tfjsWeights: put('tfjsWeights'),
+    tflite: put('tflite'),
     input: put('input'),
   };
 }

@@ -1,6 +1,8 @@
 /** One peer on one case, on its page or in its process: opens the peer and answers the calls of the benchmark. */
 import type { Counters } from './counters.js';
 import type { Host, Network, Task } from './peer.js';
+import { openJax } from './peers/jax.js';
+import { openLitert } from './peers/litert.js';
 import { type OrtChoice, openOrt } from './peers/ort.js';
 import { openOurs } from './peers/ours.js';
 import { openTfjs } from './peers/tfjs.js';
@@ -30,7 +32,8 @@ export function peerSession(host: Host, counters: Counters, recorder?: Recorder)
         createMs: created - imported,
         firstMs: finished - created,
         logits: [...logits],
-        adapter: network.adapter ?? null,
+        adapter: host.realAdapter?.() ?? network.adapter ?? null,
+        row: network.row ?? null,
       };
     },
     async run(count) {
@@ -83,5 +86,13 @@ function openPeer(host: Host, task: Task): Promise<() => Promise<Network>> {
       return openTfjs(host, task, 'webgpu', 1);
     case 'tfjs-wasm':
       return openTfjs(host, task, 'wasm', threads);
+    case 'litert-webgpu':
+      return openLitert(host, task, 'webgpu', 1);
+    case 'litert-wasm':
+      return openLitert(host, task, 'wasm', 1);
+    case 'litert-wasm-threads':
+      return openLitert(host, task, 'wasm', threads);
+    case 'jax-js':
+      return openJax(host, task);
   }
 }

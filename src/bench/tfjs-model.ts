@@ -73,11 +73,27 @@ function transposed(values: Float32Array, out: number, channels: number, pixels:
   return result;
 }
 
+/** [pixels, in, out] → [out, in, pixels], for libraries whose filters are OIHW. */
+export function outFirst(
+  values: Float32Array,
+  pixels: number,
+  channels: number,
+  out: number,
+): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(values.length);
+  for (let p = 0, source = 0; p < pixels; p++) {
+    for (let c = 0; c < channels; c++) {
+      for (let o = 0; o < out; o++) result[(o * channels + c) * pixels + p] = values[source++] ?? 0;
+    }
+  }
+  return result;
+}
+
 /** NCHW → NHWC. */
 export function channelsLast(
   values: Float32Array,
   [batch, channels, height, width]: readonly [number, number, number, number],
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const plane = height * width;
   const result = new Float32Array(values.length);
   for (let n = 0, source = 0; n < batch; n++) {

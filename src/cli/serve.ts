@@ -25,6 +25,8 @@ export const BENCH_FOLDERS: Readonly<Record<string, string>> = {
   '/bench/': join(PACKAGE, 'dist/demo/bench'),
   '/bench/ort/': join(PACKAGE, 'node_modules/onnxruntime-web/dist'),
   '/bench/tfjs/': join(PACKAGE, 'node_modules/@tensorflow/tfjs-backend-wasm/dist'),
+  '/bench/litert/': join(PACKAGE, 'node_modules/@litertjs/core/wasm'),
+  '/bench/tflite/': join(PACKAGE, '.cache/tflite'),
   '/dist/': join(PACKAGE, 'dist'),
 };
 

@@ -96,7 +96,12 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
       return { tensors: chosen(tensors, options.key), metadata: decodeMetadata(metadata) };
     }
     case 'pytorch': {
-      return { ...readPyTorch(bytes, options.key), metadata: {} };
+      const { tensors, modules, script } = readPyTorch(bytes, options.key);
+      if (script && 'graph' in script) return { graph: script.graph, metadata: {} };
+      const notes = script
+        ? [`TorchScript's forward() could not be followed (${script.why}): read as weights alone.`]
+        : [];
+      return { tensors, modules, metadata: {}, notes };
     }
     case 'onnx': {
       return { graph: readOnnx(bytes), metadata: {} };

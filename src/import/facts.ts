@@ -86,7 +86,7 @@ export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig)
     'stem-pool': `a stem ${pool ? 'with a max pool (--stem-pool no)' : 'without a pool (--stem-pool yes)'}`,
     concat: 'old features first (--concat new-first)',
     'final-relu': 'a ReLU behind the last norm (--final-relu no)',
-    epsilon: `an epsilon of ${config.bnEpsilon} (--epsilon)`,
+    epsilon: `an epsilon of ${config.bnEpsilon.toExponential()} (--epsilon)`,
     'hidden-activation': 'ReLU between the layers of the head (--hidden-activation)',
   };
   const parts = [

@@ -46,9 +46,9 @@ function closingBrace(source: string, from: number): number {
 /** Value of unsigned literals and constants joined by + - * /, strictly from left to right; else undefined. */
 function evaluate(expression: string, constants: ReadonlyMap<string, number>): number | undefined {
   const [first = '', ...rest] = expression.match(/\w+|[^\w\s]/g) ?? [];
-  let result = valueOf(first, constants);
+  let result = numberOf(first, constants);
   for (let i = 0; i < rest.length; i += 2) {
-    const value = valueOf(rest[i + 1] ?? '', constants);
+    const value = numberOf(rest[i + 1] ?? '', constants);
     if (result === undefined || value === undefined) return undefined;
     switch (rest[i]) {
       case '+':
@@ -70,5 +70,5 @@ function evaluate(expression: string, constants: ReadonlyMap<string, number>): n
   return result;
 }
 
-const valueOf = (token: string, constants: ReadonlyMap<string, number>): number | undefined =>
+const numberOf = (token: string, constants: ReadonlyMap<string, number>): number | undefined =>
   /^\d+u$/.test(token) ? Number.parseInt(token, 10) : constants.get(token);

@@ -1,18 +1,22 @@
 /**
- * The steps behind the last dense block: global pool and classifier, then what runs on request (scores, explanation).
+ * The steps behind the last dense block: global pool and dense layers, then what runs on request (scores, explanation).
  */
-
 import { plainVariant } from '../kernels/variants.js';
-import { quadsFor } from '../model/channels.js';
-import type { DenseNetConfig } from '../model/config.js';
+import { type ChannelLayout, quadsFor } from '../model/channels.js';
+import { type Activation, type DenseNetConfig, HEAD_ACTIVATIONS, type HeadActivation } from '../model/config.js';
+import { pooledLayout } from '../weights/pack.js';
 import type { Bank } from './arena.js';
 import { area, type FeatureMap, other, WORKGROUP } from './feature-map.js';
+import { NO_FLOOR } from './layers.js';
 import { region, type Step, weights } from './step.js';
 
 /** Best classes that the scores stage finds, if there are as many. */
 const TOP = 10;
 
 export const topOf = (config: DenseNetConfig): number => Math.min(TOP, config.classes);
+
+/** What a last batch norm's values are raised to: 0 for its ReLU. */
+export const finalFloor = ({ finalRelu }: DenseNetConfig): number => (finalRelu === false ? NO_FLOOR : 0);
 
 /** A row of f32 values per image that a step of the head leaves. */
 export interface HeadVector {
@@ -21,27 +25,52 @@ export interface HeadVector {
   readonly floats: number;
 }
 
-const vector = (name: string, bank: Bank, floats: number): HeadVector => ({ name, bank, floats });
+export interface HeadPlan {
+  readonly vectors: readonly HeadVector[];
+  readonly steps: readonly Step[];
+}
 
-/** @param last the last dense block; its bank holds the logits, the other the rest */
+/** A dense layer: what it reads and leaves, in quads of a row, and the activation between what it reads and itself. */
+interface DenseLayer {
+  readonly name: string;
+  readonly src: string;
+  readonly srcBank: Bank;
+  readonly dst: string;
+  readonly inQuads: number;
+  readonly outQuads: number;
+  readonly macs: number;
+  readonly activation: HeadActivation;
+}
+
+/** As the kernels number them. */
+const KINDS = { average: 0, max: 1, both: 2 } as const;
+const SCORES: Readonly<Record<Activation, number>> = { softmax: 0, sigmoid: 1, none: 2 };
+
+/** @param last the last dense block; what a step reads lies in one bank, what it writes in the other */
 export function planHead(
   config: DenseNetConfig,
-  options: { readonly batch: number; readonly sigmoid?: boolean },
+  options: { readonly batch: number; readonly activation?: Activation },
   last: FeatureMap,
-): { readonly vectors: readonly HeadVector[]; readonly steps: readonly Step[] } {
+): HeadPlan {
   const { batch } = options;
   const pixels = area(last.size);
-  const { quads, channels } = last.layout;
+  const { quads } = last.layout;
+  const pooled = pooledLayout(config, last.layout);
   const classQuads = quadsFor(config.classes);
   const top = topOf(config);
-  const [own, opposite] = [last.bank, other(last.bank)];
+  const row = (name: string, bank: Bank, floats: number): HeadVector => ({ name, bank, floats: batch * floats });
+  const layers = denseLayers(config, pooled, other(last.bank));
+  const logitsBank = other(layers.at(-1)?.srcBank ?? last.bank);
+  const isExplained = config.pooling === undefined;
   const vectors = [
-    vector('pooled', opposite, batch * quads * 4),
-    vector('logits', own, batch * classQuads * 4),
-    vector('best', opposite, batch * top * 2),
-    vector('scores', opposite, batch * classQuads * 4),
-    vector('heat', opposite, batch * pixels),
+    ...layers.map(({ src, srcBank, inQuads }) => row(src, srcBank, inQuads * 4)),
+    row('logits', logitsBank, classQuads * 4),
+    row('best', other(logitsBank), top * 2),
+    row('scores', other(logitsBank), classQuads * 4),
+    ...(isExplained ? layers.map(({ srcBank, inQuads }, i) => row(`gradient${i}`, other(srcBank), inQuads * 4)) : []),
+    ...(isExplained ? [row('heat', other(last.bank), pixels)] : []),
   ];
+  const floor = finalFloor(config);
   const steps: Step[] = [
     {
       name: 'pool',
@@ -49,35 +78,98 @@ export function planHead(
       kernel: 'pool',
       variant: { tile: {}, overrides: {} },
       bindings: { src: region(last.name), norm: weights('head.norm'), dst: region('pooled') },
-      params: { pixels, quads, srcPlane: last.plane },
+      params: { pixels, quads, srcPlane: last.plane, kind: KINDS[config.pooling ?? 'average'], floor },
       workgroups: [quads, batch, 1],
       macs: 0,
     },
-    {
-      name: 'linear',
-      stage: 'network',
-      kernel: 'linear',
-      variant: { tile: {}, overrides: {} },
-      bindings: {
-        src: region('pooled'),
-        weights: weights('head.weight'),
-        bias: weights('head.bias'),
-        dst: region('logits'),
-      },
-      params: { inQuads: quads, outQuads: classQuads },
-      workgroups: [Math.ceil(classQuads / 8), batch, 1],
-      macs: batch * channels * config.classes,
-    },
+    ...layers.map((layer) => linearStep(layer, batch)),
     {
       name: 'scores',
       stage: 'scores',
       kernel: 'scores',
       variant: { tile: {}, overrides: {} },
       bindings: { logits: region('logits'), best: region('best'), scores: region('scores') },
-      params: { classes: config.classes, stride: classQuads * 4, top, sigmoid: options.sigmoid ? 1 : 0 },
+      params: {
+        classes: config.classes,
+        stride: classQuads * 4,
+        top,
+        activation: SCORES[options.activation ?? 'softmax'],
+      },
       workgroups: [batch, 1, 1],
       macs: 0,
     },
+  ];
+  return { vectors, steps: isExplained ? [...steps, ...explainSteps(layers, last, batch, floor)] : steps };
+}
+
+function denseLayers(config: DenseNetConfig, pooled: ChannelLayout, pooledBank: Bank): readonly DenseLayer[] {
+  const hidden = config.hidden ?? [];
+  const widths = [...hidden.map(({ width }) => width), config.classes];
+  let [src, inQuads, inputs]: [string, number, number] = ['pooled', pooled.quads, pooled.channels];
+  let activation: HeadActivation = 'none';
+  let srcBank = pooledBank;
+  return widths.map((width, index) => {
+    const isClassifier = index === hidden.length;
+    const outQuads = quadsFor(width);
+    const dst = isClassifier ? 'logits' : `hidden${index + 1}`;
+    const name = isClassifier ? 'head' : `head.hidden${index + 1}`;
+    const layer = { name, src, srcBank, dst, inQuads, outQuads, macs: inputs * width, activation };
+    srcBank = other(srcBank);
+    [src, inQuads, inputs, activation] = [dst, outQuads, width, hidden[index]?.activation ?? 'none'];
+    return layer;
+  });
+}
+
+function linearStep({ name, src, dst, inQuads, outQuads, macs, activation }: DenseLayer, batch: number): Step {
+  return {
+    name: dst === 'logits' ? 'linear' : dst,
+    stage: 'network',
+    kernel: 'linear',
+    variant: { tile: {}, overrides: {} },
+    bindings: {
+      src: region(src),
+      weights: weights(`${name}.weight`),
+      bias: weights(`${name}.bias`),
+      dst: region(dst),
+    },
+    params: { inQuads, outQuads, activation: HEAD_ACTIVATIONS.indexOf(activation) },
+    workgroups: [Math.ceil(outQuads / 8), batch, 1],
+    macs: batch * macs,
+  };
+}
+
+/** From the classifier back to the pooled features, then over the last map. */
+function explainSteps(layers: readonly DenseLayer[], last: FeatureMap, batch: number, floor: number): Step[] {
+  const pixels = area(last.size);
+  const { quads, channels } = last.layout;
+  const backwards = [...layers.entries()].reverse().map(([index, layer]): Step => {
+    const { name, src, inQuads, outQuads, macs, activation } = layer;
+    const isClassifier = index === layers.length - 1;
+    return {
+      name: `gradient${index}`,
+      stage: 'explain',
+      kernel: 'gradient',
+      variant: plainVariant(),
+      bindings: {
+        weights: weights(`${name}.weight`),
+        // The classifier's kernel does not read it.
+        above: region(isClassifier ? src : `gradient${index + 1}`),
+        below: region(src),
+        classOf: { at: 'external', name: 'classes' },
+        dst: region(`gradient${index}`),
+      },
+      params: {
+        inQuads,
+        outQuads,
+        activation: HEAD_ACTIVATIONS.indexOf(activation),
+        isClassifier: isClassifier ? 1 : 0,
+      },
+      workgroups: [Math.ceil(inQuads / WORKGROUP), batch, 1],
+      macs: isClassifier ? 0 : batch * macs,
+    };
+  });
+  return [
+    ...backwards,
     {
       name: 'cam',
       stage: 'explain',
@@ -85,15 +177,13 @@ export function planHead(
       variant: plainVariant(),
       bindings: {
         src: region(last.name),
-        weights: weights('head.weight'),
+        gradient: region('gradient0'),
         norm: weights('head.norm'),
-        classOf: { at: 'external', name: 'classes' },
         dst: region('heat'),
       },
-      params: { pixels, quads, srcPlane: last.plane, classQuads },
+      params: { pixels, quads, srcPlane: last.plane, floor },
       workgroups: [Math.ceil(pixels / WORKGROUP), batch, 1],
       macs: batch * pixels * channels,
     },
   ];
-  return { vectors, steps };
 }

@@ -23,7 +23,7 @@ export interface LayerContext {
 }
 
 /** The most negative f32: `max` with it changes nothing. */
-const NO_FLOOR = -3.4028234663852886e38;
+export const NO_FLOOR = -3.4028234663852886e38;
 
 /** What a convolution's variant depends on, of its output and its input. */
 const shapeOf = (

@@ -7,17 +7,17 @@
  */
 import { alignUp } from '../core/align.js';
 import { assertDefined } from '../core/assert.js';
-import { LimitError, ModelShapeError } from '../core/errors.js';
+import { LimitError } from '../core/errors.js';
 import type { AdapterCaps } from '../kernels/machines.js';
 import { plainVariant, type TunedVariants } from '../kernels/variants.js';
 import { type ChannelLayout, layoutChannels, prefixOf, quadsFor } from '../model/channels.js';
-import { type DenseNetConfig, stemOf } from '../model/config.js';
+import { type Activation, type DenseNetConfig, stemOf } from '../model/config.js';
 import { mapSizes, type Size } from '../model/layers.js';
 import { bottleneckWidth } from '../model/tensors.js';
-import { featureLayouts } from '../weights/pack.js';
+import { featureLayouts, pooledLayout } from '../weights/pack.js';
 import { type Arena, type Bank, BINDING_ALIGNMENT, type Demand, planArena } from './arena.js';
 import { area, bankOf, type FeatureMap, other, storedSize, WORKGROUP } from './feature-map.js';
-import { planHead, topOf } from './head.js';
+import { finalFloor, planHead, topOf } from './head.js';
 import { convStep, type LayerContext, maxPoolStep, packStep, reduceStep, stemStep, transitionStep } from './layers.js';
 import { region, type Step, weights } from './step.js';
 
@@ -33,7 +33,8 @@ export interface PlanOptions {
   readonly tuned?: TunedVariants | undefined;
   /** Keep every tap until the end, for `verify`; costs memory. */
   readonly taps?: boolean;
-  readonly sigmoid?: boolean;
+  /** Of the scores; softmax unless said. */
+  readonly activation?: Activation;
 }
 
 /** A feature map that can be read back: `quads` of the region hold `channels` in `layout`. */
@@ -61,6 +62,8 @@ export interface NetworkPlan {
   /** The map under the head, which class activation maps have the size of, and its channels. */
   readonly finalSize: Size;
   readonly finalLayout: ChannelLayout;
+  /** Of the pooled vector. */
+  readonly pooledLayout: ChannelLayout;
 }
 
 /** WebGPU's default `maxComputeWorkgroupsPerDimension`. */
@@ -72,23 +75,7 @@ const FLOAT_BYTES = 4;
  * workgroup count, naming the batch as the repair
  */
 export function planNetwork(config: DenseNetConfig, options: PlanOptions): NetworkPlan {
-  requireKnown(config);
   return new Planner(config, options).plan();
-}
-
-/** @throws ModelShapeError for what no kernel computes yet */
-function requireKnown({ hidden, finalRelu, pooling }: DenseNetConfig): void {
-  const parts = [
-    ...(hidden === undefined ? [] : ['a head of several layers']),
-    ...(finalRelu === undefined ? [] : ['no ReLU behind the last batch norm']),
-    ...(pooling === undefined ? [] : [`a pool of kind ${pooling}`]),
-  ];
-  if (parts.length === 0) return;
-  throw new ModelShapeError(`this network has ${parts.join(' and ')}, which cannot be run here yet`, {
-    missing: [],
-    extra: [],
-    misshaped: [],
-  });
 }
 
 /** Bytes of one pixel of a quad. */
@@ -135,6 +122,7 @@ class Planner {
       top: topOf(config),
       finalSize: last.size,
       finalLayout: last.layout,
+      pooledLayout: pooledLayout(config, last.layout),
     };
   }
 
@@ -206,7 +194,7 @@ class Planner {
       kernel: 'normalize',
       variant: plainVariant(),
       bindings: { src: region(last.name), norm: weights('head.norm'), dst: region('final') },
-      params: { pixels, srcPlane: last.plane, dstPlane: final.plane },
+      params: { pixels, srcPlane: last.plane, dstPlane: final.plane, floor: finalFloor(this.config) },
       workgroups: [Math.ceil(pixels / WORKGROUP), last.layout.quads, 1],
       macs: 0,
     });

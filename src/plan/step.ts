@@ -45,6 +45,7 @@ export type NetworkKernel =
   | 'transition'
   | 'pool'
   | 'linear'
+  | 'gradient'
   | 'scores'
   | 'cam'
   | 'normalize';

@@ -18,11 +18,12 @@ import { closeSession, type OpeningOptions, openSession } from '../gpu/opening.j
 import type { Session } from '../gpu/session.js';
 import type { Precision } from '../kernels/machines.js';
 import type { TunedVariants } from '../kernels/variants.js';
+import type { Activation } from '../model/config.js';
 import type { PlanOptions } from '../plan/network.js';
 import { type Call, type Job, submit } from './job.js';
 
 export interface EngineOptions extends OpeningOptions {
-  readonly sigmoid: boolean;
+  readonly activation: Activation;
   /** Measured kernel variants. */
   readonly tuned?: TunedVariants;
   /** Whether f32 may replace f16. */
@@ -195,8 +196,8 @@ export class Engine {
   }
 
   private planOptions({ caps, precision }: Session, { batch, inputSize, taps = false }: Shape): PlanOptions {
-    const { sigmoid, tuned } = this.options;
-    return { batch, inputSize, ...precision, caps, tuned, sigmoid, taps };
+    const { activation, tuned } = this.options;
+    return { batch, inputSize, ...precision, caps, tuned, activation, taps };
   }
 
   /** Waits for the GPU. Destroys a device of our own that does not answer, so that the next call opens another. */

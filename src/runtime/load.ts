@@ -129,7 +129,7 @@ async function assemble(
   const { canonical, config } = interpretTensors(stream.tensors, metadata);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
-  const sigmoid = scoringOf(metadata, config.classes).activation === 'sigmoid';
+  const { activation } = scoringOf(metadata, config.classes);
   const spec = options.preprocess ?? metadata.preprocess ?? null;
   const inputSize = options.inputSize ?? (spec && inputSizeOf(spec)) ?? defaultInputSize(config);
   const images =
@@ -141,7 +141,7 @@ async function assemble(
     });
   const warn = options.onWarning ?? logWarning;
   const opening = Engine.create({
-    ...{ config, precision, packed, weightLayout, gpu, device, sigmoid, batch, inputSize, timeout },
+    ...{ config, precision, packed, weightLayout, gpu, device, activation, batch, inputSize, timeout },
     tuned: new Map(Object.entries(options.tuned ?? {})),
     isAuto: options.precision === 'auto',
     onWarning: (warning) => callSafely('onWarning', warn, warning),

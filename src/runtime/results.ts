@@ -113,7 +113,7 @@ export function tapOf(plan: NetworkPlan, tap: Tap, bytes: Uint8Array): TapResult
 /** [N, channels] of the `pooled` region, which is [image][quad] in f32. @throws PrecisionOverflowError */
 export function pooledOf(plan: NetworkPlan, bytes: Uint8Array): TapResult {
   const { batch } = plan.options;
-  const layout = plan.finalLayout;
+  const layout = plan.pooledLayout;
   const values = floatsOf(bytes);
   const data = new Float32Array(batch * layout.channels);
   for (const [channel, slot] of channelSlots(layout).entries()) {

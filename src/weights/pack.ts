@@ -15,7 +15,7 @@ import {
   quadsFor,
 } from '../model/channels.js';
 import { type DenseNetConfig, stemOf } from '../model/config.js';
-import type { ConvFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
+import type { ConvFold, DenseFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
 import { float32ToFloat16 } from '../tensor/float16.js';
 import type { Folds } from './fold.js';
@@ -146,15 +146,29 @@ function transitionPart(out: number, layout: ChannelLayout, b: number): WeightPa
   return part([names.transition(b, 'norm'), names.transition(b, 'conv')], items, (folds) => folds.transition(b));
 }
 
-function headPart({ classes }: DenseNetConfig, layout: ChannelLayout): WeightPart {
-  const row = quadsFor(classes) * 4;
-  const weight = { name: 'head.weight', floats: layout.quads * 4 * row, half: true };
-  const items = [
-    on(norm('head.norm', layout, 1), (fold: HeadFold) => fold.norm),
-    { ...weight, pack: (fold: HeadFold) => packLinear(fold.weight, classes, layout) },
-    { name: 'head.bias', floats: row, half: false, pack: (fold: HeadFold) => padded(fold.bias, row) },
-  ];
-  return part([names.finalNorm, names.classifier], items, (folds) => folds.head());
+/** Where the values of the pooled vector lie: those of the last block, twice where averages and maxima are joined. */
+export const pooledLayout = (config: DenseNetConfig, last: ChannelLayout): ChannelLayout => {
+  const counts = last.parts.map(({ channels }) => channels);
+  return config.pooling === 'both' ? layoutChannels([...counts, ...counts]) : last;
+};
+
+function headPart(config: DenseNetConfig, layout: ChannelLayout): WeightPart {
+  const items = [on(norm('head.norm', layout, 1), (fold: HeadFold) => fold.norm)];
+  let read = pooledLayout(config, layout);
+  const dense = (name: string, width: number, foldOf: (fold: HeadFold) => Pick<DenseFold, 'weight' | 'bias'>) => {
+    const [from, row] = [read, quadsFor(width) * 4];
+    const weight = { name: `${name}.weight`, floats: from.quads * 4 * row, half: true };
+    items.push(
+      { ...weight, pack: (fold) => packLinear(foldOf(fold).weight, width, from) },
+      { name: `${name}.bias`, floats: row, half: false, pack: (fold) => padded(foldOf(fold).bias, row) },
+    );
+    read = layoutChannels([width]);
+  };
+  for (const [index, { width }] of (config.hidden ?? []).entries())
+    dense(`head.hidden${index + 1}`, width, (fold) => assertDefined(fold.hidden[index], 'hidden layer'));
+  dense('head', config.classes, (fold) => fold);
+  const hidden = (config.hidden ?? []).map((_, index) => names.hidden(index + 1));
+  return part([names.finalNorm, ...hidden, names.classifier], items, (folds) => folds.head());
 }
 
 function part<Fold>(

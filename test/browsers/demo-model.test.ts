@@ -73,7 +73,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     await page.waitForFunction("/mine.pth/.test(document.getElementById('facts').textContent)");
     expect(await textOf(page, '#preprocess-origin')).toBe('assumed');
     expect(await page.$eval('#preset', (select) => select instanceof HTMLSelectElement && select.value)).toBe(
-      'cifar10',
+      'cifar10-std-0.247',
     );
     await bring(page, 'drop', '/test/graph.onnx', 'net.onnx');
     await said(page, /net\.onnx is ready/);
@@ -154,6 +154,26 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     await said(page, /mine\.safetensors is ready/);
     await page.waitForFunction("document.getElementById('thresholds-origin').textContent === 'from the file'");
     expect(await rowsOf(page)).toEqual(rows);
+  });
+
+  it('lets the user say what the file does not show', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
+    await said(page, /mine\.pth is ready/);
+    expect(await textOf(page, '#activation-origin')).toBe('assumed');
+    const before = await rowsOf(page);
+    await page.click('#structure-panel summary');
+    await page.select('#structure label:nth-child(1) select', '2');
+    await page.waitForFunction((old) => document.querySelector('#answer li')?.textContent !== old, {}, before[0]);
+    await said(page, /mine\.pth is ready/);
+    expect(await page.$eval('#structure select', (select) => select instanceof HTMLSelectElement && select.value)).toBe(
+      '2',
+    );
+    await page.select('#structure label:nth-child(1) select', 'as assumed');
+    await page.waitForFunction((old) => document.querySelector('#answer li')?.textContent === old, {}, before[0]);
+    await page.select('#activation', 'none');
+    await page.waitForFunction("/logits/.test(document.getElementById('answer-note').textContent)");
+    expect((await rowsOf(page))[0]).not.toMatch(/%/);
   });
 
   it('shows all findings of a multi-label model with their thresholds', async () => {

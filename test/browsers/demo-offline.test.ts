@@ -38,11 +38,13 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     expect(asked).toContain('https://huggingface.co/someone/net/resolve/main/model.safetensors');
   });
 
-  it('says that there is no such class', async () => {
-    open = await visit(demo, { path: '/?class=unicorn' });
-    expect(await said(open.page, /unicorn/)).toBe(
-      'the model knows no class "unicorn": give one of its names, or a number from 0 to 9',
+  it('says that there is no such class, and takes markup for text', async () => {
+    const markup = '<img src=x onerror=alert(1)>';
+    open = await visit(demo, { path: `/?class=${encodeURIComponent(markup)}` });
+    expect(await said(open.page, /knows no class/)).toBe(
+      `the model knows no class "${markup}": give one of its names, or a number from 0 to 9`,
     );
+    expect(await open.page.$$eval('#status *', (inside) => inside.length)).toBe(0);
   });
 
   it('works without a network after one visit', async () => {

@@ -1,6 +1,4 @@
 /** `hf:` ids through the built bundles. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,13 +42,6 @@ for (const kind of ['chrome', 'firefox'] as const) {
           html('<script src="/dist/densenet-webgpu.iife.js"></script><script src="/script.js"></script>'),
         ],
         ['/script.js', call('DenseNetWebGPU')],
-        ['/alone.html', html('<script type="module" src="/alone.js"></script>')],
-        ['/alone/densenet-webgpu.js', readFileSync(join(DIST, 'densenet-webgpu.js'), 'utf8')],
-        [
-          '/alone.js',
-          `import { DenseNet } from '/alone/densenet-webgpu.js';
-           globalThis.answer = DenseNet.load('hf:some/small').catch(({ name, message }) => [name, message]);`,
-        ],
       ]);
       const csp = `default-src 'self'; script-src 'self'; connect-src ${hub.origin}`;
       server = await startServer({ files, folders: { '/dist/': DIST }, csp });
@@ -68,15 +59,6 @@ for (const kind of ['chrome', 'firefox'] as const) {
       await page.goto(`${server.origin}/${way}.html`);
       await page.waitForFunction('globalThis.answer !== undefined');
       expect(await page.evaluate('globalThis.answer')).toEqual([['a', 'b', 'c', 'd', 'e'], true, 401]);
-    });
-
-    it('says what is missing where the main bundle stands alone', async () => {
-      await page.goto(`${server.origin}/alone.html`);
-      await page.waitForFunction('globalThis.answer !== undefined');
-      expect(await page.evaluate('globalThis.answer')).toEqual([
-        'DownloadError',
-        'hf:some/small needs densenet-webgpu-hub.js: serve it beside the library',
-      ]);
     });
   });
 }

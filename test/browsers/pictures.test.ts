@@ -59,7 +59,7 @@ const FAULTS: readonly (readonly [what: string, script: string, says: RegExp])[]
   [
     'a file that is no picture',
     "return net.classify(new Blob(['nothing'], { type: 'image/png' }))",
-    /^ImageError: the image\/png file of 7 bytes cannot be decoded as a picture/,
+    /^ImageError: the image\/png file of 7 bytes cannot be decoded as an image/,
   ],
   [
     'half a file',
@@ -70,12 +70,12 @@ const FAULTS: readonly (readonly [what: string, script: string, says: RegExp])[]
   [
     'detached ImageData',
     'const image = new ImageData(3, 2); structuredClone(image.data.buffer, { transfer: [image.data.buffer] }); return net.classify(image)',
-    /^ImageError: the picture's data is empty or detached/,
+    /^ImageError: the image's data is empty or detached/,
   ],
   [
     'an element that is no picture',
     'return net.classify(document.body)',
-    /^ImageError: a HTMLBodyElement is not a picture: pass an ImageBitmap/,
+    /^ImageError: a HTMLBodyElement is not an image: pass an ImageBitmap/,
   ],
   [
     'one bad picture of three',

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { caseFiles, seededModel, TINY } from '../../src/bench/case-files.js';
 import { markdownOf } from '../../src/bench/markdown.js';
@@ -7,6 +10,7 @@ import type { PeerName } from '../../src/bench/peer.js';
 import type { PeerClient } from '../../src/bench/protocol.js';
 import type { BenchReport } from '../../src/bench/report.js';
 import { workOf } from '../../src/bench/roofline.js';
+import { skipReason } from '../../src/bench/skipped.js';
 import { quantile, relativeError } from '../../src/bench/statistics.js';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
 import { familyConfig } from '../../src/model/family.js';
@@ -36,8 +40,40 @@ describe('the bench command', () => {
       expect(run?.warmMedianMs).toBeGreaterThan(0);
       expect(run?.coldMs).toBeGreaterThan(run?.warmMedianMs ?? 0);
     }
-    expect(ours).toMatchObject({ ratio: 1, submits: 1, buffersCreated: 0 });
+    expect(ours).toMatchObject({ ratio: 1, submits: 1, buffersCreated: 0, kernels: 'software row' });
+    expect(ours?.row?.name).toMatch(/^software/);
+    expect(peer).toMatchObject({ kernels: 'CPU', row: null });
     expect(ours?.dispatches).toBeGreaterThan(0);
+    expect(report).toMatchObject({ presentedAs: null, adapter: expect.stringContaining('llvmpipe') });
+  });
+
+  it.runIf(hasDriver('lavapipe'))('--as gpu: runs the GPU rows on a software adapter, and says both', () => {
+    const args = ['--backend', 'node', '--cases', TINY, '--peers', 'ours,ort-node-webgpu', '--rounds', '1', '--json'];
+    const { status, stdout, stderr } = bench(...args, '--as', 'gpu');
+    expect(status, stderr).toBe(0);
+    const report: BenchReport = JSON.parse(stdout);
+    const [result] = report.cases;
+    expect(report).toMatchObject({ presentedAs: 'intel xe', adapter: expect.stringContaining('llvmpipe') });
+    expect(result?.runs).toMatchObject([
+      { name: 'ours', error: null, kernels: 'GPU row', row: { name: 'few registers' } },
+    ]);
+    expect(result?.runs[0]?.maxRelError).toBeLessThan(1e-4);
+    expect(result?.skipped).toMatchObject([{ name: 'ort-node-webgpu', reason: expect.stringMatching(/by itself/) }]);
+    expect(stderr).toMatch(/ort-node-webgpu is skipped: /);
+  });
+
+  it('--export: writes the files of a case, from which make_tflite.py makes its model', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'densenet-export-'));
+    const { status, stderr } = bench('--export', folder, '--cases', 'tiny:2');
+    const into = join(folder, 'tiny-b2');
+    const files = readdirSync(into).sort();
+    const shape = JSON.parse(readFileSync(join(into, 'case.json'), 'utf8'));
+    const input = readFileSync(join(into, 'input')).length;
+    rmSync(folder, { recursive: true });
+    expect(status, stderr).toBe(0);
+    expect(files).toEqual(['case.json', 'input', 'onnx', 'safetensors', 'tfjs', 'tfjsWeights']);
+    expect(shape).toEqual({ model: 'tiny', batch: 2, shape: [2, 3, 64, 64], classes: 10 });
+    expect(input).toBe(4 * 2 * 3 * 64 * 64);
   });
 
   it.runIf(findBrowser('chrome'))(
@@ -55,6 +91,7 @@ describe('the bench command', () => {
       expect(status, stderr).toBe(0);
       const report: BenchReport = JSON.parse(stdout);
       const [ours, peer] = report.cases[0]?.runs ?? [];
+      expect(peer).toMatchObject({ kernels: 'own GPU kernels', row: null });
       console.log(`tfjs-webgpu takes ${peer?.ratio?.toFixed(1)} times as long as ours`);
       expect([ours?.error, peer?.error]).toEqual([null, null]);
       expect(ours).toMatchObject({ submits: 1, buffersCreated: 0 });
@@ -71,6 +108,7 @@ describe('the bench command', () => {
       stderr: expect.stringMatching(/there is no nobody/),
     });
     expect(bench('--cases', 'resnet:1')).toMatchObject({ status: 2, stderr: expect.stringMatching(/not MODEL:BATCH/) });
+    expect(bench('--as', 'voodoo')).toMatchObject({ status: 2, stderr: expect.stringMatching(/--as is voodoo/) });
     expect(bench('--rounds', '0')).toMatchObject({ status: 2, stderr: expect.stringMatching(/above 0/) });
   });
 });
@@ -80,37 +118,51 @@ describe('--markdown', () => {
     const run = { samples: 3, libraryMs: 1, createMs: 2, firstMs: 3, dispatches: 124, submits: 1, buffersCreated: 0 };
     const bytes = { liveGpuBytes: 39e6, peakGpuBytes: 40e6, downloadBytes: 30_000, maxRelError: 1.3e-6 };
     const times = { warmMedianMs: 880, p10: 90.04, p90: 1899.6, coldMs: 2210, ratio: 1, coldRatio: 1 };
-    const ours = { name: 'ours', error: null, ...run, ...bytes, ...times } as const;
+    const kernels = { kernels: 'GPU row', row: { family: 'GPU row', name: 'few registers' } } as const;
+    const ours = { name: 'ours', error: null, ...kernels, ...run, ...bytes, ...times } as const;
     const peer = {
       ...ours,
       name: 'ort-webgpu',
+      kernels: 'own GPU kernels',
+      row: null,
       ratio: 9.437,
       downloadBytes: 6e6,
       maxRelError: null,
       p10: null,
     } as const;
-    const lost = { ...peer, name: 'tfjs-wasm', error: 'no adapter', warmMedianMs: null, downloadBytes: null } as const;
+    const lost = {
+      ...peer,
+      name: 'tfjs-wasm',
+      kernels: null,
+      error: 'no adapter',
+      warmMedianMs: null,
+      downloadBytes: null,
+    } as const;
+    const skipped = [{ name: 'litert-webgpu', reason: 'there is no file' }] as const;
     const lines = markdownOf(
       {
-        ...{ adapter: null, backend: 'chrome', browser: 'Chrome/1', date: '2026-11-24T21:29:00.000Z' },
+        ...{ adapter: 'google swiftshader', presentedAs: 'intel xe', backend: 'chrome', browser: 'Chrome/1' },
+        date: '2026-11-24T21:29:00.000Z',
         system: { platform: 'linux', cpu: '', cores: 2, node: 'v20.0.0', load: 0.74 },
         versions: { 'densenet-webgpu': '0.1.0' },
-        cases: [{ model: 'densenet121', batch: 8, inputSize: [224, 224], runs: [ours, peer, lost] }],
+        cases: [{ model: 'densenet121', batch: 8, inputSize: [224, 224], runs: [ours, peer, lost], skipped }],
       },
       ['--cases', 'densenet121:8'],
     );
     expect(lines).toEqual([
-      '**DenseNet-121, batch 8, 224×224, f32.** Chrome/1, adapter unknown, 2026-11-24 21:29 UTC, load 0.7.',
+      '**DenseNet-121, batch 8, 224×224, f32.** Chrome/1, adapter "google swiftshader" presented as "intel xe", 2026-11-24 21:29 UTC, load 0.7.',
       '',
       '`npm run bench -- --cases densenet121:8`',
       '',
-      expect.stringMatching(/^\| {2}\| warm ms \| p10 – p90 \|/),
-      `|${' --- |'.repeat(12)}`,
-      '| `ours` | 880 | 90.0 – 1,900 | 3 | 1 | 2,210 | 1 | 124 | 1 | 0 | 39.0 / 40.0 | 1.3e-6 |',
-      '| `ort-webgpu` | 880 | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
-      '| `tfjs-wasm` | – | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
+      expect.stringMatching(/^\| {2}\| kernels \| warm ms \| p10 – p90 \|/),
+      `|${' --- |'.repeat(13)}`,
+      '| `ours` | GPU row (few registers) | 880 | 90.0 – 1,900 | 3 | 1 | 2,210 | 1 | 124 | 1 | 0 | 39.0 / 40.0 | 1.3e-6 |',
+      '| `ort-webgpu` | own GPU kernels | 880 | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
+      '| `tfjs-wasm` | – | – | – | 3 | **9.44** | 2,210 | **1.00** | 124 | 1 | 0 | 39.0 / 40.0 | – |',
       '',
       '`tfjs-wasm` failed: no adapter',
+      '',
+      '`litert-webgpu` skipped: there is no file',
       '',
       'Versions: densenet-webgpu 0.1.0.',
       '',
@@ -123,13 +175,15 @@ describe('--markdown', () => {
 });
 
 describe('a case', () => {
-  const files = { safetensors: '', onnx: '', tfjs: '', tfjsWeights: '', input: '' };
+  const files = { safetensors: '', onnx: '', tfjs: '', tfjsWeights: '', tflite: '', input: '' };
   const task = { shape: [1, 3, 8, 8] as const, classes: 2, files, threads: 1 };
+
+  const ROW = { family: 'software row', name: 'software of four lanes' } as const;
 
   /** Replies at once, with the given logits. */
   function fake(name: PeerName, logits: number[], milliseconds: number): PeerClient {
     const replies = {
-      cold: { libraryMs: 1, createMs: 2, firstMs: 3, logits, adapter: 'fake' },
+      cold: { libraryMs: 1, createMs: 2, firstMs: 3, logits, adapter: 'fake', row: name === 'ours' ? ROW : null },
       run: [milliseconds],
       last: { logits, dispatches: 7, submits: 1, buffersCreated: 0, liveGpuBytes: 8, peakGpuBytes: 9 },
       profile: null,
@@ -156,6 +210,7 @@ describe('a case', () => {
       reference: [1, 2],
       note: () => undefined,
     });
+    expect(runs.map(({ kernels }) => kernels)).toEqual(['software row', 'CPU', 'own GPU kernels', null]);
     expect(runs[0]).toMatchObject({ error: null, warmMedianMs: 4, samples: 3, ratio: 1, coldMs: 6, dispatches: 7 });
     expect(runs[1]).toMatchObject({ error: null, ratio: 2.5, coldRatio: 1, downloadBytes: 100 });
     expect(runs[2]).toMatchObject({ warmMedianMs: null, coldMs: null, samples: 0, maxRelError: 1.5 });
@@ -172,6 +227,17 @@ describe('a case', () => {
       note: () => undefined,
     });
     expect(runs.map(({ samples }) => samples)).toEqual([10, 3]);
+  });
+});
+
+describe('a peer that cannot run here', () => {
+  it('is skipped with what it lacks and how to get it', () => {
+    expect(skipReason('litert-webgpu', '/nowhere/tiny-b1.tflite', undefined)).toMatch(
+      /no \/nowhere\/tiny-b1\.tflite: make it with python3 src\/bench\/make_tflite\.py/,
+    );
+    expect(skipReason('ort-node-webgpu', '', 'amd')).toMatch(/no other adapter can be presented/);
+    expect(skipReason('ort-node-webgpu', '', undefined)).toBeNull();
+    expect(skipReason('ours', '', 'amd')).toBeNull();
   });
 });
 

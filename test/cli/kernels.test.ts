@@ -42,7 +42,9 @@ describe.each(['navi31', 'tgl'])('the compiler of %s (skipped where its driver i
       expect(total.done).toBeGreaterThanOrEqual(total.needed);
       expect(total.share).toBeGreaterThan(0.2);
       expect(total.share).toBeLessThan(1);
-      expect(pipelines.filter(({ isEstimated }) => isEstimated).map(({ label }) => label)).toEqual([]);
+      // How many turns a split takes depends on the lane; they are taken from the multiply-adds needed.
+      const estimated = pipelines.filter(({ isEstimated }) => isEstimated).map(({ label }) => label);
+      expect(estimated.filter((label) => !/SPLIT_K=[2-9]/.test(label))).toEqual([]);
       for (const { registers, lanes } of pipelines) expect(Math.min(registers, lanes)).toBeGreaterThan(0);
     }
   });

@@ -41,6 +41,9 @@ const GARBAGE = 1000;
 const GAP = 3;
 const NO_FLOOR = -3.4e38;
 
+/** Products that are added up in f16 at most: of 8 input quads in a 1×1, of one in a 3×3. */
+const CARRIED = 36;
+
 /** Products of f16 are added up in f16 over a few input quads (shaders/parts/products_f16.wgsl). */
 const isFloat16 = ({ parts = [] }: Variant): boolean => parts.includes('products_f16');
 
@@ -51,8 +54,7 @@ export function expectRight(
 ): void {
   const { shape } = expected;
   const values = ref.fromQuads(found, shape, plane, border);
-  // A product rounded to f16 and sums of up to 36 of them: 2⁻¹¹ for 2⁻²⁴, 64 times as many roundings of the largest sum.
-  const bounds = isFloat16(variant) ? expected.bounds.map((bound) => bound * 2 ** 10) : expected.bounds;
+  const bounds = isFloat16(variant) ? ref.boundsOfFloat16(expected, CARRIED) : expected.bounds;
   ref.expectWithin(values, { ...expected, bounds }, precision.activations);
   const stored = ref.storedPixels(shape, border);
   const misplaced = Array.from(found.keys()).find((i) => {

@@ -17,6 +17,8 @@ export interface Result {
   readonly values: Float64Array;
   readonly bounds: Float64Array;
   readonly shape: Shape;
+  /** Products of a sum, borders counted in full. */
+  readonly terms?: number;
 }
 
 export const F32_UNIT = 2 ** -24;
@@ -86,8 +88,12 @@ export function convolve(x: ArrayLike<number>, shape: Shape, conv: Convolution):
       }
     }
   }
-  return { values, bounds, shape: result };
+  return { values, bounds, shape: result, terms: shape.channels * kernel * kernel };
 }
+
+/** Of sums in f16 that are carried to f32 after `carry` products: each is rounded 2¹³ times as coarsely, and as often. */
+export const boundsOfFloat16 = ({ bounds, terms = 0 }: Result, carry: number): Float64Array =>
+  bounds.map((bound) => bound * (F16_UNIT / F32_UNIT) * ((Math.min(terms, carry) + 6) / (terms + 6)));
 
 /** 2×2 average, stride 2, an odd last row or column left out. */
 export function averagePool(x: ArrayLike<number>, shape: Shape): { values: Float64Array; shape: Shape } {

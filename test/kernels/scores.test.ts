@@ -21,7 +21,7 @@ async function score(device: GPUDevice, rows: readonly (readonly number[])[], to
     variant: { tile: {}, overrides: {} },
     precision: F32,
     buffers: { logits, best: new Float32Array(rows.length * top * 2), scores: new Float32Array(logits.length) },
-    params: { classes, stride, top, sigmoid: sigmoid ? 1 : 0 },
+    params: { classes, stride, top, activation: sigmoid ? 1 : 0 },
     workgroups: [rows.length, 1, 1],
   } as const;
   const all = await runKernel(device, { ...run, output: 'scores' });

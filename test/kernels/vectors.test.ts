@@ -43,18 +43,23 @@ for (const { driver, features } of DRIVERS) {
       const run = (device: GPUDevice, parts: Omit<KernelRun, 'precision' | 'output'>) =>
         runKernel(device, { precision, output: 'dst', ...parts });
 
-      it('pack: NCHW to quads, rounded to the storage', () =>
+      it.each([0, 1, 3])('pack: NCHW to quads with a border of %i, rounded to the storage', (border) =>
         inDriver(async (device) => {
+          const { height, width } = shape;
+          const stored = ref.storedPixels(shape, border);
+          const dstPlane = batch * stored + 3;
+          const expected = ref.toQuads(x, shape, dstPlane, 0, border);
           const found = await run(device, {
             kernel: 'pack',
             variant: PLAIN,
-            buffers: { src: x, dst: new Float32Array(src.length) },
+            buffers: { src: x, dst: new Float32Array(expected.length) },
             halves: ['dst'],
-            params: { pixels, channels, dstPlane: plane },
-            workgroups: [perPixel(pixels), quads, batch],
+            params: { width, height, border, channels, dstPlane },
+            workgroups: [perPixel(stored), quads, batch],
           });
-          expect(found).toEqual(src);
-        }));
+          expect(found).toEqual(expected);
+        }),
+      );
 
       it('maxpool: 3×3 stride 2 padding 1, exactly', () =>
         inDriver(async (device) => {
@@ -82,7 +87,7 @@ for (const { driver, features } of DRIVERS) {
             variant: PLAIN,
             buffers: { src, norm, dst: new Float32Array(src.length) },
             halves: ['src', 'dst'],
-            params: { pixels: batch * pixels, srcPlane: plane, dstPlane: plane },
+            params: { pixels: batch * pixels, srcPlane: plane, dstPlane: plane, floor: 0 },
             workgroups: [perPixel(batch * pixels), quads, 1],
           });
           ref.expectWithin(ref.fromQuads(found, shape, plane), normed, activations);
@@ -95,7 +100,7 @@ for (const { driver, features } of DRIVERS) {
             variant: FIXED,
             buffers: { src, norm, dst: new Float32Array(batch * quads * 4) },
             halves: ['src'],
-            params: { pixels, quads, srcPlane: plane },
+            params: { pixels, quads, srcPlane: plane, kind: 0, floor: 0 },
             workgroups: [quads, batch, 1],
           });
           const rows = Array.from({ length: batch }, (_, n) => [
@@ -109,15 +114,24 @@ for (const { driver, features } of DRIVERS) {
           const classes = 6;
           const weight = asStored(randoms(classes * channels, next), precision.weights);
           const classOf = Uint32Array.from({ length: batch }, (_, n) => (5 * n + 4) % classes);
+          const gradient = await run(device, {
+            kernel: 'gradient',
+            variant: PLAIN,
+            buffers: {
+              ...{ weights: ref.packLinear(weight, classes), classOf },
+              ...{ above: new Float32Array(4), below: new Float32Array(batch * quads * 4) },
+              dst: new Float32Array(batch * quads * 4),
+            },
+            halves: ['weights'],
+            params: { inQuads: quads, outQuads: ref.quads(classes), activation: 0, isClassifier: 1 },
+            workgroups: [Math.ceil(quads / 64), batch, 1],
+          });
           const found = await run(device, {
             kernel: 'cam',
             variant: PLAIN,
-            buffers: {
-              ...{ src, norm, classOf, weights: ref.packLinear(weight, classes) },
-              dst: new Float32Array(batch * pixels),
-            },
-            halves: ['src', 'weights'],
-            params: { pixels, quads, srcPlane: plane, classQuads: ref.quads(classes) },
+            buffers: { ...{ src, norm, gradient }, dst: new Float32Array(batch * pixels) },
+            halves: ['src'],
+            params: { pixels, quads, srcPlane: plane, floor: 0 },
             workgroups: [perPixel(pixels), batch, 1],
           });
           ref.expectWithin(found, head.classActivation(normed, weight, classOf), 'f32');
@@ -153,7 +167,7 @@ for (const { driver, features } of DRIVERS) {
             dst: new Float32Array(batch * outQuads * 4),
           },
           halves: ['weights'],
-          params: { inQuads, outQuads },
+          params: { inQuads, outQuads, activation: 0 },
           workgroups: [Math.ceil(outQuads / 8), batch, 1],
         });
         const used = Array.from(found).filter((_, i) => i % (4 * outQuads) < classes);

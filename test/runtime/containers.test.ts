@@ -42,17 +42,28 @@ describe.each(Object.entries(NETS))('%s', (name, { scheme, metadata, ...rest }) 
   const files = FILES.filter((file) => file.startsWith(`${name}.`) && !file.endsWith('.reference.safetensors'));
   const read = async (file: string) => {
     const imported = await importCheckpoint(readBytes(`${FIXTURES}containers/${file}`), file, options);
-    return { imported, model: writeModel(imported.tensors, imported.metadata) };
+    return {
+      imported,
+      model: writeModel(imported.tensors, imported.metadata),
+      tensors: writeModel(imported.tensors, {}),
+    };
   };
 
   it('imports to the same bytes from every file', async () => {
     expect(files).toEqual(expect.arrayContaining(CONTAINERS.map((container) => `${name}.${container}`)));
-    const { model } = await read(`${name}.zip.pth`);
+    const { tensors } = await read(`${name}.zip.pth`);
     for (const file of files) {
       const found = await read(file);
-      expect(found.imported.source, file).toMatchObject({ scheme });
-      expect(found.imported.metadata, file).toEqual(metadata);
-      expect(Buffer.compare(found.model, model), file).toBe(0);
+      expect(found.imported.source, file).toMatchObject({
+        scheme: file.endsWith('.script.pt') ? 'by topology' : scheme,
+      });
+      const { assumed = [], activationOrigin, ...said } = found.imported.metadata;
+      // A module's objects say what tensors alone do not.
+      const isModule = file.includes('module') || file.endsWith('.pt');
+      expect(said, file).toEqual({ activation: 'softmax', ...metadata, ...(isModule ? { bnEpsilon: 1e-5 } : {}) });
+      expect(assumed.includes('stem-stride'), `${file} assumes ${assumed}`).toBe(!isModule);
+      expect(activationOrigin, file).toBe('activation' in metadata ? 'file' : 'assumed');
+      expect(Buffer.compare(found.tensors, tensors), file).toBe(0);
     }
   });
 

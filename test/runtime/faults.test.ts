@@ -91,9 +91,12 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
     expect(await failure(net.classify(picture(1), { topK: 0 }))).toBe(
       'OptionError: topK is 0: make it a whole number of classes, 1 or more',
     );
-    for (const classIndex of [5, -1, 1.5])
+    expect(await failure(net.explain(picture(1), { classIndex: 5 }))).toBe(
+      'OptionError: there is no class 5: the network has 5, counted from 0',
+    );
+    for (const classIndex of [-1, 1.5])
       expect(await failure(net.explain(picture(1), { classIndex }))).toBe(
-        `OptionError: there is no class ${classIndex}: the network has 5, counted from 0`,
+        `OptionError: classIndex is ${classIndex}: make it the index of a class, counted from 0`,
       );
     await stillWorks();
   });

@@ -144,7 +144,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
 
   it('a real allocation fails: a bank of 1 GiB, which SwiftShader offers and cannot allocate', async () => {
     const counting = new CountingGpu(gpu, { features: [] });
-    const inputSize = [1024, 2048] as const;
+    const inputSize = [512, 1024] as const;
     const bytes = Math.max(...arenaOf(WIDE, 1, inputSize).bankBytes);
     expect((await gpu.requestAdapter())?.limits).toMatchObject({ maxBufferSize: bytes });
     const load = DenseNet.load(randomModel(WIDE, 1), { gpu: counting.gpu, inputSize });
@@ -173,7 +173,7 @@ describe.skipIf(!hasDriver('swiftshader'))('memory', () => {
 });
 
 /** A map of 32 quads has 512 bytes for each pixel: the most pixels of a dispatch would exceed a buffer's limit. */
-const WIDE: DenseNetConfig = { ...SMALL, initFeatures: 124, growthRate: 4, transitions: [8] };
+const WIDE: DenseNetConfig = { ...SMALL, initFeatures: 508, growthRate: 4, transitions: [8] };
 
 const arenaOf = (config: DenseNetConfig, batch: number, inputSize: readonly [number, number]) =>
   planNetwork(config, { batch, inputSize, activations: 'f32', caps: { subgroup: null } }).arena;

@@ -8,8 +8,8 @@ import { channelsOf } from '../../src/preprocess/spec.js';
 it.each([
   ['densenet121', 3, 'pytorch', 'torchvision'],
   ['densenet121', 3, 'keras', 'keras'],
-  ['densenet-bc-100-12', 3, 'keras', 'cifar10'],
-  ['densenet-bc-100-12', 3, 'pytorch', 'cifar10'],
+  ['densenet-bc-100-12', 3, 'keras', 'cifar10-std-0.247'],
+  ['densenet-bc-100-12', 3, 'pytorch', 'cifar10-std-0.247'],
   ['densenet121', 1, 'pytorch', 'torchxrayvision'],
   ['densenet121', 2, 'onnx', null],
 ] as const)('%s of %i channels, from %s: %s', (name, inChannels, format, expected) => {

@@ -17,6 +17,7 @@ const REPORT: CheckpointReport = {
   config: { ...familyConfig('densenet-bc-100-12'), classes: 3 },
   metadata: { name: 'net' },
   source: { format: 'pytorch', scheme: 'torchvision', fileName: 'net.pth' },
+  notes: [],
   presets: { torchvision: PRESETS.torchvision, cifar10: PRESETS.cifar10 },
   defaultPreset: 'cifar10',
 };
@@ -37,6 +38,14 @@ describe('settingsOf', () => {
     expect(activation).toEqual({ value: 'softmax', origin: 'assumed' });
     expect(preprocess).toEqual({ value: PRESETS.cifar10, origin: 'assumed' });
     expect(thresholds).toEqual({ value: null, origin: 'assumed' });
+  });
+
+  it('tells an activation that the importer assumes from one that the file has', () => {
+    const assumed = { ...REPORT, metadata: { activation: 'softmax', activationOrigin: 'assumed' } } as const;
+    expect(settingsOf(assumed, {}).activation).toEqual({ value: 'softmax', origin: 'assumed' });
+    const chosen = settingsOf(assumed, { activation: 'sigmoid' });
+    expect(chosen.activation).toEqual({ value: 'sigmoid', origin: 'yours' });
+    expect(metadataOf(assumed, chosen)).toMatchObject({ activation: 'sigmoid', activationOrigin: 'option' });
   });
 
   it('takes what the file says, and the user’s changes before the file', () => {

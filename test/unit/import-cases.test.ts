@@ -86,6 +86,11 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     { file: 'names-layers-late.pth', scheme: 'by order and shape' },
     { file: 'names-dense-layers.pth', scheme: 'by order and shape' },
   ],
+  TorchScript: [
+    { file: 'torchscript-traced.pth', config: { hidden: [HIDDEN(5, 'relu')] }, metadata: SIGMOID },
+    { file: 'torchscript-new-first.pth', config: { finalRelu: false }, metadata: { concat: 'new-first' } },
+    { file: 'torchscript-scripted.pth', config: { stemPool: true } },
+  ],
   'what the network does to its input': [
     { file: 'gray-repeated.onnx', reference: 'onnx-gray-repeated', config: { inChannels: 1 } },
     { file: 'keras-gray-repeated.keras', config: { inChannels: 1 } },

@@ -175,7 +175,7 @@ const NORMS: readonly Refusal[] = [
     'a norm in training mode',
     edited(CIFAR, { 'b1l1.a.norm': { attributes: { training_mode: 1 } } }),
     '"b1l1.a.norm" (BatchNormalization)',
-    'it is in training mode; export the network after model.eval()',
+    'it is in training mode; set the network to evaluation mode before the export',
   ],
   [
     'a norm of too few channels',

@@ -1,6 +1,8 @@
 /** This package, from its built bundle, as a user would call it. */
-import type { LoadOptions, PreprocessSpec } from '../../index.js';
-import { asFloats, type Host, type Network, type Task } from '../peer.js';
+import type { LoadOptions, NetworkPlan, PreprocessSpec } from '../../index.js';
+import { machineFor } from '../../kernels/machines.js';
+import { adapterName } from '../disguise.js';
+import { asFloats, type Host, type KernelRow, type Network, type Task } from '../peer.js';
 
 export async function openOurs(host: Host, task: Task, f16: boolean): Promise<() => Promise<Network>> {
   const { DenseNet } = await host.ours();
@@ -16,9 +18,9 @@ export async function openOurs(host: Host, task: Task, f16: boolean): Promise<()
     };
     const net = await DenseNet.load(model, options);
     const input = { data: asFloats(await host.read(files.input)), shape };
-    const { vendor, architecture, description } = net.adapter;
     return {
-      adapter: [vendor, architecture, description].filter((part) => part !== '').join(' '),
+      adapter: adapterName(net.adapter),
+      row: rowOf(net.plan),
       run: async () => (await net.run(input)).logits,
       async profile() {
         const withPreprocess = await DenseNet.load(model, { ...options, preprocess: UNCHANGED });
@@ -28,6 +30,12 @@ export async function openOurs(host: Host, task: Task, f16: boolean): Promise<()
       },
     };
   };
+}
+
+function rowOf({ options }: NetworkPlan): KernelRow {
+  const { caps, activations, weights = 'f32' } = options;
+  const { name } = machineFor(caps, { activations, weights });
+  return { family: caps.isSoftware ? 'software row' : 'GPU row', name };
 }
 
 /** `profile` takes an image; this one fits already. */

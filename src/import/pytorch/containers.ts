@@ -18,6 +18,8 @@ export interface Container {
   readonly root: PickleValue;
   /** Fetches these storages only: a checkpoint's optimiser state is often twice the network. */
   readonly open: (storages: readonly StorageRef[]) => StorageReader;
+  /** TorchScript's source texts by file (`__torch__/net.py`); empty for other files. */
+  readonly code: ReadonlyMap<string, string>;
 }
 
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -51,6 +53,7 @@ export function openZip(bytes: Uint8Array, budget: Budget): Container {
   if (order && new TextDecoder().decode(order).trim() !== 'little')
     throw pytorchError('it was written on a big-endian machine');
   const root = unpickle(new ByteCursor(head[pickleName] ?? new Uint8Array(0)), budget);
+  const code = codeIn(bytes, `${folder}code/`);
   const pathOf = (storage: StorageRef) => `${folder}data/${storage.key}`;
   const open = (wanted: readonly StorageRef[]): StorageReader => {
     const paths = new Set(wanted.map(pathOf));
@@ -64,17 +67,33 @@ export function openZip(bytes: Uint8Array, budget: Budget): Container {
       );
     };
   };
-  return { root, open };
+  return { root, open, code };
 }
 
-function unzip(bytes: Uint8Array, wanted: (name: string) => boolean): Record<string, Uint8Array> {
+/** More than the code of any network; a part of a file that is larger is not looked at. */
+const MOST_CODE = 2 ** 21;
+
+function codeIn(bytes: Uint8Array, folder: string): ReadonlyMap<string, string> {
+  let total = 0;
+  const files = unzip(bytes, (name, size) => {
+    if (!name.startsWith(folder) || !name.endsWith('.py')) return false;
+    total += size;
+    return total <= MOST_CODE;
+  });
+  if (total > MOST_CODE) return new Map();
+  return new Map(
+    Object.entries(files).map(([name, text]) => [name.slice(folder.length), new TextDecoder().decode(text)]),
+  );
+}
+
+function unzip(bytes: Uint8Array, wanted: (name: string, size: number) => boolean): Record<string, Uint8Array> {
   let entries = 0;
   let total = 0;
   try {
     return unzipSync(bytes, {
       filter: ({ name, originalSize, size }) => {
         if (++entries > MAX_ZIP_ENTRIES) throw pytorchError(`the zip archive has more than ${MAX_ZIP_ENTRIES} entries`);
-        if (!wanted(name)) return false;
+        if (!wanted(name, originalSize)) return false;
         total += Math.max(size, originalSize);
         if (total > MAX_EXPANSION * bytes.length + FREE_BYTES)
           throw pytorchError(
@@ -112,7 +131,7 @@ export function openLegacy(bytes: Uint8Array, budget: Budget): Container {
     if (!data) throw pytorchError(`storage ${storage.key} is not in the file`);
     return data;
   };
-  return { root, open };
+  return { root, open, code: new Map() };
 }
 
 /** Storage key → element size: the stream itself gives counts only. */

@@ -30,7 +30,6 @@ export interface ModuleGraph {
  * @param tensors as the file names them
  * @param sources canonical name → name in the file, of the body's tensors
  * @param config that the body's shapes make
- * @param head modules of the head in order, found by their shapes
  * @returns `null` when a module of the body is not there as an object
  */
 export function graphOfModules(
@@ -168,10 +167,18 @@ class Builder {
   #normed(norm: number, next: number): void {
     this.#emit(norm);
     if (classOf(this.#module(norm)) === 'BatchNormAct2d') return;
-    const between = this.#between(norm, next).filter((index) => !isPool(this.#op(index)));
+    const between = this.#between(norm, next).filter(
+      (index) => !isPool(this.#op(index)) && !this.#belongsToNext(index, norm, next),
+    );
     const own = between.filter((index) => isActivation(this.#op(index)));
     if (own.length > 0) for (const index of between) this.#emit(index);
     else this.#sharedActivation(norm);
+  }
+
+  /** A module of the layer that `next` begins, registered ahead of it. */
+  #belongsToNext(index: number, norm: number, next: number): boolean {
+    const container = `${parentOf(this.#module(index).path)}.`;
+    return this.#module(next).path.startsWith(container) && !this.#module(norm).path.startsWith(container);
   }
 
   #sharedActivation(norm: number): void {

@@ -46,6 +46,12 @@ export function findStateDict(root: PickleValue, budget: Budget, key?: string): 
   throw new ModelFormatError(`the PyTorch file holds no named tensors${where}: ${what}`, { format: 'pytorch' });
 }
 
+/** Every tensor of a module, by the names of its attributes. @throws ModelFormatError when there are none */
+export function collectAll(root: PickleValue, budget: Budget): FoundNetwork {
+  const found = new Search(budget).collect(root);
+  return found.tensors.size > 0 ? found : findStateDict(root, budget);
+}
+
 /** One walk through a checkpoint, its visits counted over all the places that are tried. */
 class Search {
   constructor(private readonly budget: Budget) {}
@@ -62,7 +68,7 @@ class Search {
   /** The dict under one of the usual keys, however deep; else all that is here. */
   #within(value: PickleValue, depth: number): FoundNetwork {
     const inner = depth < MAX_NESTED_KEYS ? this.#under(value, [...KEYS, ...EMA_KEYS], depth) : NONE;
-    return inner.tensors.size > 0 ? inner : this.#collect(value);
+    return inner.tensors.size > 0 ? inner : this.collect(value);
   }
 
   #under(value: PickleValue, keys: readonly string[], depth: number): FoundNetwork {
@@ -78,7 +84,7 @@ class Search {
   }
 
   /** Gathers tensors under dotted names. */
-  #collect(value: PickleValue): FoundNetwork {
+  collect(value: PickleValue): FoundNetwork {
     const tensors = new Map<string, TensorRef>();
     const modules: Module[] = [];
     const visit = (part: PickleValue, name: string, depth: number): void => {

@@ -118,7 +118,8 @@ const bottleneck = (width: number): string => (width === 0 ? 'no 1×1 bottleneck
 
 export function batchNorm(node: Node, state: GraphState, operands: Operands): Normed | Reduced {
   const isTraining = node.int('training_mode', 0) === 1 || node.outputs.filter((name) => name !== '').length > 1;
-  if (isTraining) throw unsupportedNode(node, 'it is in training mode; export the network after model.eval()');
+  if (isTraining)
+    throw unsupportedNode(node, 'it is in training mode; set the network to evaluation mode before the export');
   if (node.int('axis', 1) !== 1) throw unsupportedNode(node, 'it works along another axis than the channels');
   if (node.int('spatial', 1) !== 1) throw unsupportedNode(node, 'it norms every pixel by itself (spatial 0)');
   const epsilon = shortest(node.float('epsilon', Math.fround(1e-5)));

@@ -278,7 +278,7 @@ function reshapeMap(node: Node, state: GraphState, target: readonly (number | nu
 /** Does nothing outside of training, which an input asks for since opset 12. */
 function dropout(node: Node, state: GraphState, [, training]: Operands): GraphState {
   if (training && wholeNumbers(node, training).some((flag) => flag !== 0))
-    throw unsupportedNode(node, 'it is in training mode; export the network after model.eval()');
+    throw unsupportedNode(node, 'it is in training mode; set the network to evaluation mode before the export');
   return state;
 }
 

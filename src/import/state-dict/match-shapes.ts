@@ -45,9 +45,7 @@ class Walk {
   readonly #wanted: { readonly name: string; readonly channels: number }[] = [];
 
   constructor(modules: readonly WeightModule[]) {
-    this.#convolutions = modules.filter(
-      ({ kind, weight }) => kind === 'conv' && sidesOf({ weight } as WeightModule).kernel > 0,
-    );
+    this.#convolutions = modules.filter((module) => module.kind === 'conv' && sidesOf(module).kernel > 0);
     this.#norms = modules.filter(({ kind }) => kind === 'norm');
     this.#total = this.#convolutions.length;
   }
