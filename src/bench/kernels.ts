@@ -21,8 +21,8 @@ Compiles every kernel that the plan of a network chooses, on the compilers of re
 Families: ${FAMILY_NAMES.join(', ')}.
 --drivers DIR: the folder of the drivers, else the environment variable ${DRIVERS_VARIABLE} (docs/kernel-lab.md).
 --record PEER: writes the kernels that a peer of the benchmark dispatches, in Chrome whose adapter is presented as --as.
---dump FILE: counts recorded kernels instead of ours. Their loops' turns are not recorded: convolutions are given the
-  turns that their layers' multiply-adds need, which flatters; of other kernels loops of unknown length count once.
+--dump FILE: counts recorded kernels instead of ours. Their loops turn as the recorded uniform buffers say; where these do
+  not say it, as often as the layers' multiply-adds need, which flatters.
 --save DIR: keeps the text of each kernel and what the driver printed for it.`;
 
 const TEXT = { type: 'string' } as const;

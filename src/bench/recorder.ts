@@ -98,8 +98,8 @@ interface UniformRange {
   readonly size: number;
 }
 
-/** Of larger buffers the contents are not kept. */
-const MAX_UNIFORM_BYTES = 65536;
+/** Of larger buffers the contents are not kept. A library may have all uniforms in one. */
+const MAX_CONTENT_BYTES = 2 ** 22;
 
 interface PassState {
   pipeline: GPUComputePipeline | null;
@@ -181,7 +181,7 @@ function wrapWrites({ contents }: Recording): void {
   const mapped = new WeakMap<GPUBuffer, { offset: number; range: ArrayBuffer }[]>();
   GPUDevice.prototype.createBuffer = function (this: GPUDevice, descriptor) {
     const buffer = createBuffer.call(this, descriptor);
-    if (descriptor.size <= MAX_UNIFORM_BYTES) contents.set(buffer, new Uint8Array(descriptor.size));
+    if (descriptor.size <= MAX_CONTENT_BYTES) contents.set(buffer, new Uint8Array(descriptor.size));
     return buffer;
   };
   GPUBuffer.prototype.getMappedRange = function (this: GPUBuffer, offset = 0, size) {
