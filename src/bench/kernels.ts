@@ -6,7 +6,7 @@ import { note, print, printJson } from '../cli/terminal.js';
 import { DISGUISES } from './disguise.js';
 import { account, type FamilyReport } from './kernels/account.js';
 import { type Compiled, compile, type Order, serveCompiler } from './kernels/compiler-process.js';
-import { layersOf, readDump } from './kernels/dump.js';
+import { needOf, readDump } from './kernels/dump.js';
 import { DRIVERS_VARIABLE, driversFolder, FAMILY_NAMES, familyNamed, missingDriver } from './kernels/families.js';
 import type { Network } from './kernels/planned.js';
 import { recordPeer } from './kernels/record.js';
@@ -21,8 +21,8 @@ Compiles every kernel that the plan of a network chooses, on the compilers of re
 Families: ${FAMILY_NAMES.join(', ')}.
 --drivers DIR: the folder of the drivers, else the environment variable ${DRIVERS_VARIABLE} (docs/kernel-lab.md).
 --record PEER: writes the kernels that a peer of the benchmark dispatches, in Chrome whose adapter is presented as --as.
---dump FILE: counts recorded kernels instead of ours. Their loops' turns are not recorded: convolutions are given the
-  turns that their layers' multiply-adds need, which flatters; of other kernels loops of unknown length count once.
+--dump FILE: counts recorded kernels instead of ours. Their loops turn as the recorded uniform buffers say; where these do
+  not say it, as often as the layers' multiply-adds need, which flatters.
 --save DIR: keeps the text of each kernel and what the driver printed for it.`;
 
 const TEXT = { type: 'string' } as const;
@@ -62,12 +62,12 @@ export const kernels: Command = {
       return 1;
     }
     const order: Order = values.dump === undefined ? { network } : { work: readDump(values.dump) };
-    const layers = values.dump === undefined ? undefined : layersOf(network);
+    const need = values.dump === undefined ? undefined : needOf(network);
     const reports: FamilyReport[] = [];
     for (const family of families) {
       const compiled = await compile(family, drivers ?? '', order);
       if (values.save) save(values.save, family.name, compiled);
-      const report = account(family, compiled, layers);
+      const report = account(family, compiled, need);
       reports.push(report);
       if (!values.json) for (const line of [...familyLines(report), '']) print(line);
     }

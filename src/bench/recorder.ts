@@ -16,6 +16,8 @@ export interface RecordedPipeline {
   readonly order: number[];
   /** Bytes of what is bound for each. */
   readonly bytes: number[];
+  /** What its uniform buffers hold, in u32 words by `group,binding`: the lengths of its loops are in them. */
+  readonly uniforms: Record<string, number[]>[];
 }
 
 export interface Recorder {
@@ -31,6 +33,7 @@ export function installRecorder(): Recorder {
   if (typeof GPUDevice !== 'undefined') {
     wrapModules(recording);
     wrapBindings(recording);
+    wrapWrites(recording);
     wrapPasses(recording);
   }
   return recording;
@@ -42,6 +45,9 @@ class Recording implements Recorder {
   readonly code = new WeakMap<GPUShaderModule, string>();
   readonly pipelines = new WeakMap<GPUComputePipeline, Pipeline>();
   readonly bound = new WeakMap<GPUBindGroup, number>();
+  readonly ranges = new WeakMap<GPUBindGroup, readonly UniformRange[]>();
+  /** The contents of buffers that may be uniform, as far as the page wrote them. */
+  readonly contents = new WeakMap<GPUBuffer, Uint8Array>();
   private recorded = new Map<GPUComputePipeline, RecordedPipeline>();
   private count = 0;
   private indirect = 0;
@@ -68,13 +74,32 @@ class Recording implements Recorder {
       this.indirect++;
       return;
     }
-    const entry = this.recorded.get(pipeline) ?? { ...made, dispatches: [], order: [], bytes: [] };
+    const entry = this.recorded.get(pipeline) ?? { ...made, dispatches: [], order: [], bytes: [], uniforms: [] };
     entry.dispatches.push(workgroups);
     entry.order.push(this.count++);
     entry.bytes.push([...groups.values()].reduce((total, group) => total + (this.bound.get(group) ?? 0), 0));
+    entry.uniforms.push(Object.fromEntries([...groups].flatMap(([index, group]) => this.uniformsOf(index, group))));
     this.recorded.set(pipeline, entry);
   }
+
+  private uniformsOf(index: number, group: GPUBindGroup): [string, number[]][] {
+    return (this.ranges.get(group) ?? []).flatMap(({ binding, buffer, offset, size }) => {
+      const bytes = this.contents.get(buffer)?.slice(offset, offset + size);
+      const words = bytes && new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
+      return words ? [[`${index},${binding}`, [...words]]] : [];
+    });
+  }
 }
+
+interface UniformRange {
+  readonly binding: number;
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Of larger buffers the contents are not kept. A library may have all uniforms in one. */
+const MAX_CONTENT_BYTES = 2 ** 22;
 
 interface PassState {
   pipeline: GPUComputePipeline | null;
@@ -120,6 +145,13 @@ function wrapBindings(recording: Recording): void {
   prototype.createBindGroup = function (this: GPUDevice, descriptor) {
     const group = createBindGroup.call(this, descriptor);
     const sizes = [...descriptor.entries].map(({ resource }) => bytesOf(resource, viewed));
+    const ranges = [...descriptor.entries].flatMap(({ binding, resource }): UniformRange[] => {
+      const bound = resource instanceof GPUBuffer ? { buffer: resource } : 'buffer' in resource ? resource : null;
+      if (!bound || !(bound.buffer.usage & GPUBufferUsage.UNIFORM)) return [];
+      const { buffer, offset = 0, size = buffer.size - offset }: GPUBufferBinding = bound;
+      return [{ binding, buffer, offset, size }];
+    });
+    recording.ranges.set(group, ranges);
     recording.bound.set(
       group,
       sizes.reduce((total, size) => total + size, 0),
@@ -138,6 +170,52 @@ function bytesOf(resource: GPUBindingResource, viewed: WeakMap<GPUTextureView, G
   if (!(texture instanceof GPUTexture)) return 0;
   const { width, height, depthOrArrayLayers, format } = texture;
   return width * height * depthOrArrayLayers * (TEXEL_BYTES[format] ?? 4);
+}
+
+/** Follows what is written to small buffers. */
+function wrapWrites({ contents }: Recording): void {
+  const { createBuffer } = GPUDevice.prototype;
+  const { getMappedRange, unmap } = GPUBuffer.prototype;
+  const { writeBuffer } = GPUQueue.prototype;
+  const { copyBufferToBuffer } = GPUCommandEncoder.prototype;
+  const mapped = new WeakMap<GPUBuffer, { offset: number; range: ArrayBuffer }[]>();
+  GPUDevice.prototype.createBuffer = function (this: GPUDevice, descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    if (descriptor.size <= MAX_CONTENT_BYTES) contents.set(buffer, new Uint8Array(descriptor.size));
+    return buffer;
+  };
+  GPUBuffer.prototype.getMappedRange = function (this: GPUBuffer, offset = 0, size) {
+    const range = getMappedRange.call(this, offset, size);
+    mapped.set(this, [...(mapped.get(this) ?? []), { offset, range }]);
+    return range;
+  };
+  GPUBuffer.prototype.unmap = function (this: GPUBuffer) {
+    for (const { offset, range } of mapped.get(this) ?? []) contents.get(this)?.set(new Uint8Array(range), offset);
+    mapped.delete(this);
+    return unmap.call(this);
+  };
+  GPUQueue.prototype.writeBuffer = function (this: GPUQueue, buffer, at, data, first = 0, size) {
+    const unit = ArrayBuffer.isView(data) && 'BYTES_PER_ELEMENT' in data ? Number(data.BYTES_PER_ELEMENT) : 1;
+    const all = ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : new Uint8Array(data);
+    const bytes = all.subarray(first * unit, size === undefined ? undefined : (first + size) * unit);
+    contents.get(buffer)?.set(bytes, at);
+    return Reflect.apply(writeBuffer, this, [buffer, at, data, first, ...(size === undefined ? [] : [size])]);
+  };
+  GPUCommandEncoder.prototype.copyBufferToBuffer = function (this: GPUCommandEncoder, ...args: readonly unknown[]) {
+    const [source, from, target, to, size] = args;
+    if (
+      source instanceof GPUBuffer &&
+      target instanceof GPUBuffer &&
+      typeof from === 'number' &&
+      typeof to === 'number'
+    ) {
+      const bytes = contents.get(source)?.slice(from, typeof size === 'number' ? from + size : undefined);
+      if (bytes) contents.get(target)?.set(bytes, to);
+    }
+    return Reflect.apply(copyBufferToBuffer, this, args);
+  };
 }
 
 function wrapPasses(recording: Recording): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { account } from '../../src/bench/kernels/account.js';
 import type { Compiled } from '../../src/bench/kernels/compiler-process.js';
-import { assignLayers, layersOf, readDump } from '../../src/bench/kernels/dump.js';
+import { assignLayers, needOf, readDump } from '../../src/bench/kernels/dump.js';
 import { familyNamed, missingDriver } from '../../src/bench/kernels/families.js';
 import type { Dispatch } from '../../src/bench/kernels/planned.js';
 import { familyLines } from '../../src/bench/kernels/table.js';
@@ -128,6 +128,7 @@ describe('a dump', () => {
           dispatches: [[1, 2, 3], [4]],
           order: [2, 0],
           bytes: [7, 8],
+          uniforms: [{}, { '0,2': [9] }],
         },
         { code: 'b', dispatches: [[5, 1, 1]], order: [1] },
       ]),
@@ -136,10 +137,10 @@ describe('a dump', () => {
       { code: 'a', entryPoint: 'main', constants: { N: 2 } },
       { code: 'b', entryPoint: null, constants: {} },
     ]);
-    expect(work.dispatches.map(({ kernel, workgroups, bytes }) => [kernel, workgroups, bytes])).toEqual([
-      [0, [4, 1, 1], 8],
-      [1, [5, 1, 1], 0],
-      [0, [1, 2, 3], 7],
+    expect(work.dispatches.map((each) => [each.kernel, each.workgroups, each.bytes, each.uniforms])).toEqual([
+      [0, [4, 1, 1], 8, { '0,2': [9] }],
+      [1, [5, 1, 1], 0, {}],
+      [0, [1, 2, 3], 7, {}],
     ]);
   });
 
@@ -153,16 +154,23 @@ describe('a dump', () => {
   });
 
   it('has its convolutions found by their loops, in order, and their layers given to them', () => {
-    const report = account(NAVI, compiled([{ params: null }, { params: null }]), [7680, 384 * 4]);
+    const unknown = { params: null };
+    const report = account(NAVI, compiled([unknown, unknown]), { layers: [7680, 384 * 4], least: 4224 });
     expect(report).toMatchObject({ hasLayers: true, total: { needed: 7680 + 384 * 4, done: 7680 + 384 * 4 } });
-    expect(account(NAVI, compiled([{}]), [1, 2])).toMatchObject({ hasLayers: false, total: { needed: 0 } });
+    // Two instructions and ten turns of four, then two and two turns of four.
+    expect(report.total.capacity).toBe(384 * (42 + 10));
+    expect(familyLines(report).join('\n')).toContain(`; ${(4224 / (384 * 52)).toFixed(3)} by the 0.000 G`);
+    const other = account(NAVI, compiled([{}]), { layers: [1, 2], least: 3 });
+    expect(other).toMatchObject({ hasLayers: false, total: { needed: 0 } });
+    expect(familyLines(other).join('\n')).toContain('only loops can be judged');
     expect(assignLayers(compiled([{}]).work, [], [1])).toBeNull();
   });
 
   it('is measured by the layers in the order of the frameworks', () => {
-    const layers = layersOf({ arch: 'densenet121', batch: 2, precision: 'f32' });
+    const { layers, least } = needOf({ arch: 'densenet121', batch: 2, precision: 'f32' });
     expect(layers).toHaveLength(121);
     expect(layers[0]).toBe(2 * 112 * 112 * 64 * 3 * 49);
+    expect(layers.reduce((sum, macs) => sum + macs, 0) - least).toBe(2 * 3 * 0.75 * 128 * 256 * 3136);
   });
 });
 

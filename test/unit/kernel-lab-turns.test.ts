@@ -1,100 +1,8 @@
-/** How often a kernel's loops turn: from its text and parameters, and matched with the loops that a compiler left. */
+/** The loops that a compiler left in a program, matched with those of its text, and how often they turn. */
 import { describe, expect, it } from 'vitest';
 import { type Instruction, mixOf, type Region } from '../../src/bench/kernels/program.js';
-import { fromNeed, fromText } from '../../src/bench/kernels/turns.js';
-import { kernelLoops, type Loop } from '../../src/bench/kernels/wgsl-loops.js';
-
-const HEAD = `
-struct Params { inQuads: u32, pixels: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> dst: array<vec4f>;
-const TILE = 2u;
-override WORKGROUP: u32 = 64u;
-override SLICES: u32 = 4u;
-`;
-
-function loopsOf(body: string, { constants = {}, params = {}, before = '', size = 'WORKGROUP' } = {}) {
-  const main = `fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) { ${body} }`;
-  const code = `${HEAD}${before}@compute @workgroup_size(${size}) ${main}`;
-  return kernelLoops({ code, constants, params });
-}
-const shape = (loops: readonly Loop[]): unknown =>
-  loops.map(({ turns, fixed, loops: inner }) => [turns, fixed, shape(inner)]);
-
-describe('the loops of a text', () => {
-  it('turn as often as constants, overrides and parameters say', () => {
-    const body = `
-      for (var n = 0u; n < TILE; n++) { dst[n] = vec4f(); }
-      for (var q = 0u; q < params.inQuads; q += 3u) {
-        for (var m = 0u; m < 2u * TILE; m++) { dst[m] += vec4f(f32(q)); }
-      }`;
-    const { invocations, loops } = loopsOf(body, { params: { inQuads: 10 }, constants: { WORKGROUP: 32 } });
-    expect(invocations).toBe(32);
-    expect(shape(loops)).toEqual([
-      [2, true, []],
-      [4, false, [[4, true, []]]],
-    ]);
-  });
-
-  it('of overrides with numbers take the values given by number', () => {
-    const before = '@id(7) override COUNT: u32;';
-    const body = 'for (var i = 0u; i < COUNT; i++) { dst[i] = vec4f(); }';
-    expect(shape(loopsOf(body, { before, constants: { '7': 3 } }).loops)).toEqual([[3, true, []]]);
-  });
-
-  it('turn as those of the first slice, which has the most to do', () => {
-    const body = `
-      let slice = lane / WORKGROUP;
-      for (var q = slice; q < params.inQuads; q += SLICES) { dst[q] = vec4f(); }`;
-    expect(shape(loopsOf(body, { params: { inQuads: 10 }, size: 'WORKGROUP, SLICES' }).loops)).toEqual([
-      [3, false, []],
-    ]);
-    expect(loopsOf(body, { size: 'WORKGROUP, SLICES' }).invocations).toBe(256);
-  });
-
-  it('turn by the mean of the outer turns, where the inner end with what is left', () => {
-    const body = `
-      for (var first = 0u; first < params.inQuads; first += 4u) {
-        let end = min(first + 4u, params.inQuads);
-        for (var q = first; q < end; q++) { dst[q] = vec4f(); }
-      }`;
-    expect(shape(loopsOf(body, { params: { inQuads: 10 } }).loops)).toEqual([[3, false, [[10 / 3, false, []]]]]);
-  });
-
-  it('of a function are where it is called, with its arguments; both branches count', () => {
-    const before = `fn add(count: u32) -> f32 { var s = 0.0; for (var i = 0u; i < count; i++) { s += 1.0; } return s; }`;
-    const body = `if (lane > 3u) { dst[0].x = add(params.inQuads); } else { dst[1].x = add(TILE); }`;
-    expect(shape(loopsOf(body, { before, params: { inQuads: 7 } }).loops)).toEqual([
-      [7, false, []],
-      [2, true, []],
-    ]);
-  });
-
-  it('are unknown where nothing says how long they are', () => {
-    const body = `
-      let end = u32(dst[0].x);
-      for (var i = 0u; i < end; i++) { dst[i] = vec4f(); }
-      for (var i = 0u; i < params.absent; i++) { dst[i] = vec4f(); }
-      while (dst[0].x > 0.0) { dst[0].x -= 1.0; }`;
-    expect(shape(loopsOf(body).loops)).toEqual([
-      [undefined, false, []],
-      [undefined, false, []],
-      [undefined, false, []],
-    ]);
-  });
-
-  it('begin with those that zero workgroup memory larger than the workgroup', () => {
-    const before = `var<workgroup> tile: array<array<vec4f, 8>, 32>; var<workgroup> sums: array<f32, 64>;`;
-    expect(shape(loopsOf('tile[0][0] = vec4f(); sums[0] = 1.0;', { before }).loops)).toEqual([[4, true, []]]);
-  });
-
-  it('are refused in a text that is no WGSL, and without the entry point', () => {
-    expect(() => kernelLoops({ code: 'fn main() { # }', constants: {}, params: {} })).toThrow(/no WGSL: #/);
-    expect(() => kernelLoops({ code: 'fn main() {}', entryPoint: 'other', constants: {}, params: {} })).toThrow(
-      /no entry point other/,
-    );
-  });
-});
+import { fromNeed, fromText, mostOfText } from '../../src/bench/kernels/turns.js';
+import type { Loop } from '../../src/bench/kernels/wgsl-loops.js';
 
 const instructions = (count: number, multiplyAdds: number): Instruction[] =>
   Array.from({ length: count }, (_, i) => {
@@ -127,6 +35,21 @@ describe('the loops of a program', () => {
     expect(fromText(region(5, 0, [region(8, 4)]), [long], 41)).toBeNull();
     expect(fromText(region(5, 0), [long], 0)).toBeNull();
     expect(fromText(region(5, 0, [region(8, 4), region(8, 4)]), [long], 0)).toBeNull();
+  });
+
+  it('do what the text says where its formula needs fewer multiply-adds than another', () => {
+    const two: Loop = {
+      turns: 10,
+      fixed: false,
+      loops: [
+        { ...written, turns: 2 },
+        { ...written, turns: 8 },
+      ],
+    };
+    const body = region(0, 0, [region(0, 0, [region(6, 4)])]);
+    expect(fromText(body, [two], 321)).toBeNull();
+    expect(mostOfText(body, [two])?.total).toMatchObject({ multiplyAdds: 320, capacity: 480 });
+    expect(mostOfText(body, [{ ...two, turns: undefined }])).toBeNull();
   });
 
   it('turn as often as the multiply-adds need where the text does not say', () => {

@@ -1,12 +1,13 @@
 /** What a GPU family's compiler makes of a network's kernels, counted over all dispatches with the turns of all loops. */
 import { type DeviceRow, DISPATCH_MICROSECONDS, deviceOf } from '../devices.js';
 import type { Compiled } from './compiler-process.js';
-import { assignLayers } from './dump.js';
+import { assignLayers, type Need } from './dump.js';
 import { type Family, readProgram } from './families.js';
 import type { Dispatch, Kernel } from './planned.js';
 import { allMultiplyAdds, type Mix, type Program } from './program.js';
-import { type Counted, fromNeed, fromText } from './turns.js';
-import { type KernelLoops, kernelLoops } from './wgsl-loops.js';
+import { type Counted, fromNeed, fromText, mostOfText } from './turns.js';
+import { loopsOf } from './wgsl-loops.js';
+import { WgslModule } from './wgsl-module.js';
 
 /** Sums over dispatches. */
 export interface Totals {
@@ -56,6 +57,8 @@ export interface FamilyReport {
   readonly device: DeviceRow | null;
   /** Whether it is known which layers the dispatches are, and so what is needed. */
   readonly hasLayers: boolean;
+  /** For a peer: multiply-adds that the network needs where transitions pool first, as ours do. */
+  readonly leastNeeded: number | null;
   readonly kernels: readonly KernelReport[];
   readonly total: Totals;
   /** Pipelines whose registers spill. */
@@ -65,14 +68,14 @@ export interface FamilyReport {
 }
 
 /**
- * @param layers multiply-adds of the network's layers, where the dispatches do not say theirs (a peer's dump)
+ * @param need of the network, where the dispatches do not say theirs (a peer's dump)
  * @throws Error when a kernel was not compiled
  */
-export function account(family: Family, compiled: Compiled, layers?: readonly number[]): FamilyReport {
+export function account(family: Family, compiled: Compiled, need?: Need): FamilyReport {
   const { adapter, subgroup } = compiled;
   const device = deviceOf(family.name);
   const programs = compiled.work.kernels.map((kernel, i) => programOf(family, kernel, i, compiled));
-  const assigned = layers ? assignLayers(compiled.work, programs, layers) : compiled.work;
+  const assigned = need ? assignLayers(compiled.work, programs, need.layers) : compiled.work;
   const work = assigned ?? compiled.work;
   const kernels = work.kernels.flatMap((kernel, i) => {
     const program = programs[i];
@@ -85,6 +88,7 @@ export function account(family: Family, compiled: Compiled, layers?: readonly nu
     subgroup,
     device: device ?? null,
     hasLayers: assigned !== null,
+    leastNeeded: need?.least ?? null,
     kernels,
     total: sum(kernels),
     spilling: kernels.filter(({ spills }) => spills > 0).length,
@@ -96,14 +100,14 @@ function programOf(family: Family, kernel: Kernel, index: number, { failures, ou
   const failure = failures[index];
   if (failure) throw new Error(`${family.name} does not compile ${kernel.label}: ${failure}`);
   const output = outputs[index] ?? '';
-  const program = readProgram(family, output, kernelLoops({ ...kernel, params: {} }).invocations);
+  const program = readProgram(family, output, invocationsOf(new WgslModule(kernel)));
   if (!program) throw new Error(`${family.name} printed no code of ${kernel.label}: ${output.slice(0, 200)}`);
   return program;
 }
 
 function kernelReport(family: Family, kernel: Kernel, program: Program, dispatches: readonly Dispatch[]): KernelReport {
-  const textOf = (params: Dispatch['params']): KernelLoops => kernelLoops({ ...kernel, params: params ?? {} });
-  const counted = dispatches.map((dispatch) => countDispatch(program, dispatch, textOf(dispatch.params)));
+  const module = new WgslModule(kernel);
+  const counted = dispatches.map((dispatch) => countDispatch(program, dispatch, module));
   const hottest = counted.flatMap(({ counts }) => (counts.hottest ? [counts.hottest] : []));
   const turns = hottest.map((loop) => loop.turns);
   const loop = hottest[0]?.mix ?? program.body.mix;
@@ -127,11 +131,19 @@ interface CountedDispatch {
   readonly counts: Counted;
 }
 
-function countDispatch(program: Program, { workgroups, macs }: Dispatch, text: KernelLoops): CountedDispatch {
+const invocationsOf = ({ entry }: WgslModule): number => entry.size.reduce((product, length) => product * length, 1);
+
+function countDispatch(program: Program, dispatch: Dispatch, module: WgslModule): CountedDispatch {
+  const { workgroups, macs, params } = dispatch;
   const [x, y, z] = workgroups;
-  const waves = x * y * z * Math.ceil(text.invocations / program.lanes);
+  const waves = x * y * z * Math.ceil(invocationsOf(module) / program.lanes);
+  const loops = loopsOf(module, dispatch, workgroups, program.lanes);
   const needed = macs / waves;
-  const counts = fromText(program.body, text.loops, needed) ?? fromNeed(program.body, text.loops, needed);
+  // A peer may need fewer multiply-adds than the formula has (Winograd's): what its text says then counts all the same.
+  const counts =
+    fromText(program.body, loops, needed) ??
+    (params ? null : mostOfText(program.body, loops)) ??
+    fromNeed(program.body, loops, needed);
   return { waves, counts };
 }
 

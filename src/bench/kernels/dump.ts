@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { UsageError } from '../../cli/command.js';
 import { familyConfig } from '../../model/family.js';
 import { layerTable } from '../../model/layers.js';
+import { workOf } from '../roofline.js';
 import type { Dispatch, Network, Work } from './planned.js';
 import { allMultiplyAdds, type Program, type Region } from './program.js';
 
@@ -22,9 +23,13 @@ export function readDump(path: string): Work {
   if (!Array.isArray(entries) || entries.length === 0) throw new UsageError(`--dump: ${path} holds no pipelines`);
   const pipelines = entries.map((entry, i) => pipelineOf(entry, i));
   let count = 0;
-  const dispatches = pipelines.flatMap(({ sizes, order, bytes }, kernel) =>
+  const dispatches = pipelines.flatMap(({ sizes, order, bytes, uniforms }, kernel) =>
     sizes.map((workgroups, i) => {
-      const dispatch: Dispatch = { name: `${kernel}`, kernel, workgroups, macs: 0, params: null, bytes: bytes[i] ?? 0 };
+      const dispatch: Dispatch = {
+        ...{ name: `${kernel}`, kernel, workgroups, macs: 0, params: null },
+        bytes: bytes[i] ?? 0,
+        uniforms: uniforms[i] ?? {},
+      };
       return { place: order[i] ?? count++, dispatch };
     }),
   );
@@ -62,16 +67,28 @@ function pipelineOf(entry: unknown, index: number) {
     }),
     order: numbers(fields.get('order')),
     bytes: numbers(fields.get('bytes')),
+    uniforms: listOf(fields.get('uniforms')).map((buffers) =>
+      Object.fromEntries(Object.entries(buffers ?? {}).map(([binding, words]) => [binding, numbers(words)])),
+    ),
   };
 }
 
-const numbers = (value: unknown): readonly number[] => (Array.isArray(value) ? value.map(Number) : []);
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const numbers = (value: unknown): readonly number[] => listOf(value).map(Number);
 
-/** Multiply-adds of each layer, in the order of the frameworks: transitions convolve before they pool. */
-export function layersOf({ arch, batch }: Network): readonly number[] {
+/** What a network's formulas need, in multiply-adds. */
+export interface Need {
+  /** Of each layer, in the order of the frameworks: transitions convolve before they pool. */
+  readonly layers: readonly number[];
+  /** Of all, where transitions pool first, which gives the same. */
+  readonly least: number;
+}
+
+export function needOf({ arch, batch }: Network): Need {
   const config = familyConfig(arch);
   const side = config.stem === 'imagenet' ? 224 : 32;
-  return layerTable(config, [side, side]).rows.map(({ macs }) => macs * batch);
+  const layers = layerTable(config, [side, side]).rows.map(({ macs }) => macs * batch);
+  return { layers, least: workOf(config, [side, side], batch).macsPoolFirst };
 }
 
 /**

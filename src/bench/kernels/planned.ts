@@ -35,8 +35,10 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y: number, z: number];
   /** Multiply-adds that the layer's formula needs; 0 where it is no convolution. */
   readonly macs: number;
-  /** Fields of the kernel's uniform struct, for the turns of its loops; `null` where they are not known. */
+  /** Fields of the kernel's uniform struct, for the turns of its loops; `null` where they are not known by name. */
   readonly params: Readonly<Record<string, number>> | null;
+  /** Uniform buffers as they were recorded, in u32 words, by `group,binding`. */
+  readonly uniforms?: Readonly<Record<string, readonly number[]>>;
   /** Bytes of what is bound, each once; 0 where not known. */
   readonly bytes: number;
 }

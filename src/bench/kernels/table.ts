@@ -21,11 +21,11 @@ const HEADINGS = [
 
 /** One line for each pipeline, then the network. */
 export function familyLines(report: FamilyReport): string[] {
-  const { family, adapter, subgroup, device, kernels, total, spilling, dispatchMs } = report;
+  const { family, adapter, subgroup, device, kernels, total, spilling, dispatchMs, leastNeeded } = report;
   const rows = kernels.map((kernel) => kernelRow(kernel, total));
   const where = device ? `${device.name} (${device.source})` : 'no device in the table';
   const share = report.hasLayers
-    ? `useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes)`
+    ? `useful ${total.share.toFixed(3)} of what is issued (${total.slotShare.toFixed(3)} with idle lanes${least(total, leastNeeded)})`
     : "its dispatches are not the network's layers (--arch, --batch), so only loops can be judged";
   return [
     `${family}: ${adapter}, subgroups of ${subgroup.join(' to ')}; times for ${where}`,
@@ -36,6 +36,11 @@ export function familyLines(report: FamilyReport): string[] {
         : ''),
   ];
 }
+
+const least = ({ capacity }: Totals, needed: number | null): string =>
+  needed === null
+    ? ''
+    : `; ${(needed / capacity).toFixed(3)} by the ${(needed / 1e9).toFixed(3)} G that pooling first needs`;
 
 function kernelRow(kernel: KernelReport, total: Totals): (string | number)[] {
   const { kinds } = kernel.loop;

@@ -44,6 +44,14 @@ export function fromText(body: Region, loops: readonly Loop[], needed: number): 
   return best;
 }
 
+/** What the text says, in the way that does most multiply-adds; `null` where it does not say all turns. */
+export function mostOfText(body: Region, loops: readonly Loop[]): Counted | null {
+  const known = matches(loops, body.loops).filter((found) => !found.some(isOpen));
+  const ways = known.map((found) => counted({ region: body, turns: 1, loops: found }, false));
+  const [most = null] = ways.sort((a, b) => allMultiplyAdds(b.total) - allMultiplyAdds(a.total));
+  return most;
+}
+
 /**
  * The turns that the text does not say are those that make up the multiply-adds needed, all of them in the loop that
  * does most, a part of a turn where they do not divide. Edges cost nothing in this way, and of several ways to see the

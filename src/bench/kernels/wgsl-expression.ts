@@ -1,7 +1,5 @@
 /**
- * Values of WGSL's integer expressions, as far as a kernel's constants and parameters say them.
- *
- * Builtin values count as 0: the first workgroup and lane, which have the most to do wherever work is shared out.
+ * Values of WGSL's integer expressions, as far as constants, parameters and an invocation's place say them.
  */
 
 /** A number, or an operand of one that has no value of its own (a vector, an array). */
@@ -10,8 +8,10 @@ export interface Value {
   readonly number: number | undefined;
   /** Whether a compiler knows it: made of literals, `const` and `override` alone. */
   readonly fixed: boolean;
-  /** Whether it is a builtin, any part of which is 0. */
+  /** Whether it is a struct of builtins, any of which counts as 0. */
   readonly builtin?: boolean;
+  /** Components of a vector. */
+  readonly parts?: readonly (number | undefined)[];
 }
 
 export const UNKNOWN: Value = { number: undefined, fixed: false };
@@ -22,8 +22,8 @@ export interface Scope {
   set(name: string, value: Value): void;
   /** Value of a field of a uniform, or of what else a member access names. */
   member(name: string, field: string): Value | undefined;
-  /** Tells that a function was called. */
-  called(name: string, args: readonly Value[]): void;
+  /** What a function of the kernel gives, or `undefined` for others. */
+  called(name: string, args: readonly Value[]): Value | undefined;
 }
 
 const TOKEN =
@@ -132,9 +132,15 @@ export function evaluate(cursor: Cursor, scope: Scope, level = 0): Value {
 
 export function combine(operator: string, left: Value, right: Value): Value {
   const fixed = left.fixed && right.fixed;
-  if (left.number === undefined || right.number === undefined) return { number: undefined, fixed };
-  return { number: binary(operator, left.number, right.number), fixed };
+  const length = Math.max(left.parts?.length ?? 0, right.parts?.length ?? 0);
+  if (length === 0) return { number: combined(operator, left.number, right.number), fixed };
+  const part = (value: Value, i: number) => (value.parts ? value.parts[i] : value.number);
+  const parts = Array.from({ length }, (_, i) => combined(operator, part(left, i), part(right, i)));
+  return { number: undefined, fixed, parts };
 }
+
+const combined = (operator: string, a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : binary(operator, a, b);
 
 function binary(operator: string, a: number, b: number): number | undefined {
   switch (operator) {
@@ -192,17 +198,33 @@ function unary(cursor: Cursor, scope: Scope): Value {
 
 function postfix(cursor: Cursor, scope: Scope): Value {
   const name = cursor.kind === 'name' ? cursor.text : '';
+  let isName = true;
   let value = primary(cursor, scope);
   for (;;) {
     if (cursor.take('[')) {
       const index = evaluate(cursor, scope);
       cursor.take(']');
-      value = value.builtin ? BUILTIN : { number: undefined, fixed: value.fixed && index.fixed };
+      value = partOf(value, index.number, value.fixed && index.fixed);
     } else if (cursor.take('.')) {
       const field = cursor.next();
-      value = scope.member(name, field) ?? (value.builtin ? BUILTIN : { number: undefined, fixed: value.fixed });
+      value = (isName && scope.member(name, field)) || swizzled(value, field);
     } else return value;
+    isName = false;
   }
+}
+
+const COMPONENTS: Readonly<Record<string, number>> = { x: 0, y: 1, z: 2, w: 3, r: 0, g: 1, b: 2, a: 3 };
+
+function swizzled(value: Value, field: string): Value {
+  if (value.builtin) return BUILTIN;
+  if (field.length === 1) return partOf(value, COMPONENTS[field], value.fixed);
+  const parts = [...field].map((letter) => value.parts?.[COMPONENTS[letter] ?? -1]);
+  return { number: undefined, fixed: value.fixed, parts };
+}
+
+function partOf({ builtin, parts }: Value, index: number | undefined, fixed: boolean): Value {
+  if (builtin) return BUILTIN;
+  return { number: index === undefined ? undefined : parts?.[index], fixed };
 }
 
 function primary(cursor: Cursor, scope: Scope): Value {
@@ -259,11 +281,17 @@ function call(name: string, cursor: Cursor, scope: Scope): Value {
     if (!cursor.take(',')) break;
   }
   if (!cursor.take(')')) throw new SyntaxError(`the arguments of ${name} have no end`);
-  scope.called(name, args);
+  const result = scope.called(name, args);
+  if (result) return result;
   const fixed = args.every((arg) => arg.fixed);
   const numbers = args.flatMap(({ number }) => (number === undefined ? [] : [number]));
   const known = numbers.length === args.length && Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (known) return { number: known(...numbers), fixed: fixed && name !== 'subgroupBroadcastFirst' };
   const isBuiltin = args.length > 0 && args.every((arg) => arg.builtin) && /^(?:u32|vec)/.test(name);
-  return isBuiltin ? BUILTIN : { number: undefined, fixed };
+  if (isBuiltin) return BUILTIN;
+  const [, count] = /^vec([234])/.exec(name) ?? [];
+  if (count === undefined) return { number: undefined, fixed };
+  const given = args.flatMap((arg) => arg.parts ?? [arg.number]);
+  const parts = given.length === 1 ? Array.from({ length: Number(count) }, () => given[0]) : given;
+  return { number: undefined, fixed, parts };
 }

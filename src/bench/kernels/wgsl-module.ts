@@ -9,19 +9,25 @@ import {
   UNKNOWN,
   type Value,
 } from './wgsl-expression.js';
+import { type Field, fieldsOf, valuesOf } from './wgsl-layout.js';
 
 export interface KernelText {
   readonly code: string;
   readonly entryPoint?: string | null;
   /** Values of overrides, by name or by `@id`. */
   readonly constants: Readonly<Record<string, number>>;
-  /** Fields of uniform structs. */
-  readonly params: Readonly<Record<string, number>>;
+}
+
+/** What a kernel is given when it is dispatched. */
+export interface Given {
+  /** Fields of uniform structs by their names alone. */
+  readonly params?: Readonly<Record<string, number>> | null;
+  /** Uniform buffers as they were recorded, in u32 words, by `group,binding`. */
+  readonly uniforms?: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface WgslFunction {
-  /** Names of its parameters. */
-  readonly params: readonly string[];
+  readonly params: readonly { readonly name: string; readonly builtin: string | undefined }[];
   /** The token that opens its body. */
   readonly body: number;
 }
@@ -32,7 +38,8 @@ export class WgslModule {
   /** Numbers of elements of the variables in workgroup memory. */
   readonly shared: number[] = [];
   private readonly globals = new Map<string, Value>();
-  private readonly uniforms = new Set<string>();
+  private readonly uniforms = new Map<string, { readonly binding: string; readonly fields: readonly Field[] }>();
+  private readonly structs = new Map<string, readonly Field[]>();
   /** Entry point → the token behind its `workgroup_size`. */
   private readonly entries = new Map<string, number>();
 
@@ -50,39 +57,47 @@ export class WgslModule {
       }
       if (word === 'fn') this.declareFunction(cursor, attributes);
       else if (word === 'const' || word === 'override') this.declareConstant(cursor, attributes);
-      else if (word === 'var') this.declareVariable(cursor);
-      else if (word === 'struct') cursor.at = new Cursor(this.list, cursor.at + 2).behindBracket();
+      else if (word === 'var') this.declareVariable(cursor, attributes);
+      else if (word === 'struct') this.declareStruct(cursor);
       else skipStatement(cursor);
       attributes = cursor.at;
     }
   }
 
   /** The kernel's entry point, or the only one. @throws SyntaxError when there is none of that name */
-  get entry(): { readonly func: WgslFunction; readonly invocations: number } {
+  get entry(): { readonly func: WgslFunction; readonly size: readonly [x: number, y: number, z: number] } {
     const [only = ''] = this.entries.keys();
     const name = this.kernel.entryPoint ?? only;
     const func = this.functions.get(name);
     const size = this.entries.get(name);
     if (!func || size === undefined) throw new SyntaxError(`the kernel has no entry point ${name}`);
-    return { func, invocations: this.workgroupSize(size) };
+    return { func, size: this.workgroupSize(size) };
   }
 
-  /** Names as they are seen in a function with these local ones. */
-  scope(names: Map<string, Value>, called: Scope['called'] = () => undefined): Scope {
-    const { params } = this.kernel;
-    return {
-      get: (name) => names.get(name) ?? this.globals.get(name),
+  /** A run of the kernel with what it is given: a scope for each function, by its local names. */
+  run({ params, uniforms = {} }: Given): (names: Map<string, Value>, called: Scope['called']) => Scope {
+    const globals = new Map(this.globals);
+    const values = new Map(
+      [...this.uniforms].map(([name, { binding, fields }]) => {
+        const words = uniforms[binding];
+        return [name, words ? valuesOf(fields, words) : new Map<string, Value>()];
+      }),
+    );
+    const named = new Map(Object.entries(params ?? {}));
+    return (names, called) => ({
+      get: (name) => names.get(name) ?? globals.get(name),
       member: (name, field) => {
-        if (!this.uniforms.has(name)) return undefined;
-        return { number: Object.hasOwn(params, field) ? params[field] : undefined, fixed: false };
+        const known = values.get(name);
+        return known && (known.get(field) ?? { number: named.get(field), fixed: false });
       },
-      set: (name, value) => void (names.has(name) ? names : this.globals).set(name, value),
+      set: (name, value) => void (names.has(name) ? names : globals).set(name, value),
       called,
-    };
+    });
   }
 
   private valueAt(cursor: Cursor, level = 0): Value {
-    return evaluate(cursor, this.scope(new Map()), level);
+    const none = () => undefined;
+    return evaluate(cursor, { get: (name) => this.globals.get(name), member: none, set: none, called: none }, level);
   }
 
   private declareConstant(cursor: Cursor, attributes: number): void {
@@ -97,7 +112,13 @@ export class WgslModule {
     skipStatement(cursor);
   }
 
-  private declareVariable(cursor: Cursor): void {
+  private declareStruct(cursor: Cursor): void {
+    const name = cursor.peek(1);
+    cursor.at += 2;
+    this.structs.set(name, fieldsOf(cursor));
+  }
+
+  private declareVariable(cursor: Cursor, attributes: number): void {
     let ahead = 1;
     let space = '';
     if (cursor.peek(ahead) === '<') {
@@ -105,9 +126,25 @@ export class WgslModule {
       while (cursor.peek(ahead) !== '>' && cursor.peek(ahead) !== '') ahead++;
       ahead++;
     }
-    if (space === 'uniform') this.uniforms.add(cursor.peek(ahead));
+    if (space === 'uniform') {
+      const fields = this.structs.get(cursor.peek(ahead + 2)) ?? [];
+      this.uniforms.set(cursor.peek(ahead), { binding: this.bindingAt(attributes), fields });
+    }
     if (space === 'workgroup') this.shared.push(this.elements(new Cursor(this.list, cursor.at + ahead + 2)));
     skipStatement(cursor);
+  }
+
+  /** `group,binding` of the attributes there. */
+  private bindingAt(attributes: number): string {
+    const numbers = new Map<string, number>();
+    const cursor = new Cursor(this.list, attributes);
+    while (cursor.take('@')) {
+      const name = cursor.next();
+      if (cursor.text !== '(') continue;
+      numbers.set(name, this.valueAt(new Cursor(this.list, cursor.at + 1)).number ?? -1);
+      cursor.at = cursor.behindBracket();
+    }
+    return `${numbers.get('group')},${numbers.get('binding')}`;
   }
 
   /** Elements of a type, arrays in arrays multiplied. */
@@ -126,9 +163,14 @@ export class WgslModule {
     cursor.next();
     const name = cursor.next();
     const end = cursor.behindBracket();
-    const params: string[] = [];
-    for (cursor.at++; cursor.at < end; cursor.at++)
-      if (cursor.peek(1) === ':' && cursor.kind === 'name') params.push(cursor.text);
+    const params: { name: string; builtin: string | undefined }[] = [];
+    let builtin: string | undefined;
+    for (cursor.at++; cursor.at < end; cursor.at++) {
+      if (cursor.text === 'builtin' && cursor.peek(1) === '(') builtin = cursor.peek(2);
+      if (cursor.peek(1) !== ':' || cursor.kind !== 'name') continue;
+      params.push({ name: cursor.text, builtin });
+      builtin = undefined;
+    }
     cursor.at = end;
     while (cursor.text !== '{' && cursor.kind !== 'end') {
       if (cursor.text === '@' && cursor.peek(2) === '(')
@@ -139,17 +181,18 @@ export class WgslModule {
     cursor.at = cursor.behindBracket();
   }
 
-  private workgroupSize(at: number): number {
+  private workgroupSize(at: number): [x: number, y: number, z: number] {
     const cursor = new Cursor(this.list, at);
     const end = cursor.behindBracket();
     cursor.take('(');
-    let size = 1;
+    const sizes: number[] = [];
     while (cursor.at < end - 1) {
       const { number } = this.valueAt(cursor);
       if (number === undefined) throw new SyntaxError('the size of the workgroup is not known');
-      size *= number;
+      sizes.push(number);
       if (!cursor.take(',')) break;
     }
-    return size;
+    const [x = 1, y = 1, z = 1] = sizes;
+    return [x, y, z];
   }
 }
