@@ -13,10 +13,16 @@ override WORKGROUP: u32 = 64u;
 override SLICES: u32 = 4u;
 `;
 
-function loopsOf(body: string, { constants = {}, params = {}, before = '', size = 'WORKGROUP' } = {}) {
-  const main = `fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) { ${body} }`;
-  const code = `${HEAD}${before}@compute @workgroup_size(${size}) ${main}`;
-  return kernelLoops({ code, constants, params });
+const BUILTINS = `@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32`;
+
+function loopsOf(
+  body: string,
+  { constants = {}, params = {}, before = '', size = 'WORKGROUP', workgroups = [1, 1, 1] } = {},
+) {
+  const code = `${HEAD}${before}@compute @workgroup_size(${size}) fn main(${BUILTINS}) { ${body} }`;
+  const [x = 1, y = 1, z = 1] = workgroups;
+  return kernelLoops({ code, constants, params, workgroups: [x, y, z] });
 }
 const shape = (loops: readonly Loop[]): unknown =>
   loops.map(({ turns, fixed, loops: inner }) => [turns, fixed, shape(inner)]);
@@ -68,6 +74,24 @@ describe('the loops of a text', () => {
       [7, false, []],
       [2, true, []],
     ]);
+  });
+
+  it('turn as often as a function of one expression returns, split as the first', () => {
+    const before = `
+      fn turnsOf(quads: u32, split: u32) -> u32 { return (quads + 3u - split) / 4u; }
+      fn splitOf(lane: u32) -> u32 { return subgroupBroadcastFirst(lane); }`;
+    const body = `
+      for (var turns = turnsOf(params.inQuads, splitOf(lane)); turns > 0u; turns -= min(turns, 2u)) {
+        for (var left = min(turns, 2u); left > 0u; left--) { dst[left] = vec4f(); }
+      }`;
+    expect(shape(loopsOf(body, { before, params: { inQuads: 10 } }).loops)).toEqual([[2, false, [[1.5, false, []]]]]);
+  });
+
+  it('share a range out among the workgroups of the dispatch', () => {
+    const body = 'for (var at = group.x; at < params.pixels; at += groups.x * 8u) { dst[at] = vec4f(); }';
+    expect(shape(loopsOf(body, { params: { pixels: 50 }, workgroups: [3, 7, 1] }).loops)).toEqual([[3, false, []]]);
+    const code = `${HEAD}@compute @workgroup_size(8) fn main(${BUILTINS}) { ${body} }`;
+    expect(shape(kernelLoops({ code, constants: {}, params: { pixels: 50 } }).loops)).toEqual([[undefined, false, []]]);
   });
 
   it('are unknown where nothing says how long they are', () => {

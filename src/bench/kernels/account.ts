@@ -102,8 +102,9 @@ function programOf(family: Family, kernel: Kernel, index: number, { failures, ou
 }
 
 function kernelReport(family: Family, kernel: Kernel, program: Program, dispatches: readonly Dispatch[]): KernelReport {
-  const textOf = (params: Dispatch['params']): KernelLoops => kernelLoops({ ...kernel, params: params ?? {} });
-  const counted = dispatches.map((dispatch) => countDispatch(program, dispatch, textOf(dispatch.params)));
+  const textOf = ({ params, workgroups }: Dispatch): KernelLoops =>
+    kernelLoops({ ...kernel, params: params ?? {}, workgroups });
+  const counted = dispatches.map((dispatch) => countDispatch(program, dispatch, textOf(dispatch)));
   const hottest = counted.flatMap(({ counts }) => (counts.hottest ? [counts.hottest] : []));
   const turns = hottest.map((loop) => loop.turns);
   const loop = hottest[0]?.mix ?? program.body.mix;

@@ -22,8 +22,8 @@ export interface Scope {
   set(name: string, value: Value): void;
   /** Value of a field of a uniform, or of what else a member access names. */
   member(name: string, field: string): Value | undefined;
-  /** Tells that a function was called. */
-  called(name: string, args: readonly Value[]): void;
+  /** Tells that a function was called; what it returns, where it is the kernel's own and that is known. */
+  called(name: string, args: readonly Value[]): Value | undefined;
 }
 
 const TOKEN =
@@ -259,7 +259,8 @@ function call(name: string, cursor: Cursor, scope: Scope): Value {
     if (!cursor.take(',')) break;
   }
   if (!cursor.take(')')) throw new SyntaxError(`the arguments of ${name} have no end`);
-  scope.called(name, args);
+  const returned = scope.called(name, args);
+  if (returned) return returned;
   const fixed = args.every((arg) => arg.fixed);
   const numbers = args.flatMap(({ number }) => (number === undefined ? [] : [number]));
   const known = numbers.length === args.length && Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;

@@ -71,7 +71,10 @@ class Bodies {
   }
 
   private statement(cursor: Cursor, names: Map<string, Value>, loops: Loop[], context: Context): void {
-    const scope = this.module.scope(names, (name, args) => loops.push(...this.calledLoops(name, args, context)));
+    const scope = this.module.scope(names, (name, args) => {
+      loops.push(...this.calledLoops(name, args, context));
+      return this.returned(name, args);
+    });
     const word = cursor.text;
     if (word === '{') this.block(cursor, names, loops, context);
     else if (word === 'for') this.forLoop(cursor, names, loops, context);
@@ -104,6 +107,16 @@ class Bodies {
     if (!func || callers.includes(name)) return [];
     const names = new Map(func.params.map((param, i) => [param, args[i] ?? UNKNOWN]));
     return this.bodyAt(func.body, names, [...callers, name]);
+  }
+
+  /** Value of a function of the kernel that is one expression. */
+  private returned(name: string, args: readonly Value[]): Value | undefined {
+    const func = this.module.functions.get(name);
+    if (!func) return undefined;
+    const cursor = new Cursor(this.module.list, func.body);
+    if (!cursor.take('{') || !cursor.take('return')) return undefined;
+    const names = new Map(func.params.map((param, i) => [param, args[i] ?? UNKNOWN]));
+    return evaluate(cursor, this.module.scope(names));
   }
 
   private forLoop(cursor: Cursor, names: Map<string, Value>, loops: Loop[], context: Context): void {

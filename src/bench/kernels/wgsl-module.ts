@@ -17,6 +17,8 @@ export interface KernelText {
   readonly constants: Readonly<Record<string, number>>;
   /** Fields of uniform structs. */
   readonly params: Readonly<Record<string, number>>;
+  /** Of the dispatch, where it is known. */
+  readonly workgroups?: readonly [x: number, y: number, z: number];
 }
 
 export interface WgslFunction {
@@ -33,6 +35,8 @@ export class WgslModule {
   readonly shared: number[] = [];
   private readonly globals = new Map<string, Value>();
   private readonly uniforms = new Set<string>();
+  /** Parameters of entry points that are `num_workgroups`. */
+  private readonly grids = new Set<string>();
   /** Entry point → the token behind its `workgroup_size`. */
   private readonly entries = new Map<string, number>();
 
@@ -69,10 +73,11 @@ export class WgslModule {
 
   /** Names as they are seen in a function with these local ones. */
   scope(names: Map<string, Value>, called: Scope['called'] = () => undefined): Scope {
-    const { params } = this.kernel;
+    const { params, workgroups } = this.kernel;
     return {
       get: (name) => names.get(name) ?? this.globals.get(name),
       member: (name, field) => {
+        if (this.grids.has(name)) return { number: workgroups?.['xyz'.indexOf(field)], fixed: false };
         if (!this.uniforms.has(name)) return undefined;
         return { number: Object.hasOwn(params, field) ? params[field] : undefined, fixed: false };
       },
@@ -127,8 +132,11 @@ export class WgslModule {
     const name = cursor.next();
     const end = cursor.behindBracket();
     const params: string[] = [];
-    for (cursor.at++; cursor.at < end; cursor.at++)
-      if (cursor.peek(1) === ':' && cursor.kind === 'name') params.push(cursor.text);
+    for (cursor.at++; cursor.at < end; cursor.at++) {
+      if (cursor.peek(1) !== ':' || cursor.kind !== 'name') continue;
+      params.push(cursor.text);
+      if (cursor.peek(-2) === 'num_workgroups') this.grids.add(cursor.text);
+    }
     cursor.at = end;
     while (cursor.text !== '{' && cursor.kind !== 'end') {
       if (cursor.text === '@' && cursor.peek(2) === '(')
