@@ -51,10 +51,8 @@ fn main(
   var q = split;
   var srcAt = firstPixel + split * srcPlane;
   var weightAt = firstQuad + split * outQuads;
-  var turns = turnsOf(params.inQuads, split);
-  while (turns > 0u) {
-    let part = min(turns, CARRY);
-    for (var left = part; left > 0u; left--) {
+  for (var turns = turnsOf(params.inQuads, split); turns > 0u; turns -= min(turns, CARRY)) {
+    for (var left = min(turns, CARRY); left > 0u; left--) {
       let affine = normAt(q, lane);
       var x: array<Input, TILE_PIXELS>;
       for (var m = 0u; m < TILE_PIXELS; m++) {
@@ -73,7 +71,6 @@ fn main(
     for (var k = 0u; k < SUMS; k++) {
       sum[k] = carried(sum[k]);
     }
-    turns -= part;
   }
 
   let stride = params.width + 2u;

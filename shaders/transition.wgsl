@@ -56,10 +56,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   var q = split;
   var planeAt = split * srcPlane;
   var weightAt = firstQuad + split * outQuads;
-  var turns = turnsOf(params.inQuads, split);
-  while (turns > 0u) {
-    let part = min(turns, CARRY);
-    for (var left = part; left > 0u; left--) {
+  for (var turns = turnsOf(params.inQuads, split); turns > 0u; turns -= min(turns, CARRY)) {
+    for (var left = min(turns, CARRY); left > 0u; left--) {
       let affine = normAt(q, lane);
       var x: array<Input, TILE_PIXELS>;
       for (var m = 0u; m < TILE_PIXELS; m++) {
@@ -82,7 +80,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     for (var k = 0u; k < SUMS; k++) {
       sum[k] = carried(sum[k]);
     }
-    turns -= part;
   }
 
   for (var m = 0u; m < TILE_PIXELS; m++) {

@@ -13,8 +13,8 @@ fn totalOf(sums: ptr<function, array<Sum, SUMS>>, k: u32, local: vec3u) -> vec4f
   }
   workgroupBarrier();
   var total = vec4f();
-  for (var split = 0u; split < SPLIT_K; split++) {
-    total += partials[local.y][split][local.x];
+  for (var other = 0u; other < SPLIT_K; other++) {
+    total += partials[local.y][other][local.x];
   }
   return total;
 }
