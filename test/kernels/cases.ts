@@ -23,7 +23,7 @@ export const nameOf = ({ activations, weights }: Precision): string => `${activa
 
 const same = (lanes: number) => ({ min: lanes, max: lanes });
 
-/** Adapters of every row: software of 4 and 8 lanes and without subgroups; Intel's, AMD's, NVIDIA's and unknown ones. */
+/** Adapters of every row: software of 4 and 8 lanes and without subgroups; Intel's, AMD's, NVIDIA's, Qualcomm's and unknown ones. */
 export const CAPS: readonly AdapterCaps[] = [
   { subgroup: same(4), hasSubgroups: true, isSoftware: true },
   { subgroup: same(8), hasSubgroups: true, isSoftware: true },
@@ -32,6 +32,7 @@ export const CAPS: readonly AdapterCaps[] = [
   { subgroup: { min: 8, max: 32 }, hasSubgroups: true, hasFloat16: true },
   { subgroup: { min: 32, max: 64 }, hasSubgroups: true, hasFloat16: true },
   { subgroup: same(32), hasSubgroups: true, hasFloat16: true },
+  { subgroup: { min: 64, max: 128 }, hasSubgroups: true, hasFloat16: true },
   { subgroup: { min: 32, max: 64 } },
 ];
 

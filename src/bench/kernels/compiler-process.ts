@@ -39,7 +39,7 @@ export async function compile(family: Family, drivers: string, order: Order): Pr
   const stderr = openSync(log, 'w');
   try {
     const child = fork(process.argv[1] ?? '', ['kernels', COMPILER_FLAG], {
-      env: { ...process.env, ...environmentOf(family, drivers) },
+      env: { ...process.env, ...environmentOf(family, drivers, folder) },
       stdio: ['ignore', 'ignore', stderr, 'ipc'],
     });
     const reply = await new Promise<Reply>((resolve, reject) => {

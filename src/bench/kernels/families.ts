@@ -2,9 +2,9 @@
  * GPU families whose compilers can be run without the GPU, and the environment in which Vulkan offers each: Mesa's
  * drivers, with a library in front that stands for the hardware. docs/kernel-lab.md says how one gets these.
  */
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UsageError } from '../../cli/command.js';
 import { PACKAGE } from '../../cli/files.js';
 import { readAdreno } from './adreno.js';
@@ -73,16 +73,21 @@ export function missingDriver({ vendor, name }: Family, folder: string | undefin
 
 const manifestOf = (vendor: 'amd' | 'intel'): string | undefined => MANIFESTS[vendor].find((path) => existsSync(path));
 
-/** The environment of a process in which Vulkan offers this GPU alone, and its compiler prints what it makes. */
-export function environmentOf({ name, vendor }: Family, folder: string): Record<string, string> {
+/**
+ * The environment of a process in which Vulkan offers this GPU alone, and its compiler prints what it makes.
+ *
+ * @param folder of the drivers
+ * @param temporary where a driver's manifest may be written; it must last as long as the process
+ */
+export function environmentOf({ name, vendor }: Family, folder: string, temporary: string): Record<string, string> {
   const common = { XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), MESA_SHADER_CACHE_DISABLE: 'true' };
-  const [library = '', driver = ''] = LIBRARIES[vendor].map((file) => join(folder, file));
+  const [library = '', driver = ''] = LIBRARIES[vendor].map((file) => resolve(folder, file));
   switch (vendor) {
     case 'amd':
       return {
         ...common,
         VK_ICD_FILENAMES: manifestOf(vendor) ?? '',
-        LD_LIBRARY_PATH: join(folder, 'lib/amd'),
+        LD_LIBRARY_PATH: resolve(folder, 'lib/amd'),
         RADV_FORCE_FAMILY: name,
         RADV_DEBUG: 'shaderstats,asm',
       };
@@ -97,7 +102,7 @@ export function environmentOf({ name, vendor }: Family, folder: string): Record<
     case 'adreno':
       return {
         ...common,
-        VK_ICD_FILENAMES: adrenoManifest(driver),
+        VK_ICD_FILENAMES: adrenoManifest(driver, temporary),
         LD_PRELOAD: library,
         FD_GPU_ID: name.slice(1),
         IR3_SHADER_DEBUG: 'cs,disasm',
@@ -106,8 +111,8 @@ export function environmentOf({ name, vendor }: Family, folder: string): Record<
 }
 
 /** No distribution for PCs installs it, so the driver comes without a manifest. */
-function adrenoManifest(library: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'densenet-adreno-')), 'icd.json');
+function adrenoManifest(library: string, temporary: string): string {
+  const path = join(temporary, 'icd.json');
   const manifest = { file_format_version: '1.0.0', ICD: { api_version: '1.3.0', library_path: library } };
   writeFileSync(path, JSON.stringify(manifest));
   return path;
