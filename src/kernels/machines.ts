@@ -45,8 +45,6 @@ export interface Machine {
   readonly turn: number;
   /** Weights are loaded by four lanes together (parts/weights_shared.wgsl). */
   readonly isShared?: true;
-  /** The compiler unrolls no loops: the text is unrolled beforehand. */
-  readonly isUnrolled?: true;
   /** Products of f16 (parts/products_f16.wgsl). */
   readonly isFloat16?: true;
   readonly tiles: Tiles;
@@ -227,7 +225,7 @@ const EIGHT_LANES: Tiles = {
   ],
 };
 
-const SOFTWARE = { turn: 8, quad: 48, isUnrolled: true } as const;
+const SOFTWARE = { turn: 8, quad: 48 } as const;
 
 interface Row extends Machine {
   readonly fits: (caps: AdapterCaps, precision: Precision) => boolean;
