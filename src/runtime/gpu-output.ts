@@ -1,5 +1,6 @@
 /** Results that stay on the GPU, in a buffer that belongs to the caller. */
 import type { GpuTensor } from '../api.js';
+import { assertDefined } from '../core/assert.js';
 import { OptionError } from '../core/errors.js';
 import { USAGE } from '../gpu/usage.js';
 import { type ChannelLayout, layoutChannels } from '../model/channels.js';
@@ -37,8 +38,7 @@ export async function keepOnGpu(engine: Engine, job: Job<unknown>, region: RowRe
     },
     async answer({ plan }) {
       await ready;
-      const [data] = made;
-      if (!data) throw new Error('the job has not run');
+      const data = assertDefined(made[0], 'the result');
       resources.disown(data);
       return { data, shape: [plan.options.batch, layoutOf(plan, region).channels] };
     },
