@@ -57,7 +57,7 @@ export interface WeightPart {
   pack(folds: Folds): readonly Float32Array[];
 }
 
-/** Input channels that the stem reads of each quad: all four, or fewer when the picture's only quad is part filled. */
+/** Input channels that the stem reads of each quad: all four, or fewer when the image's only quad is part filled. */
 export const stemLanes = (inChannels: number): number => Math.min(inChannels, 4);
 
 /** The layout of each block's feature map. */
@@ -118,8 +118,8 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
 
 function stemPart(config: DenseNetConfig): WeightPart {
   const { kernel: size } = stemOf(config);
-  const picture = layoutChannels([config.inChannels]);
-  const items = conv('stem', config.initFeatures, picture, size, stemLanes(config.inChannels));
+  const image = layoutChannels([config.inChannels]);
+  const items = conv('stem', config.initFeatures, image, size, stemLanes(config.inChannels));
   return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());
 }
 
