@@ -116,7 +116,28 @@ export interface Prediction {
   readonly present?: boolean;
 }
 
-/** NCHW, row-major; or the same on the GPU (usage `COPY_SRC`). */
+export interface OutputOptions extends CallOptions {
+  /**
+   * Leaves the result on the GPU, for a network that was loaded with your `device` and with precision `f32` or `f16`.
+   * The call resolves as soon as the GPU has accepted the work: what you submit to the same queue then reads the finished
+   * result. Its values are not checked: an overflow is NaN. Default: an array.
+   */
+  readonly output?: 'gpu-buffer';
+}
+
+/**
+ * A result on the GPU: f32, row-major, 4 · N · channels bytes, without gaps. Usage `STORAGE`, `COPY_SRC` and `COPY_DST`.
+ * The buffer is yours: `destroy()` it. It outlives `dispose()`, and its bytes are not part of `net.memory`.
+ */
+export interface GpuTensor {
+  readonly data: GPUBuffer;
+  readonly shape: readonly [batch: number, channels: number];
+}
+
+/**
+ * NCHW, row-major; or the same on the GPU. A buffer is of the network's device, with usage `COPY_SRC`, and at least as
+ * long as the shape says. It is copied on the GPU at the moment of the call, and stays yours.
+ */
 export interface TensorInput {
   readonly data: Float32Array | GPUBuffer;
   readonly shape: readonly [batch: number, channels: number, height: number, width: number];

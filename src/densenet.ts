@@ -5,8 +5,10 @@ import type {
   ClassifyOptions,
   DenseNetMemory,
   ExplainOptions,
+  GpuTensor,
   LoadOptions,
   NetworkProfile,
+  OutputOptions,
   Prediction,
   RunResult,
   TapResult,
@@ -24,6 +26,7 @@ import type { NetworkPlan } from './plan/network.js';
 import { classifyJob, embedJob, explainJob, type JobInput, runJob, tapsJob } from './runtime/calls.js';
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
+import { checkGpuOutput, keepOnGpu } from './runtime/gpu-output.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
 import { pass } from './runtime/job.js';
@@ -34,6 +37,9 @@ import { profileNetwork } from './runtime/profile/profile.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
+
+/** Options of a call whose result stays on the GPU. */
+type OnGpu = OutputOptions & { readonly output: 'gpu-buffer' };
 
 export class DenseNet {
   readonly config: DenseNetConfig;
@@ -129,10 +135,19 @@ export class DenseNet {
   /**
    * Pooled features, [N, channels]: the classifier's input, after the final BN, ReLU and global average pool (1024 for
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
+   *
+   * @throws ImageError; OptionError when the result cannot stay on the GPU
    */
-  async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
+  embed(images: ImageSource | readonly ImageSource[], options: OnGpu): Promise<GpuTensor>;
+  embed(images: ImageSource | readonly ImageSource[], options?: CallOptions): Promise<TapResult>;
+  async embed(
+    images: ImageSource | readonly ImageSource[],
+    options: OutputOptions = {},
+  ): Promise<TapResult | GpuTensor> {
     checkOptions('embed', options);
-    return this.engine.run(embedJob(this.imageInput('embed', listOf(images), options)));
+    if (options.output) checkGpuOutput(this.engine);
+    const job = embedJob(this.imageInput('embed', listOf(images), options));
+    return options.output ? keepOnGpu(this.engine, job, 'pooled') : this.engine.run(job);
   }
 
   /**
@@ -159,11 +174,16 @@ export class DenseNet {
    * Logits of a batch of preprocessed inputs.
    *
    * @throws TensorShapeError when the shape does not fit the model or the data; PrecisionOverflowError when a logit is
-   * not finite; LimitError when the adapter cannot hold the batch
+   * not finite; LimitError when the adapter cannot hold the batch; RefusedError for a buffer that is destroyed or of another
+   * device; OptionError when the result cannot stay on the GPU
    */
-  async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
+  run(input: TensorInput, options: OnGpu): Promise<GpuTensor>;
+  run(input: TensorInput, options?: CallOptions): Promise<RunResult>;
+  async run(input: TensorInput, options: OutputOptions = {}): Promise<RunResult | GpuTensor> {
     checkOptions('run', options);
-    return this.engine.run(runJob(this.tensorInput('run', input, options)));
+    if (options.output) checkGpuOutput(this.engine);
+    const job = runJob(this.tensorInput('run', input, options));
+    return options.output ? keepOnGpu(this.engine, job, 'logits') : this.engine.run(job);
   }
 
   /**

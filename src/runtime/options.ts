@@ -1,5 +1,5 @@
 /** The options of every public method, checked once, for callers without types. */
-import type { ClassifyOptions, ExplainOptions, LoadOptions } from '../api.js';
+import type { ClassifyOptions, ExplainOptions, LoadOptions, OutputOptions } from '../api.js';
 import { OptionError } from '../core/errors.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 
@@ -19,7 +19,10 @@ const hasMethod = (value: unknown, name: string): boolean =>
 
 const rule = (allowed: string, accepts: Rule['accepts']): Rule => ({ allowed, accepts });
 const oneOf = (...values: readonly string[]): Rule =>
-  rule(`one of ${values.join(', ')}`, (value) => typeof value === 'string' && values.includes(value));
+  rule(
+    `${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`,
+    (value) => typeof value === 'string' && values.includes(value),
+  );
 const TEXT = rule('a text', (value) => typeof value === 'string');
 const CALLBACK = rule('a function', (value) => typeof value === 'function');
 const SIGNAL = rule('an AbortSignal', (value) => hasMethod(value, 'addEventListener') && 'aborted' in Object(value));
@@ -73,7 +76,9 @@ const EXPLAIN: Rules<ExplainOptions> = {
   ),
 };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL } as const;
+const OUTPUT: Rules<OutputOptions> = { ...CALL, output: oneOf('gpu-buffer') };
+
+const RULES = { load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: CALL } as const;
 
 /**
  * @param method the public method that takes the options
