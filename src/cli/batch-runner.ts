@@ -1,5 +1,6 @@
 /** Opens a network for many images: how many go in one call, and what Ctrl-C does meanwhile. */
 import { isDenseNetError } from '../core/errors.js';
+import type { DenseNetConfig } from '../model/config.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import { planNetwork } from '../plan/network.js';
@@ -21,12 +22,23 @@ export type BatchOption = number | 'auto';
 /** @throws UsageError */
 export const parseBatch = (text = 'auto'): BatchOption => (text === 'auto' ? 'auto' : wholeNumber('batch', text));
 
+/** A model's network and metadata, known before a GPU is asked for. */
+export interface ModelFacts {
+  readonly config: DenseNetConfig;
+  readonly metadata: ModelMetadata;
+}
+
+/** @throws ModelFormatError, ModelShapeError */
+export function readModelFacts(model: Uint8Array): ModelFacts {
+  const { tensors, metadata: entries } = readSafetensors(model);
+  const metadata = decodeMetadata(entries);
+  return { config: interpretTensors(tensors, metadata).config, metadata };
+}
+
 export interface BatchRunner {
   readonly runner: Runner;
   /** Images in a call. */
   readonly batch: number;
-  readonly metadata: ModelMetadata;
-  readonly classes: number;
 }
 
 export interface BatchRunnerOptions extends Pick<RunnerOptions, 'precision'> {
@@ -39,17 +51,15 @@ export interface BatchRunnerOptions extends Pick<RunnerOptions, 'precision'> {
 /** @throws as {@link openRunner}; with `auto` smaller batches are tried before LimitError and OutOfMemoryError */
 export async function openBatchRunner(
   model: Uint8Array,
+  { config, metadata }: ModelFacts,
   { backend, precision, batch, total }: BatchRunnerOptions,
 ): Promise<BatchRunner> {
-  const { tensors, metadata: entries } = readSafetensors(model);
-  const metadata = decodeMetadata(entries);
-  const { config } = interpretTensors(tensors, metadata);
   const open = async (largest: number): Promise<BatchRunner> => {
     // The same number in each call, so that little of the last one is left empty.
     const size = Math.ceil(total / Math.ceil(total / largest));
     try {
       const runner = await openRunner(backend, model, { precision, batch: size });
-      return { runner, batch: size, metadata, classes: config.classes };
+      return { runner, batch: size };
     } catch (error) {
       if (batch !== 'auto' || size === 1 || !isTooLarge(error)) throw error;
       note(`A batch of ${size} does not fit this GPU: trying ${size >> 1}.`);

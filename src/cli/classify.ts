@@ -1,7 +1,7 @@
 /** `classify`: prints the classes of image files. */
 
 import type { ModelMetadata } from '../model/model.js';
-import { INTERRUPTED, interruptSignal, openBatchRunner, parseBatch } from './batch-runner.js';
+import { INTERRUPTED, interruptSignal, openBatchRunner, parseBatch, readModelFacts } from './batch-runner.js';
 import { FULL_RANGE, withRange } from './bit-range.js';
 import {
   arrayOutput,
@@ -68,16 +68,18 @@ export const classify: Command = {
       return 1;
     }
     const bytes = await readModelFile(model);
+    const facts = readModelFacts(bytes);
+    const { metadata } = facts;
     note(`Starting WebGPU (${backend}) …`);
     const signal = interruptSignal();
-    const opened = await openBatchRunner(bytes, { backend, precision, batch, total: images.length });
-    const { runner, metadata } = opened;
+    const opened = await openBatchRunner(bytes, facts, { backend, precision, batch, total: images.length });
+    const { runner } = opened;
     const vectors: Vector[] = ['scores', ...(values.logits ? (['logits'] as const) : [])];
     if (values.embed) vectors.push('pooled');
     const count = progressCounter(images.length);
     let outputs: readonly Output[] = [];
     try {
-      outputs = outputsOf(values, Math.min(top, opened.classes), model, metadata);
+      outputs = outputsOf(values, Math.min(top, facts.config.classes), model, metadata);
       const pixelsOf = (file: ImageFile) => withRange(file, range);
       for await (const outcome of predictFiles(runner, images, { batch: opened.batch, vectors, signal, pixelsOf })) {
         const result = resultOf(outcome, top, metadata);
