@@ -101,6 +101,14 @@ export interface ClassifyOptions extends CallOptions {
   readonly topK?: number;
 }
 
+export interface IntermediatesOptions extends CallOptions {
+  /**
+   * What to read back, of `stem`, `block1` …, `final`, `pooled`, `logits` and `scores` (probabilities, [N, classes]).
+   * Default all but `scores`. `pooled`, `logits` and `scores` alone cost what `classify` does; a map also keeps its memory.
+   */
+  readonly only?: readonly string[];
+}
+
 export interface TrainOptions extends CallOptions {
   /** Called with the share that is done, up to 1. */
   readonly onProgress?: (done: number) => void;

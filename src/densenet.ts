@@ -6,6 +6,7 @@ import type {
   DenseNetMemory,
   ExplainOptions,
   GpuTensor,
+  IntermediatesOptions,
   LoadOptions,
   NetworkProfile,
   OutputOptions,
@@ -23,13 +24,20 @@ import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
 import type { NetworkPlan } from './plan/network.js';
-import { classifyJob, embedJob, explainJob, type JobInput, runJob, tapsJob } from './runtime/calls.js';
+import {
+  classifyJob,
+  embedJob,
+  explainJob,
+  intermediateNames,
+  type JobInput,
+  runJob,
+  tapsJob,
+} from './runtime/calls.js';
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
 import { checkGpuOutput, keepOnGpu } from './runtime/gpu-output.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
-import { pass } from './runtime/job.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
 import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
@@ -188,26 +196,31 @@ export class DenseNet {
 
   /**
    * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
-   * and `logits`. A tensor serves to compare with another framework, images to look inside. Channels of a block: those
-   * that enter it, then `growthRate` of each layer in order.
+   * and `logits`, or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
+   * of a block: those that enter it, then `growthRate` of each layer in order.
    *
-   * @throws TensorShapeError, ImageError, LimitError
+   * @throws TensorShapeError, ImageError, LimitError; OptionError for a name in `only` that there is not
    */
   async taps(
     input: TensorInput | ImageSource | readonly ImageSource[],
-    options: CallOptions = {},
+    options: IntermediatesOptions = {},
   ): Promise<Map<string, TapResult>> {
     checkOptions('taps', options);
+    const { config } = this;
+    const known = intermediateNames(config);
+    const unknown = options.only?.find((name) => !known.includes(name));
+    if (unknown !== undefined)
+      throw new OptionError('only', `there is no intermediate "${unknown}": there are ${known.join(', ')}`);
     const job = isTensor(input)
-      ? tapsJob(this.tensorInput('taps', input, options), pass('input', 'network', 'taps'))
-      : tapsJob(this.imageInput('taps', listOf(input), options), pass('network', 'taps'));
+      ? tapsJob(this.tensorInput('taps', input, options), ['input'], config, options.only)
+      : tapsJob(this.imageInput('taps', listOf(input), options), [], config, options.only);
     return this.engine.run(job);
   }
 
   /** The same as {@link taps}, by its usual name. */
   intermediates(
     input: TensorInput | ImageSource | readonly ImageSource[],
-    options: CallOptions = {},
+    options: IntermediatesOptions = {},
   ): Promise<Map<string, TapResult>> {
     return this.taps(input, options);
   }

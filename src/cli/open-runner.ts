@@ -1,10 +1,11 @@
 /** Opens a network on the backend that the user chose, or on the first that works; and runs it in this process. */
+import { assertDefined } from '../core/assert.js';
 import { WebGPUUnavailableError } from '../core/errors.js';
 import { DenseNet } from '../densenet.js';
 import { missingPackage } from './command.js';
 import { anyGpu } from './dawn.js';
 import { findBrowser } from './installed-browsers.js';
-import type { Backend, Runner, RunnerOptions } from './runner.js';
+import type { Backend, DecodedImage, Runner, RunnerOptions } from './runner.js';
 import { note } from './terminal.js';
 
 /**
@@ -39,17 +40,24 @@ async function openInBrowser(kind: 'chrome' | 'firefox', model: Uint8Array, opti
 
 async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Runner> {
   const net = await DenseNet.load(model, { gpu: await anyGpu(), ...options });
+  const images = new Map<number, DecodedImage>();
+  let last = 0;
   return {
     backend: 'node',
     adapter: net.adapter,
     tuning: net.tuning,
-    async classify(image, topK) {
+    async open(image) {
       const { decodeImage } = await import('./decode-image.js');
-      const pixels = image.pixels ?? (await decodeImage(image));
-      const start = performance.now();
-      const top = await net.classify(pixels, { topK });
-      return { top, milliseconds: performance.now() - start };
+      const id = ++last;
+      images.set(id, image.pixels ?? (await decodeImage(image)));
+      return id;
     },
+    predict: async (ids, vectors) => {
+      const batch = ids.map((id) => assertDefined(images.get(id), `image ${id}`));
+      const found = await net.intermediates(batch, { only: vectors });
+      return new Map(vectors.map((name) => [name, assertDefined(found.get(name), name)]));
+    },
+    release: (ids) => ids.forEach((id) => void images.delete(id)),
     taps: (data, shape) => net.taps({ data, shape }),
     close: async () => net.dispose(),
   };

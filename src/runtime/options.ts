@@ -1,5 +1,5 @@
 /** The options of every public method, checked once, for callers without types. */
-import type { ClassifyOptions, ExplainOptions, LoadOptions, OutputOptions } from '../api.js';
+import type { ClassifyOptions, ExplainOptions, IntermediatesOptions, LoadOptions, OutputOptions } from '../api.js';
 import { OptionError } from '../core/errors.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 
@@ -75,10 +75,17 @@ const EXPLAIN: Rules<ExplainOptions> = {
     (value) => Number.isSafeInteger(value) && Number(value) >= 0,
   ),
 };
+const TAPS: Rules<IntermediatesOptions> = {
+  ...CALL,
+  only: rule(
+    'a list of names, one or more',
+    (value) => Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string'),
+  ),
+};
 
 const OUTPUT: Rules<OutputOptions> = { ...CALL, output: oneOf('gpu-buffer') };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: CALL } as const;
+const RULES = { load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: TAPS } as const;
 
 /**
  * @param method the public method that takes the options
