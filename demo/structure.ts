@@ -45,10 +45,9 @@ const FIELDS: readonly FactField[] = [
     name: 'hidden-activation',
     label: 'Activation in the head',
     choices: Object.fromEntries(
-      (['relu', 'none', 'gelu', 'tanh', 'sigmoid', 'elu', 'leaky-relu'] as const).map((hiddenActivation) => [
-        hiddenActivation,
-        { hiddenActivation },
-      ]),
+      (['relu', 'none', 'gelu', 'gelu-tanh', 'tanh', 'sigmoid', 'elu', 'leaky-relu'] as const).map(
+        (hiddenActivation) => [hiddenActivation, { hiddenActivation }],
+      ),
     ),
   },
 ];

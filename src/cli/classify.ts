@@ -1,5 +1,7 @@
 /** `classify`: prints the classes of image files. */
 import { basename } from 'node:path';
+import { decodeMetadata } from '../model/metadata.js';
+import { readSafetensors } from '../tensor/safetensors.js';
 import { type Command, missingPackage, oneOf, parse, UsageError } from './command.js';
 import { DEFAULT_MODEL, type ImageArgument, type ImageFile, imageFiles, readImageFile } from './files.js';
 import { readModelFile } from './model-source.js';
@@ -45,7 +47,8 @@ export const classify: Command = {
     try {
       const outcomes: Outcome[] = [];
       for (const image of images) outcomes.push(await classifyFile(runner, image, top, range));
-      report(outcomes, runner, model, values.json ?? false);
+      const { activation } = decodeMetadata(readSafetensors(bytes).metadata);
+      report(outcomes, { runner, model, isLogits: activation === 'none' }, values.json ?? false);
       return outcomes.some((outcome) => 'error' in outcome) ? 1 : 0;
     } finally {
       await runner.close();
@@ -117,7 +120,14 @@ function describeRange(largest: number): string {
   );
 }
 
-function report(outcomes: readonly Outcome[], runner: Runner, model: string, json: boolean): void {
+interface Run {
+  readonly runner: Runner;
+  readonly model: string;
+  /** Whether the network's scores are its logits, of any size. */
+  readonly isLogits: boolean;
+}
+
+function report(outcomes: readonly Outcome[], { runner, model, isLogits }: Run, json: boolean): void {
   const { adapter } = runner;
   if (json) {
     printJson({ results: outcomes, adapter: { backend: runner.backend, ...adapter }, model });
@@ -127,8 +137,13 @@ function report(outcomes: readonly Outcome[], runner: Runner, model: string, jso
     if ('error' in outcome) continue;
     print(`\n${basename(outcome.image)}  (${outcome.milliseconds.toFixed(1)} ms)`);
     for (const { label, probability, present } of outcome.top) {
+      const name = `${label}${present ? '  (present)' : ''}`;
+      if (isLogits) {
+        print(`  ${probability.toFixed(4).padStart(10)}  ${name}`);
+        continue;
+      }
       const bar = '█'.repeat(Math.round(probability * 30)).padEnd(30, '·');
-      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}${present ? '  (present)' : ''}`);
+      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${name}`);
     }
   }
   print(

@@ -14,8 +14,8 @@ import type { PreprocessSpec } from '../preprocess/spec.js';
 import { oneOf, positive, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
 
-export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
-       [--thresholds P|P,P,…] [--dtype f32|f16] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
+export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON]
+       [--activation softmax|sigmoid|none] [--thresholds P|P,P,…] [--dtype f32|f16] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
        [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no] [--epsilon X]
        [--hidden-activation ${HEAD_ACTIVATIONS.join('|')}] [--name TEXT] [--provenance TEXT] [--license TEXT]
        CATALOGUE-ID|hf:OWNER/NAME[@REVISION] [-o OUT.safetensors] [--mirror URL]
@@ -25,7 +25,8 @@ export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagen
 --mirror      a site that serves the catalogue's files under the same paths
 --labels      a text file with one class name per line, a JSON list, {"0": name, …} or {name: 0, …}; or imagenet
 --preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
---activation  what turns the last layer's outputs into scores: softmax (one class per image) or sigmoid (each by itself)
+--activation  what turns the last layer's outputs into scores: softmax (one class per image), sigmoid (each by itself) or
+              none (the outputs are the scores)
 --thresholds  for a multi-label network: the least probability of a class that is present, one for all or one per class
 --key         for a file with several networks: a dict's key, or the prefix of the network's tensor names
 --rename      changes tensor names before they are read; may be given several times
@@ -58,7 +59,7 @@ type NetworkValues = Partial<Record<Exclude<keyof typeof NETWORK_OPTIONS, 'renam
 /** @throws UsageError or OptionError for values that are not allowed */
 export function networkOptions(values: NetworkValues): ImportOptions {
   const concat = oneOf('concat', values.concat, ['old-first', 'new-first']);
-  const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid']);
+  const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid', 'none']);
   const hiddenActivation = oneOf('hidden-activation', values['hidden-activation'], HEAD_ACTIVATIONS);
   const stemStride = oneOf('stem-stride', values['stem-stride'], ['1', '2']);
   const stemPool = yesNo('stem-pool', values['stem-pool']);
@@ -106,6 +107,7 @@ function parseJson(text: string): unknown {
 }
 
 export function labelsFrom(path: string, classes: number): readonly string[] {
+  if (classes === 0) throw new UsageError('--labels: the file has no classifier: leave it out');
   const file = path === 'imagenet' ? join(PACKAGE, 'weights/imagenet-1k.txt') : path;
   return parseLabels(fileText(file, 'labels'), classes, path);
 }
@@ -132,8 +134,11 @@ function parsed(text: string): unknown {
 /** Thresholds are those of a multi-label network. */
 export function withThresholds(metadata: ModelMetadata, list: string | undefined, classes: number): ModelMetadata {
   if (list !== undefined) {
-    if (metadata.activation === 'softmax' && metadata.activationOrigin === 'option')
-      throw new UsageError('--thresholds needs --activation sigmoid, but it is softmax: leave one of the two out');
+    if (classes === 0) throw new UsageError('--thresholds: the file has no classifier: leave it out');
+    if (metadata.activation !== 'sigmoid' && metadata.activationOrigin === 'option')
+      throw new UsageError(
+        `--thresholds needs --activation sigmoid, but it is ${metadata.activation}: leave one of the two out`,
+      );
     return {
       ...metadata,
       activation: 'sigmoid',

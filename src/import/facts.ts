@@ -57,30 +57,38 @@ export function assumedFacts(options: FactOptions, known: KnownFacts): string[] 
   return KEYS.filter((key) => options[key] === undefined && known[key] === undefined).map((key) => FLAGS[key]);
 }
 
-/** The activation and who says so: the user before the file. */
+/** The activation and who says so: the user before the file. @throws OptionError for one without a classifier */
 export function activationFacts(
   options: FactOptions,
   known: KnownFacts,
   metadata: ModelMetadata,
   classes: number,
 ): { readonly activation: Activation; readonly activationOrigin: ActivationOrigin } {
+  if (classes === 0 && options.activation !== undefined && options.activation !== 'none')
+    throw new OptionError(
+      'activation',
+      `activation is ${options.activation}, but the file has no classifier: leave it out`,
+    );
   if (options.activation !== undefined) return { activation: options.activation, activationOrigin: 'option' };
   if (known.activation !== undefined) return { activation: known.activation, activationOrigin: 'file' };
   const { activation, origin } = scoringOf(metadata, classes);
   return { activation, activationOrigin: origin };
 }
 
-/** `softmax (assumed)`, for messages. */
-export function describeScoring(metadata: ModelMetadata, classes: number): string {
+/** `10 classes, softmax (assumed)`, for messages. */
+export function describeHead({ classes }: DenseNetConfig, metadata: ModelMetadata): string {
+  if (classes === 0) return 'no classifier';
   const { activation, origin } = scoringOf(metadata, classes);
-  return `${activation} (${origin === 'file' ? 'from the file' : origin === 'option' ? 'as said' : 'assumed'})`;
+  const source = origin === 'file' ? 'from the file' : origin === 'option' ? 'as said' : 'assumed';
+  return `${classes} ${classes === 1 ? 'class' : 'classes'}, ${activation} (${source})`;
 }
 
 /** What was assumed, each with its option, in one sentence; `null` when nothing was. */
 export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig): string | null {
   const { stride, pool } = stemOf(config);
   const { activation, origin } = scoringOf(metadata, config.classes);
-  const other = activation === 'softmax' ? 'sigmoid' : 'softmax';
+  // A softmax over one class would always be 1.
+  const other = activation === 'softmax' ? 'sigmoid' : config.classes === 1 ? 'none' : 'softmax';
   const texts: Readonly<Record<string, string>> = {
     'stem-stride': `a stem of stride ${stride} (--stem-stride ${stride === 1 ? 2 : 1})`,
     'stem-pool': `a stem ${pool ? 'with a max pool (--stem-pool no)' : 'without a pool (--stem-pool yes)'}`,

@@ -56,13 +56,19 @@ export const tapsJob = (input: JobInput, stages: JobPass): Job<Map<string, TapRe
   ...input,
   taps: true,
   passes: [stages],
-  outputs: ({ plan }) => ['pooled', 'logits', ...plan.taps.map((tap) => tap.region)],
-  answer: ({ plan }, [pooled = EMPTY, logits = EMPTY, ...maps]) =>
-    new Map([
-      ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, maps[t] ?? EMPTY)]),
+  outputs: ({ plan }) => [
+    ...plan.taps.map((tap) => tap.region),
+    'pooled',
+    ...(plan.config.classes > 0 ? ['logits'] : []),
+  ],
+  answer: ({ plan }, outputs) => {
+    const [pooled = EMPTY, logits] = outputs.slice(plan.taps.length);
+    return new Map([
+      ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, outputs[t] ?? EMPTY)]),
       ['pooled', pooledOf(plan, pooled)],
-      ['logits', logitsOf(plan, logits)],
-    ]),
+      ...(logits ? [['logits', logitsOf(plan, logits)] as const] : []),
+    ]);
+  },
 });
 
 /** Writes the class to explain: the caller's, or the best one, which the scores stage has just found. */

@@ -242,7 +242,7 @@ class Builder {
     this.#emit(norm);
     const behind = this.#between(norm, this.modules.length).filter((index) => this.#module(index).isLeaf);
     const firstWeights = behind.findIndex((index) => ['Gemm', 'BatchNormalization', 'Conv'].includes(this.#op(index)));
-    const front = behind.slice(0, Math.max(0, firstWeights));
+    const front = firstWeights < 0 ? behind : behind.slice(0, firstWeights);
     const pools = front.filter((index) => isPool(this.#op(index)));
     this.#finalRelu(norm, front, pools);
     if (pools.length === 2) this.#joinedPools(pools);

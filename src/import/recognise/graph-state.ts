@@ -139,6 +139,13 @@ export interface HeadVector {
   readonly rank: 1 | 2 | 4;
 }
 
+/** A function of each value of a vector on its way to an activation: its samples (curve.ts). */
+export interface Curve {
+  readonly at: 'curve';
+  readonly of: HeadVector;
+  readonly samples: Float64Array;
+}
+
 /** Behind the softmax. */
 export interface Scores {
   readonly at: 'scores';
@@ -153,7 +160,17 @@ export interface Padded {
   readonly pads: readonly number[];
 }
 
-export type GraphState = Input | Features | Normed | Activated | Reduced | Averaged | HeadVector | Scores | Padded;
+export type GraphState =
+  | Input
+  | Features
+  | Normed
+  | Activated
+  | Reduced
+  | Averaged
+  | HeadVector
+  | Curve
+  | Scores
+  | Padded;
 
 /** What may follow, for the error that says what does not. */
 export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
@@ -164,6 +181,7 @@ export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
   reduced: 'a batch norm, Relu and a 3×3 convolution, or average pooling of 2×2',
   averaged: 'the 1×1 convolution of a transition',
   vector: 'a dense layer (Gemm, MatMul or a 1×1 convolution), a batch norm, an activation or the end of the graph',
+  curve: 'the rest of an activation that is written out',
   scores: 'the end of the graph',
   padded: 'a convolution or a max pool',
 };

@@ -45,13 +45,14 @@ export function identify(all: TensorMap, options: IdentifyOptions): Identified {
   const { sources, scheme, config } = body;
   const used = new Set(sources.values());
   const rest = new Map([...tensors].filter(([name]) => !used.has(name)));
-  const head = headOf(modulesOf(rest), finalChannels(config), {
-    bnEpsilon: options.bnEpsilon,
-    activation: options.hiddenActivation,
-  });
-  const leftovers = head ? unusedIn(rest, head) : null;
-  if (!head || !leftovers || !areIgnorable(leftovers, [...used, ...head.path]))
-    throw mismatch(tensors) ?? headless(rest);
+  const head =
+    headOf(modulesOf(rest), finalChannels(config), {
+      bnEpsilon: options.bnEpsilon,
+      activation: options.hiddenActivation,
+    }) ?? NO_HEAD;
+  const leftovers = unusedIn(rest, head);
+  const isHeadLost = head === NO_HEAD && [...leftovers.keys()].some((name) => /\.(weight|bias)$/.test(name));
+  if (isHeadLost || !areIgnorable(leftovers, [...used, ...head.path])) throw mismatch(tensors) ?? unknownHead(rest);
   const canonical = new Map<string, Tensor>(head.tensors);
   for (const [name, source] of sources) {
     const tensor = tensors.get(source);
@@ -68,6 +69,9 @@ export function identify(all: TensorMap, options: IdentifyOptions): Identified {
     notes: notesOf(scheme, body, leftovers, head),
   };
 }
+
+/** The network ends with its features. */
+const NO_HEAD: Head = { tensors: new Map(), pooling: 'average', hiddenActivations: [], path: [], isAssumed: false };
 
 interface Body {
   readonly sources: ReadonlyMap<string, string>;
@@ -95,8 +99,7 @@ function complete(tensors: TensorMap, sources: ReadonlyMap<string, string>, sche
   const shapes = new Map([...sources].map(([name, source]) => [name, tensors.get(source)?.shape ?? []]));
   const config = guess(shapes);
   if (!config) return null;
-  const withHead = new Map(shapes).set(`${names.classifier}.weight`, [1, finalChannels(config)]);
-  return fits(withHead, { ...config, classes: 1 }) ? { sources, scheme, config } : null;
+  return fits(shapes, config) ? { sources, scheme, config } : null;
 }
 
 /** `null` for absurd numbers of blocks or layers. */
@@ -154,7 +157,7 @@ function mismatch(tensors: TensorMap): Error | null {
   }
 }
 
-function headless(rest: TensorMap): ModelShapeError {
+function unknownHead(rest: TensorMap): ModelShapeError {
   const some = [...rest].slice(0, 12).map(([name, { shape }]) => `${name} [${shape}]`);
   return new ModelShapeError(
     `the body is a DenseNet, but these do not make its head: ${shorten(some.join(', ') || 'nothing is left', 400)}`,
