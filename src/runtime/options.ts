@@ -73,7 +73,19 @@ const EXPLAIN: Rules<ExplainOptions> = {
   ),
 };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL } as const;
+/** Sides of an overlay: as large as a GPU's textures get. */
+const SIDE = rule('a whole number of pixels, 1 to 16384', (value) => isWhole(value) && value <= 16384);
+const OVERLAY = {
+  width: SIDE,
+  height: SIDE,
+  scale: oneOf('positive', 'signed'),
+  max: rule("a number above zero, such as the map's magnitude", (value) => typeof value === 'number' && value > 0),
+};
+
+const RULES = {
+  ...{ load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL },
+  ...{ overlay: OVERLAY },
+} as const;
 
 /**
  * @param method the public method that takes the options
