@@ -33,6 +33,11 @@ const FIELDS: readonly FactField[] = [
     choices: { yes: { finalRelu: true }, no: { finalRelu: false } },
   },
   {
+    name: 'pooling',
+    label: 'Pool over the last map',
+    choices: { averages: { pooling: 'average' }, maxima: { pooling: 'max' } },
+  },
+  {
     name: 'epsilon',
     label: 'Epsilon of the batch norms',
     choices: {

@@ -16,7 +16,8 @@ import { PACKAGE } from './files.js';
 
 export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON]
        [--activation softmax|sigmoid|none] [--thresholds P|P,P,…] [--dtype f32|f16] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
-       [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no] [--epsilon X]
+       [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no]
+       [--pooling average|max] [--epsilon X]
        [--hidden-activation ${HEAD_ACTIVATIONS.join('|')}] [--name TEXT] [--provenance TEXT] [--license TEXT]
        CATALOGUE-ID|hf:OWNER/NAME[@REVISION] [-o OUT.safetensors] [--mirror URL]
        --list [--json]
@@ -36,6 +37,7 @@ What a file of weights alone does not show, and is assumed as in the paper unles
 --concat      new-first for a network that puts new features in front of the old ones
 --stem-pool, --stem-stride   whether a max pool follows the first convolution, and the stride of this
 --final-relu  whether a ReLU follows the last batch norm
+--pooling     over the last map
 --epsilon     of the batch norms
 --hidden-activation          between the dense layers of a head`;
 
@@ -46,6 +48,7 @@ export const NETWORK_OPTIONS = {
   concat: TEXT,
   epsilon: TEXT,
   'final-relu': TEXT,
+  pooling: TEXT,
   'hidden-activation': TEXT,
   key: TEXT,
   map: TEXT,
@@ -63,6 +66,7 @@ export function networkOptions(values: NetworkValues): ImportOptions {
   const hiddenActivation = oneOf('hidden-activation', values['hidden-activation'], HEAD_ACTIVATIONS);
   const stemStride = oneOf('stem-stride', values['stem-stride'], ['1', '2']);
   const stemPool = yesNo('stem-pool', values['stem-pool']);
+  const pooling = oneOf('pooling', values.pooling, ['average', 'max']);
   const finalRelu = yesNo('final-relu', values['final-relu']);
   return {
     ...(values.key === undefined ? {} : { key: values.key }),
@@ -72,6 +76,7 @@ export function networkOptions(values: NetworkValues): ImportOptions {
     ...(stemStride === undefined ? {} : { stemStride: stemStride === '1' ? 1 : 2 }),
     ...(stemPool === undefined ? {} : { stemPool }),
     ...(finalRelu === undefined ? {} : { finalRelu }),
+    ...(pooling === undefined ? {} : { pooling }),
     ...(values.epsilon === undefined ? {} : { bnEpsilon: positive('epsilon', values.epsilon) }),
     ...(values.rename === undefined ? {} : { renames: values.rename.map(parseRename) }),
     ...(values.map === undefined ? {} : { map: mapFrom(values.map) }),

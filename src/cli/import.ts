@@ -35,7 +35,13 @@ const OPTIONS = {
 } as const;
 
 /** What the networks of the catalogue compute where their weights do not show it. */
-const PUBLISHED: ImportOptions = { concat: 'old-first', stemPool: true, stemStride: 2, finalRelu: true };
+const PUBLISHED: ImportOptions = {
+  concat: 'old-first',
+  stemPool: true,
+  stemStride: 2,
+  finalRelu: true,
+  pooling: 'average',
+};
 
 export const importCommand: Command = {
   usage: IMPORT_USAGE,

@@ -17,6 +17,8 @@ export interface FactOptions {
   readonly stemStride?: 1 | 2;
   readonly stemPool?: boolean;
   readonly finalRelu?: boolean;
+  /** Over the last map. Average and maximum joined is seen from the head's width. */
+  readonly pooling?: 'average' | 'max';
   /** `new-first`: the network concatenates new features in front of the old; its weights are permuted. */
   readonly concat?: ConcatOrder;
   /** Between the dense layers of a head, where there is room for one. */
@@ -37,11 +39,19 @@ const FLAGS = {
   stemPool: 'stem-pool',
   concat: 'concat',
   finalRelu: 'final-relu',
+  pooling: 'pooling',
   bnEpsilon: 'epsilon',
 } as const;
 
 type Key = keyof typeof FLAGS;
-const KEYS = ['stemStride', 'stemPool', 'concat', 'finalRelu', 'bnEpsilon'] as const satisfies readonly Key[];
+const KEYS = [
+  'stemStride',
+  'stemPool',
+  'concat',
+  'finalRelu',
+  'pooling',
+  'bnEpsilon',
+] as const satisfies readonly Key[];
 
 /** @throws OptionError when an option contradicts what the file shows */
 export function checkOptions(options: FactOptions, known: KnownFacts, fileName: string): void {
@@ -94,6 +104,7 @@ export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig)
     'stem-pool': `a stem ${pool ? 'with a max pool (--stem-pool no)' : 'without a pool (--stem-pool yes)'}`,
     concat: 'old features first (--concat new-first)',
     'final-relu': 'a ReLU behind the last norm (--final-relu no)',
+    pooling: 'averages of the last map (--pooling max)',
     epsilon: `an epsilon of ${config.bnEpsilon.toExponential()} (--epsilon)`,
     'hidden-activation': 'ReLU between the layers of the head (--hidden-activation)',
   };
@@ -108,7 +119,7 @@ export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig)
 
 /** The facts for a file of weights alone: the user's, else what the format implies. */
 export function saidFacts(options: FactOptions, implied: NetworkFacts): NetworkFacts {
-  const { stemStride, stemPool, finalRelu } = options;
+  const { stemStride, stemPool, finalRelu, pooling } = options;
   const bnEpsilon = options.bnEpsilon ?? implied.bnEpsilon;
   return {
     ...implied,
@@ -116,6 +127,7 @@ export function saidFacts(options: FactOptions, implied: NetworkFacts): NetworkF
     ...(stemStride === undefined ? {} : { stemStride }),
     ...(stemPool === undefined ? {} : { stemPool }),
     ...(finalRelu === undefined ? {} : { finalRelu }),
+    ...(pooling === undefined ? {} : { pooling }),
   };
 }
 

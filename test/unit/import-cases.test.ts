@@ -25,6 +25,7 @@ interface Case {
 }
 
 const SIGMOID = { activation: 'sigmoid', activationOrigin: 'file' } as const;
+const NEW_FIRST = { concat: 'new-first', finalRelu: false } as const;
 const HEADLESS = { activation: 'none', activationOrigin: 'file' } as const;
 const ASSUMED = { activation: 'softmax', activationOrigin: 'assumed' } as const;
 const HIDDEN = (width: number, activation: HeadActivation) => ({ width, activation });
@@ -56,6 +57,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'what weights alone do not show, said by an option': [
     { file: 'stem3-pool-state.pth', options: { stemPool: true }, config: { stemPool: true } },
     { file: 'no-final-relu-state.pth', options: { finalRelu: false }, config: { finalRelu: false } },
+    { file: 'max-pool-state.pth', options: { ...NEW_FIRST, pooling: 'max' }, config: { pooling: 'max' } },
+    { file: 'new-first-two-layer-head.pth', options: NEW_FIRST, config: { hidden: [HIDDEN(8, 'relu')] } },
+    {
+      file: 'new-first-both-pools.pth',
+      options: NEW_FIRST,
+      config: { pooling: 'both' },
+      note: /maxima, then averages, fastai's order/,
+    },
   ],
   'heads of several layers': [
     {
@@ -74,6 +83,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       ...{ file: `${name}.onnx`, reference: `onnx-${name}` },
       config: { hidden: [HIDDEN(5, 'gelu'), HIDDEN(4, 'gelu-tanh')] },
     })),
+    // A layer of twice the width with ReLUs is the same as a leaky ReLU of another slope.
+    { file: 'leaky-head-module.pth', config: { hidden: [HIDDEN(10, 'relu'), HIDDEN(8, 'relu')] } },
+    { file: 'leaky-head.onnx', reference: 'onnx-leaky-head', config: { hidden: [HIDDEN(10, 'relu')] } },
+    { file: 'fastai-opset13.onnx', reference: 'onnx-fastai-opset13', config: { pooling: 'both' } },
     { file: 'norm-head.pth', note: /The head's layers, in order: classifier\.0, classifier\.2/ },
     { file: 'fc-behind-classifier.pth', note: /densenet121\.classifier, fc/ },
     { file: 'fastai-state.pth', config: { pooling: 'both', hidden: [HIDDEN(6, 'relu')] } },

@@ -180,7 +180,7 @@ describe('a net that only resembles a DenseNet is refused by the tensor that doe
         shapes.delete('classifier.bias');
         shapes.set('classifier.0.weight', [16, 18]).set('classifier.2.weight', [5, 17]);
       },
-      /two tensors would both be classifier\.weight: "classifier\.0\.weight" and "classifier\.2\.weight"/,
+      /the body is a DenseNet, but these do not make its head: classifier\.0\.weight \[16,18\], classifier\.2\.weight \[5,17\]/,
     ],
     [
       'a head that has lost its weights',

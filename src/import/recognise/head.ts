@@ -241,9 +241,9 @@ export function activateVector(node: Node, state: HeadVector): HeadVector {
   if (!activation || !last || state.pending || last.activation !== 'none')
     throw unsupportedNode(node, 'expected it behind a dense layer of the head');
   const alpha = node.float('alpha', node.op === 'Elu' ? 1 : 0.01);
-  const isUsual = node.op === 'Elu' ? alpha === 1 : node.op !== 'LeakyRelu' || Math.abs(alpha - 0.01) < 1e-6;
-  if (!isUsual) throw unsupportedNode(node, `expected the usual ${activation}, found alpha ${alpha}`);
-  return { ...state, layers: [...state.layers.slice(0, -1), { ...last, activation }] };
+  if (node.op === 'Elu' && alpha !== 1) throw unsupportedNode(node, `expected an ELU of alpha 1, found ${alpha}`);
+  const slope = node.op === 'LeakyRelu' && Math.abs(alpha - 0.01) > 1e-6 ? { slope: alpha } : {};
+  return { ...state, layers: [...state.layers.slice(0, -1), { ...last, activation, ...slope }] };
 }
 
 export function softmax(node: Node, state: GraphState): Scores {

@@ -210,13 +210,20 @@ class Walk {
     }
   }
 
-  /** Whether the classifier's logits are among the values. */
-  #isHeadReached(): boolean {
+  /** Whether a node only changes the classifier's scores: no dense layer stands behind it. */
+  #isBehindHead(index: number): boolean {
+    if (this.#graph.nodes.slice(index + 1).some(({ op }) => op === 'Gemm' || op === 'MatMul')) return false;
     for (const value of this.#values.values()) {
       if (!isState(value)) continue;
       if (value.at === 'scores' || (value.at === 'vector' && value.layers.length > 0)) return true;
     }
     return false;
+  }
+
+  #withoutConcat(error: ModelShapeError): ModelShapeError {
+    if (this.#graph.nodes.some(({ op }) => op === 'Concat')) return error;
+    const message = `${error.message}. Nothing in it is concatenated: it is no DenseNet, and other networks cannot be run`;
+    return new ModelShapeError(message, error.problems);
   }
 
   /** The end of the graph settles what an activation or a scale came to. */
@@ -250,7 +257,8 @@ class Walk {
       };
     }
     const failed = outputs.filter(isFailed).sort((a, b) => a.index - b.index)[0];
-    if (failed) throw this.#isHeadReached() ? behindHeadError(failed.error) : failed.error;
+    if (failed)
+      throw this.#isBehindHead(failed.index) ? behindHeadError(failed.error) : this.#withoutConcat(failed.error);
     const end = outputs.find(isState);
     const features = end ? featuresAt(end) : null;
     if (features) return { vector: features, activation: null, order: this.#body.order };

@@ -52,7 +52,7 @@ export function identify(all: TensorMap, options: IdentifyOptions): Identified {
     }) ?? NO_HEAD;
   const leftovers = unusedIn(rest, head);
   const isHeadLost = head === NO_HEAD && [...leftovers.keys()].some((name) => /\.(weight|bias)$/.test(name));
-  if (isHeadLost || !areIgnorable(leftovers, [...used, ...head.path])) throw mismatch(tensors) ?? unknownHead(rest);
+  if (isHeadLost || !areIgnorable(leftovers, [...used, ...head.path])) throw headMismatch(tensors, rest);
   const canonical = new Map<string, Tensor>(head.tensors);
   for (const [name, source] of sources) {
     const tensor = tensors.get(source);
@@ -140,6 +140,8 @@ function notesOf(scheme: string, { config }: Body, leftovers: TensorMap, head: H
     );
   }
   if (head.path.length > 1) notes.push(`The head's layers, in order: ${some(head.path)}.`);
+  if (head.pooling === 'both')
+    notes.push("The head takes twice as many values as there are channels: maxima, then averages, fastai's order.");
   if (leftovers.size > 0) notes.push(`Not part of the network, ignored: ${some([...leftovers.keys()])}.`);
   return notes;
 }
@@ -147,14 +149,32 @@ function notesOf(scheme: string, { config }: Body, leftovers: TensorMap, head: H
 /** The error of the scheme that the names read best under, with everything that does not fit; `null` if none reads them. */
 function mismatch(tensors: TensorMap): Error | null {
   if (!readBody(tensors)) return null;
+  const reading = readingOf(tensors);
+  if (reading instanceof ModelShapeError) return describeMismatch(reading, tensors);
+  const { scheme, sources, tensors: canonical } = reading;
   try {
-    const { scheme, sources, tensors: canonical } = canonicalise(tensors);
     deriveConfig(new Map([...canonical.values()].map(({ name, shape }) => [name, shape])), { scheme, sources });
     return null;
   } catch (error) {
     if (error instanceof ModelShapeError) return describeMismatch(error, tensors);
     throw error;
   }
+}
+
+/** By the scheme that fits best; the error where two tensors claim one name. */
+function readingOf(tensors: TensorMap): ReturnType<typeof canonicalise> | ModelShapeError {
+  try {
+    return canonicalise(tensors);
+  } catch (error) {
+    if (error instanceof ModelShapeError) return error;
+    throw error;
+  }
+}
+
+/** The body is complete; two tensors that would both be the classifier are a head that is not understood. */
+function headMismatch(tensors: TensorMap, rest: TensorMap): Error {
+  const isTwice = readingOf(tensors) instanceof ModelShapeError;
+  return (isTwice ? null : mismatch(tensors)) ?? unknownHead(rest);
 }
 
 function unknownHead(rest: TensorMap): ModelShapeError {
