@@ -118,7 +118,7 @@ export interface Prediction {
   readonly index: number;
   /** The model file's name for the class, or its index in words. */
   readonly label: string;
-  /** Softmax over the classes, or the class's own sigmoid for multi-label models. */
+  /** Softmax over the classes, the class's own sigmoid for multi-label models, or its logit where `activation` is `none`. */
   readonly probability: number;
   /** Whether `probability` reaches the class's threshold, where the model file has one. */
   readonly present?: boolean;

@@ -123,7 +123,8 @@ export class DenseNet {
   /**
    * The best classes of a picture, or of each of an array of pictures, which run as one batch.
    *
-   * @throws ImageError when a picture cannot be used; OptionError; PrecisionOverflowError; LimitError for a large batch
+   * @throws ImageError when a picture cannot be used; OptionError, also for a network without a classifier;
+   * PrecisionOverflowError; LimitError for a large batch
    */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Prediction[]>;
   classify(images: readonly ImageSource[], options?: ClassifyOptions): Promise<Prediction[][]>;
@@ -132,6 +133,7 @@ export class DenseNet {
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
     checkOptions('classify', options);
+    this.requireClassifier('classify');
     const count = Math.min(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
@@ -165,6 +167,7 @@ export class DenseNet {
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<Heatmap> {
     checkOptions('explain', options);
+    this.requireClassifier('explain');
     const { classIndex } = options;
     if (classIndex !== undefined && classIndex >= this.config.classes) {
       throw new OptionError(
@@ -190,13 +193,14 @@ export class DenseNet {
   async run(input: TensorInput, options: OutputOptions = {}): Promise<RunResult | GpuTensor> {
     checkOptions('run', options);
     if (options.output) checkGpuOutput(this.engine);
+    this.requireClassifier('run');
     const job = runJob(this.tensorInput('run', input, options));
     return options.output ? keepOnGpu(this.engine, job, 'logits') : this.engine.run(job);
   }
 
   /**
    * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
-   * and `logits`, or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
+   * and, with a classifier, `logits`; or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
    * of a block: those that enter it, then `growthRate` of each layer in order.
    *
    * @throws TensorShapeError, ImageError, LimitError; OptionError for a name in `only` that there is not
@@ -231,12 +235,23 @@ export class DenseNet {
    * @throws ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    return profileNetwork(this.engine, this.config, this.inputSize, () => this.classify(image));
+    return profileNetwork(this.engine, this.config, this.inputSize, () =>
+      this.config.classes > 0 ? this.classify(image) : this.embed(image),
+    );
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
   dispose(): void {
     this.engine.dispose();
+  }
+
+  /** @throws OptionError for a network that ends with its features */
+  private requireClassifier(what: string): void {
+    if (this.config.classes > 0) return;
+    throw new OptionError(
+      what,
+      `${what}() needs a classifier, and this model file has none: call embed() or taps() for its features, or import it with its head`,
+    );
   }
 
   /** @throws ImageError when the model says nothing of preprocessing */

@@ -41,7 +41,7 @@ export interface DenseFold {
   readonly activation: HeadActivation;
 }
 
-/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]. */
+/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]; empty without one. */
 export interface HeadFold {
   readonly norm: NormFold;
   readonly hidden: readonly DenseFold[];

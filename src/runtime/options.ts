@@ -85,7 +85,19 @@ const TAPS: Rules<IntermediatesOptions> = {
 
 const OUTPUT: Rules<OutputOptions> = { ...CALL, output: oneOf('gpu-buffer') };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: TAPS } as const;
+/** Sides of an overlay: as large as a GPU's textures get. */
+const SIDE = rule('a whole number of pixels, 1 to 16384', (value) => isWhole(value) && value <= 16384);
+const OVERLAY = {
+  width: SIDE,
+  height: SIDE,
+  scale: oneOf('positive', 'signed'),
+  max: rule("a number above zero, such as the map's magnitude", (value) => typeof value === 'number' && value > 0),
+};
+
+const RULES = {
+  ...{ load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: TAPS },
+  ...{ overlay: OVERLAY },
+} as const;
 
 /**
  * @param method the public method that takes the options

@@ -166,7 +166,7 @@ function headPart(config: DenseNetConfig, layout: ChannelLayout): WeightPart {
   };
   for (const [index, { width }] of (config.hidden ?? []).entries())
     dense(`head.hidden${index + 1}`, width, (fold) => assertDefined(fold.hidden[index], 'hidden layer'));
-  dense('head', config.classes, (fold) => fold);
+  if (config.classes > 0) dense('head', config.classes, (fold) => fold);
   const hidden = (config.hidden ?? []).map((_, index) => names.hidden(index + 1));
   return part([names.finalNorm, ...hidden, names.classifier], items, (folds) => folds.head());
 }
