@@ -1,12 +1,12 @@
 /** Runs a network in a headless browser: the built bundle on a page, which gets its data from a local server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TapResult } from '../api.js';
+import type { SaveOptions, TapResult, TeachOptions } from '../api.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError } from '../core/errors.js';
 import { launchBrowser, withTimeout } from './browser.js';
 import { PACKAGE } from './files.js';
 import type { BrowserKind } from './installed-browsers.js';
-import type { Classified, Runner, RunnerOptions } from './runner.js';
+import type { Classified, Runner, RunnerImage, RunnerOptions } from './runner.js';
 import { type PostHandler, startServer } from './server.js';
 
 const PAGE =
@@ -31,14 +31,16 @@ type Reply<T> = { readonly value: T } | { readonly error: { readonly name: strin
 /** An image on the server: a file to decode, or the pixels of one of this size. */
 interface PageImage {
   readonly size: readonly [width: number, height: number] | null;
-  readonly topK: number;
 }
 
 /** The page's global, defined by {@link PAGE_SCRIPT}; arguments and replies are plain data. */
 declare const runner: {
   load(options: RunnerOptions): Promise<Reply<Pick<Runner, 'adapter' | 'tuning'>>>;
-  classify(image: PageImage): Promise<Reply<Classified>>;
+  classify(image: PageImage & { readonly topK: number }): Promise<Reply<Classified>>;
   taps(shape: readonly number[]): Promise<Reply<Record<string, readonly number[]>>>;
+  teach(classes: { readonly classes: readonly string[]; readonly options: TeachOptions }): Promise<Reply<null>>;
+  addExample(example: PageImage & { readonly label: string | null }): Promise<Reply<null>>;
+  train(options: SaveOptions): Promise<Reply<{ readonly accuracy: number | null }>>;
 };
 
 export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
@@ -51,7 +53,16 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   ]);
   /** The taps of the call that runs, and null between calls. */
   let taps: Map<string, Float32Array> | null = null;
+  let taught: Uint8Array | null = null;
   const onPost = (path: string): PostHandler | undefined => {
+    if (path === '/taught') {
+      return {
+        maxBytes: MAX_TAP_BYTES,
+        receive: (body) => {
+          taught = new Uint8Array(body);
+        },
+      };
+    }
     const name = /^\/tap\/(\w+)$/.exec(path)?.[1];
     if (name === undefined || taps === null) return undefined;
     return {
@@ -79,12 +90,11 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
       backend: kind,
       adapter,
       tuning,
-      async classify({ bytes, pixels }, topK) {
-        files.set('/image', pixels?.data ?? bytes);
-        const image: PageImage = { size: pixels ? [pixels.width, pixels.height] : null, topK };
+      async classify(image, topK) {
+        const argument = { ...serveImage(files, image), topK };
         return callPage(
           'classify',
-          page.evaluate((i) => runner.classify(i), image),
+          page.evaluate((i) => runner.classify(i), argument),
         );
       },
       async taps(data, shape) {
@@ -100,12 +110,41 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
           taps = null;
         }
       },
+      async teach(classes, options) {
+        await callPage(
+          'teach',
+          page.evaluate((t) => runner.teach(t), { classes, options }),
+        );
+        return {
+          async addExample(label, image) {
+            const example = { ...serveImage(files, image), label };
+            await callPage(
+              'addExample',
+              page.evaluate((e) => runner.addExample(e), example),
+            );
+          },
+          async train(saving) {
+            const { accuracy } = await callPage(
+              'train',
+              page.evaluate((s) => runner.train(s), saving),
+            );
+            if (!taught) throw new DownloadError('taught', null, 'the page did not send the taught model');
+            return { accuracy, file: taught };
+          },
+        };
+      },
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Puts an image on the server, where the page takes it from. */
+function serveImage(files: Map<string, Uint8Array | string>, { bytes, pixels }: RunnerImage): PageImage {
+  files.set('/image', pixels?.data ?? bytes);
+  return { size: pixels ? [pixels.width, pixels.height] : null };
 }
 
 async function callPage<T>(method: string, call: Promise<Reply<T>>): Promise<T> {
@@ -157,16 +196,14 @@ function collectTaps(
 const PAGE_SCRIPT = `
 import { DenseNet } from './densenet-webgpu.js';
 let net;
+let teacher;
 const methods = {
   async load(options) {
     net = await DenseNet.load('model', options);
     return { adapter: net.adapter, tuning: net.tuning };
   },
   async classify({ size, topK }) {
-    const response = await fetch('image');
-    const image = size
-      ? { data: new Uint8Array(await response.arrayBuffer()), width: size[0], height: size[1] }
-      : await decode(await response.blob());
+    const image = await fetchImage(size);
     const start = performance.now();
     const top = await net.classify(image, { topK });
     const milliseconds = performance.now() - start;
@@ -179,7 +216,29 @@ const methods = {
     for (const [name, tap] of taps) await fetch('tap/' + name, { method: 'POST', body: tap.data });
     return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
   },
+  async teach({ classes, options }) {
+    teacher = net.teach(classes, options);
+    return null;
+  },
+  async addExample({ size, label }) {
+    const image = await fetchImage(size);
+    await teacher.addExample(label, image);
+    image.close?.();
+    return null;
+  },
+  async train(options) {
+    const { net: taught, accuracy } = await teacher.train();
+    const body = await taught.toSafetensors(options);
+    taught.dispose();
+    await fetch('taught', { method: 'POST', body });
+    return { accuracy };
+  },
 };
+async function fetchImage(size) {
+  const response = await fetch('image');
+  if (!size) return decode(await response.blob());
+  return { data: new Uint8Array(await response.arrayBuffer()), width: size[0], height: size[1] };
+}
 async function decode(blob) {
   try {
     return await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });

@@ -1,10 +1,11 @@
 /** `classify`: prints the classes of image files. */
 import { basename } from 'node:path';
-import { type Command, missingPackage, oneOf, parse, UsageError } from './command.js';
-import { DEFAULT_MODEL, type ImageArgument, type ImageFile, imageFiles, readImageFile } from './files.js';
+import { type Command, oneOf, parse, wholeNumber } from './command.js';
+import { DEFAULT_MODEL, type ImageArgument, imageFiles } from './files.js';
+import { FULL_RANGE, readImage } from './image-range.js';
 import { readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
-import { BACKENDS, type Classified, type DecodedImage, type Runner } from './runner.js';
+import { BACKENDS, type Classified, type Runner } from './runner.js';
 import { note, print, printJson } from './terminal.js';
 
 const USAGE = `[IMAGE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--range MAX] [--json]
@@ -53,13 +54,6 @@ export const classify: Command = {
   },
 };
 
-function wholeNumber(option: string, text: string, largest: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
-  const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
-  throw new UsageError(`--${option} is ${text}; it must be a whole number, ${limit}`);
-}
-
 /** Reports an image that cannot be classified; the others go on. */
 async function classifyFile(
   runner: Runner,
@@ -69,52 +63,12 @@ async function classifyFile(
 ): Promise<Outcome> {
   try {
     if (error !== undefined) throw new Error(error);
-    const file = readImageFile(path);
-    const pixels = await withRange(file, range);
-    return { image: path, ...(await runner.classify({ ...file, pixels }, top)) };
+    return { image: path, ...(await runner.classify(await readImage(path, range), top)) };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     note(`${path}: ${message}`);
     return { image: path, error: message };
   }
-}
-
-/** The largest value of 16 bits. */
-const FULL_RANGE = 2 ** 16 - 1;
-/** Brighter 16-bit images are taken to use all bits. */
-const SUSPICIOUS_RANGE = 2 ** 14;
-
-/**
- * The pixels of a 16-bit PNG with `--range` applied; null where the runner decodes the file as it is. Decoders keep the
- * high 8 of 16 bits, which leaves 4 bits of 12-bit data, so an image whose largest value is small is warned of.
- */
-async function withRange(file: ImageFile, range: number | null): Promise<DecodedImage | null> {
-  const { path, header } = file;
-  if (header.depth !== 16) {
-    if (range !== null) note(`${path}: --range is not used, because this is not a 16-bit PNG.`);
-    return null;
-  }
-  if (range === FULL_RANGE) return null;
-  try {
-    const { decodeRange, largestValue } = await import('./decode-image.js');
-    if (range !== null) return await decodeRange(file, range);
-    const largest = await largestValue(file);
-    if (largest < SUSPICIOUS_RANGE) note(`${path}: ${describeRange(largest)}`);
-  } catch (error) {
-    const missing = missingPackage(error);
-    if (missing === null || range !== null) throw error;
-    note(`${path}: 16 bits per value, of which 8 are used. To check that no more are needed: npm install ${missing}`);
-  }
-  return null;
-}
-
-function describeRange(largest: number): string {
-  const bits = Math.max(8, Math.ceil(Math.log2(largest + 1)));
-  const kept = Math.max(0, bits - 8);
-  return (
-    `warning: 16 bits per value, but the largest value is ${largest}. If this is ${bits}-bit data, only ${kept} bits of it ` +
-    `are used: pass --range ${2 ** bits - 1}. If it is a dark image, pass --range ${FULL_RANGE}.`
-  );
 }
 
 function report(outcomes: readonly Outcome[], runner: Runner, model: string, json: boolean): void {

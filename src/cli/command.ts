@@ -62,6 +62,14 @@ export function positive(option: string, text: string): number {
   throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
 }
 
+/** @throws UsageError when the text is not a whole number from 1 to `largest` */
+export function wholeNumber(option: string, text: string, largest: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
+  const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
+  throw new UsageError(`--${option} is ${text}; it must be a whole number, ${limit}`);
+}
+
 /** The npm package that an `import` did not find, or `null` when the error is another one. */
 export function missingPackage(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return null;

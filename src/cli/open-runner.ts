@@ -4,7 +4,7 @@ import { DenseNet } from '../densenet.js';
 import { missingPackage } from './command.js';
 import { anyGpu } from './dawn.js';
 import { findBrowser } from './installed-browsers.js';
-import type { Backend, Runner, RunnerOptions } from './runner.js';
+import type { Backend, Runner, RunnerImage, RunnerOptions } from './runner.js';
 import { note } from './terminal.js';
 
 /**
@@ -39,18 +39,33 @@ async function openInBrowser(kind: 'chrome' | 'firefox', model: Uint8Array, opti
 
 async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Runner> {
   const net = await DenseNet.load(model, { gpu: await anyGpu(), ...options });
+  const decoded = async (image: RunnerImage) => {
+    const { decodeImage } = await import('./decode-image.js');
+    return image.pixels ?? decodeImage(image);
+  };
   return {
     backend: 'node',
     adapter: net.adapter,
     tuning: net.tuning,
     async classify(image, topK) {
-      const { decodeImage } = await import('./decode-image.js');
-      const pixels = image.pixels ?? (await decodeImage(image));
+      const pixels = await decoded(image);
       const start = performance.now();
       const top = await net.classify(pixels, { topK });
       return { top, milliseconds: performance.now() - start };
     },
     taps: (data, shape) => net.taps({ data, shape }),
+    async teach(classes, teaching) {
+      const teacher = net.teach(classes, teaching);
+      return {
+        addExample: async (label, image) => void (await teacher.addExample(label, await decoded(image))),
+        async train(saving) {
+          const { net: taught, accuracy } = await teacher.train();
+          const file = await taught.toSafetensors(saving);
+          taught.dispose();
+          return { accuracy, file };
+        },
+      };
+    },
     close: async () => net.dispose(),
   };
 }

@@ -1,5 +1,5 @@
 /** A loaded network in a browser or in this process, behind one interface, so that commands need not know which. */
-import type { Prediction, TapResult, Tuning } from '../api.js';
+import type { Prediction, SaveOptions, TapResult, TeachOptions, Tuning } from '../api.js';
 import type { AdapterReport } from '../gpu/device.js';
 import type { ImageFile } from './files.js';
 
@@ -31,6 +31,14 @@ export interface Classified {
   readonly milliseconds: number;
 }
 
+/** `net.teach()` of the runner's network. */
+export interface RunnerTeacher {
+  /** @param label null for an image of none of the classes @throws ImageError for this image only */
+  addExample(label: string | null, image: RunnerImage): Promise<void>;
+  /** @returns the taught network as a file, and its accuracy by cross-validation, null where that is unknown */
+  train(options: SaveOptions): Promise<{ readonly accuracy: number | null; readonly file: Uint8Array }>;
+}
+
 export interface Runner {
   readonly backend: Exclude<Backend, 'auto'>;
   readonly adapter: AdapterReport;
@@ -39,5 +47,6 @@ export interface Runner {
   /** @throws ImageError for this image only */
   classify(image: RunnerImage, topK: number): Promise<Classified>;
   taps(data: Float32Array, shape: readonly [number, number, number, number]): Promise<ReadonlyMap<string, TapResult>>;
+  teach(classes: readonly string[], options: TeachOptions): Promise<RunnerTeacher>;
   close(): Promise<void>;
 }

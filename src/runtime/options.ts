@@ -1,5 +1,5 @@
 /** The options of every public method, checked once, for callers without types. */
-import type { ClassifyOptions, ExplainOptions, LoadOptions } from '../api.js';
+import type { ClassifyOptions, ExplainOptions, LoadOptions, SaveOptions, TeachOptions, TrainOptions } from '../api.js';
 import { OptionError } from '../core/errors.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 
@@ -39,6 +39,10 @@ const LOAD: Rules<LoadOptions> = {
   ),
   // Checked field by field, with a message for each.
   preprocess: rule('a preprocessing specification', (value) => isObject(parsePreprocess(value))),
+  head: rule(
+    'a file of toSafetensors({ headOnly: true }): its URL, a Blob or its bytes',
+    (value) => typeof value === 'string' || isObject(value),
+  ),
   hub: TEXT,
   integrity: TEXT,
   cache: rule('true or false', (value) => typeof value === 'boolean'),
@@ -73,7 +77,16 @@ const EXPLAIN: Rules<ExplainOptions> = {
   ),
 };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL } as const;
+const TEACH: Rules<TeachOptions> = {
+  none: rule('a name that no class has', (value) => typeof value === 'string' && value !== ''),
+};
+const TRAIN: Rules<TrainOptions> = { ...CALL, onProgress: CALLBACK };
+const SAVE: Rules<SaveOptions> = { headOnly: rule('true or false', (value) => typeof value === 'boolean') };
+
+const RULES = {
+  ...{ load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: CALL },
+  ...{ teach: TEACH, addExample: CALL, train: TRAIN, toSafetensors: SAVE },
+} as const;
 
 /**
  * @param method the public method that takes the options

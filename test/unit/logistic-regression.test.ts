@@ -1,6 +1,7 @@
 /** The head that is trained on a network's features. */
 import { describe, expect, it } from 'vitest';
-import { type Examples, type LinearHead, trainHead } from '../../src/runtime/teach/logistic-regression.js';
+import type { LinearHead } from '../../src/model/model.js';
+import { type Examples, trainHead } from '../../src/runtime/teach/logistic-regression.js';
 import { random } from '../kernels/harness.js';
 
 /** Gaussian clusters around a mean for each class; `spread` of the noise in distances between means. */
@@ -103,9 +104,9 @@ describe('a trained head', () => {
     await train(examples); // compiles
     const before = process.cpuUsage();
     await train(examples);
-    // The processor's time, which grows less than the wall clock's when the computer is busy.
+    // The processor's time, which grows less than the wall clock's when the computer is busy: 0.2 s where it is not.
     const { user } = process.cpuUsage(before);
     console.log(`trained in ${(user / 1000).toFixed(0)} ms of processor time`);
-    expect(user / 1000).toBeLessThan(1500);
+    expect(user / 1000).toBeLessThan(1000);
   });
 });

@@ -5,6 +5,7 @@ import { Teacher } from '../../src/runtime/teach/teacher.js';
 /** A network whose features are the mean red and the mean green of an image, and that returns what it is given. */
 const network = {
   embedded: [] as number[],
+  batchOf: (wanted: number) => wanted,
   async embed(images: readonly unknown[]) {
     network.embedded.push(images.length);
     const data = images.flatMap((image) => {
@@ -65,10 +66,45 @@ describe('a teacher', () => {
     [['one'], /^classes are \["one"\]: make them two or more different names$/],
     [['a', 'a'], /different names/],
     [['a', ''], /different names/],
-    [['a', 'none of these'], /different names/],
     [undefined, /classes are undefined/],
   ])('refuses the classes %j', (classes, message) => {
     expect(() => Reflect.construct(Teacher, [network, classes])).toThrow(message);
+  });
+
+  it('gives the class of rejected examples the name that it is asked for', async () => {
+    const teacher = new Teacher(network, ['red', 'green'], { none: 'neither' });
+    await teacher.addExample('red', pixel(250, 10));
+    await teacher.addExample('green', pixel(10, 250));
+    await teacher.addExample(null, pixel(0, 0));
+    expect((await teacher.train()).net.labels).toEqual(['red', 'green', 'neither']);
+    expect(() => new Teacher(network, ['a', 'none of these'])).toThrow(
+      '"none of these" is one of the classes: add examples of no class with null instead',
+    );
+  });
+
+  it('sends fewer images at a time where the network has no room for more', async () => {
+    const teacher = new Teacher({ ...network, batchOf: () => 3 }, ['a', 'b']);
+    network.embedded.length = 0;
+    await teacher.addExample('a', Array(7).fill(pixel(1, 1)));
+    expect(network.embedded).toEqual([3, 3, 1]);
+  });
+
+  it('trains on the examples that it has at the moment of the call', async () => {
+    const teacher = new Teacher(network, ['red', 'green']);
+    await teacher.addExample('red', pixel(250, 10));
+    await teacher.addExample('green', pixel(10, 250));
+    const training = teacher.train();
+    for (const example of teacher.examples) teacher.remove(example);
+    const { net, accuracy } = await training;
+    expect([net.classify(1, 0), net.classify(0, 1), accuracy]).toEqual(['red', 'green', null]);
+    await expect(teacher.train()).rejects.toThrow('"red", "green": add an example of each class');
+  });
+
+  it('refuses options that it does not have', async () => {
+    const teacher = new Teacher(network, ['a', 'b']);
+    await expect(Reflect.apply(teacher.train, teacher, [{ epochs: 3 }])).rejects.toThrow(
+      'train() has no option epochs: it takes signal, onProgress',
+    );
   });
 
   it('refuses an unknown class, and training while a class has no example', async () => {

@@ -11,6 +11,7 @@
 
 import type { TrainOptions } from '../../api.js';
 import { AbortedError } from '../../core/errors.js';
+import type { LinearHead } from '../../model/model.js';
 import { callSafely } from '../options.js';
 
 /** Rows of `features` numbers, one behind the other. */
@@ -22,12 +23,7 @@ export interface Examples {
   readonly classes: number;
 }
 
-export interface LinearHead {
-  /** [class][feature] */
-  readonly weight: Float32Array;
-  readonly bias: Float32Array;
-}
-
+/** A head whose weight is [class][feature]. */
 export interface Trained extends LinearHead {
   /** Inverse of the penalty, as scikit-learn's `C`. */
   readonly C: number;
@@ -102,9 +98,9 @@ function validate(
         for (let k = 0; k < classes; k++) scores[k] = (scores[k] ?? 0) + similarity * (fit[k * rows.length + i] ?? 0);
       }
       const label = labels[row] ?? 0;
-      const probabilities = softmax(scores);
-      if (probabilities.indexOf(Math.max(...probabilities)) !== label) wrong++;
-      loss -= Math.log(Math.max(probabilities[label] ?? 0, 1e-12));
+      toProbabilities(scores);
+      if (scores.indexOf(Math.max(...scores)) !== label) wrong++;
+      loss -= Math.log(Math.max(scores[label] ?? 0, 1e-12));
     }
     return { wrong, loss };
   });
@@ -129,23 +125,31 @@ function fitOn(
   const own = submatrixOf(gram, labels.length, Int32Array.from(rows));
   const inverse = inverseOf(own, n, C / 2);
   const targets = Int32Array.from(rows, (row) => labels[row] ?? 0);
-  let current: Float64Array = start ?? new Float64Array(n * classes);
-  let ahead = current;
+  const current = start?.slice() ?? new Float64Array(n * classes);
+  const [ahead, gradient, change] = [current.slice(), current.slice(), current.slice()];
+  const scores = new Float64Array(n * classes);
+  multiply(own, current, scores, n);
+  const aheadScores = scores.slice();
   let momentum = 1;
-  let scores = multiply(own, ahead, n);
   for (let step = 0; step < MAX_STEPS; step++) {
-    const change = multiply(inverse, gradientOf(scores, ahead, targets, classes, C), n);
-    const next = ahead.map((value, i) => value - (change[i] ?? 0));
+    writeGradient(gradient, aheadScores, ahead, targets, classes, C);
+    multiply(inverse, gradient, change, n);
     const following = (1 + Math.sqrt(1 + 4 * momentum ** 2)) / 2;
     const push = (momentum - 1) / following;
-    const from = current;
-    ahead = next.map((value, i) => value + push * (value - (from[i] ?? 0)));
-    const moved = multiply(own, ahead, n);
-    const most = moved.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (scores[i] ?? 0))), 0);
-    if (most < tolerance) return next;
-    scores = moved;
-    current = next;
     momentum = following;
+    let largest = 0;
+    for (let i = 0; i < current.length; i++) {
+      const next = (ahead[i] ?? 0) - (change[i] ?? 0);
+      // The Gram matrix times the inverse is 2/C · (I − inverse), so that the scores need no product of their own.
+      const score = (aheadScores[i] ?? 0) - (2 / C) * ((gradient[i] ?? 0) - (change[i] ?? 0));
+      const moved = score + push * (score - (scores[i] ?? 0));
+      largest = Math.max(largest, Math.abs(moved - (aheadScores[i] ?? 0)));
+      ahead[i] = next + push * (next - (current[i] ?? 0));
+      current[i] = next;
+      scores[i] = score;
+      aheadScores[i] = moved;
+    }
+    if (largest < tolerance) break;
   }
   return current;
 }
@@ -162,58 +166,61 @@ function submatrixOf(matrix: Float64Array, size: number, indices: Int32Array): F
 }
 
 /** With respect to the weights, as coefficients: the penalty's own, and C times the errors of the probabilities. */
-function gradientOf(
+function writeGradient(
+  gradient: Float64Array,
   scores: Float64Array,
   coefficients: Float64Array,
   targets: Int32Array,
   classes: number,
   C: number,
-): Float64Array {
+): void {
   const n = targets.length;
-  const gradient = new Float64Array(n * classes);
   const row = new Float64Array(classes);
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < classes; k++) row[k] = scores[k * n + i] ?? 0;
-    const probabilities = softmax(row);
+    toProbabilities(row);
     for (let k = 0; k < classes; k++) {
-      const error = (probabilities[k] ?? 0) - (targets[i] === k ? 1 : 0);
+      const error = (row[k] ?? 0) - (targets[i] === k ? 1 : 0);
       gradient[k * n + i] = (coefficients[k * n + i] ?? 0) + C * error;
     }
   }
-  return gradient;
 }
 
-/** (I + factor · matrix)⁻¹ of a symmetric matrix, by Gauss and Jordan; no pivot is needed, since it is positive definite. */
+/**
+ * (I + factor · matrix)⁻¹ of a symmetric matrix, by sweeping its lower triangle pivot by pivot; none need be sought, since
+ * it is positive definite.
+ */
 function inverseOf(matrix: Float64Array, n: number, factor: number): Float64Array {
   const m = matrix.map((value) => factor * value);
   for (let i = 0; i < n; i++) m[i * n + i] = (m[i * n + i] ?? 0) + 1;
+  const column = new Float64Array(n);
   for (let p = 0; p < n; p++) {
-    const pivotRow = m.subarray(p * n, (p + 1) * n);
-    const pivot = 1 / (pivotRow[p] ?? 1);
-    pivotRow[p] = 1;
-    for (let j = 0; j < n; j++) pivotRow[j] = (pivotRow[j] ?? 0) * pivot;
+    const pivot = 1 / (m[p * n + p] ?? 1);
+    for (let i = 0; i < n; i++) column[i] = (i < p ? m[p * n + i] : m[i * n + p]) ?? 0;
     for (let i = 0; i < n; i++) {
       if (i === p) continue;
-      const row = m.subarray(i * n, (i + 1) * n);
-      const multiple = row[p] ?? 0;
-      row[p] = 0;
-      for (let j = 0; j < n; j++) row[j] = (row[j] ?? 0) - multiple * (pivotRow[j] ?? 0);
+      const multiple = (column[i] ?? 0) * pivot;
+      // What is swept has changed its sign; what is not, has not.
+      for (let j = 0, entry = i * n; j <= i; j++, entry++) m[entry] = (m[entry] ?? 0) - multiple * (column[j] ?? 0);
+      m[i > p ? i * n + p : p * n + i] = multiple;
+    }
+    m[p * n + p] = -pivot;
+  }
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      const value = -(m[i * n + j] ?? 0);
+      m[i * n + j] = value;
+      m[j * n + i] = value;
     }
   }
   return m;
 }
 
-/** A symmetric matrix times each column, [class][row]. */
-function multiply(matrix: Float64Array, columns: Float64Array, n: number): Float64Array {
-  const product = new Float64Array(columns.length);
+/** Writes the product of a symmetric matrix and each column, [class][row]. */
+function multiply(matrix: Float64Array, columns: Float64Array, product: Float64Array, n: number): void {
   for (let at = 0; at < columns.length; at += n) {
-    for (let i = 0; i < n; i++) {
-      let sum = 0;
-      for (let j = 0, entry = i * n; j < n; j++, entry++) sum += (matrix[entry] ?? 0) * (columns[at + j] ?? 0);
-      product[at + i] = sum;
-    }
+    for (let i = 0; i < n; i++) product[at + i] = dot(matrix, i * n, columns, at, n);
   }
-  return product;
 }
 
 /** X Xᵀ, and the product of the constant features. */
@@ -222,13 +229,29 @@ function gramOf(x: Float64Array, { features, labels }: Examples): Float64Array {
   const gram = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = BIAS_SQUARED;
-      for (let f = 0; f < features; f++) sum += (x[i * features + f] ?? 0) * (x[j * features + f] ?? 0);
-      gram[i * n + j] = sum;
-      gram[j * n + i] = sum;
+      const product = BIAS_SQUARED + dot(x, i * features, x, j * features, features);
+      gram[i * n + j] = product;
+      gram[j * n + i] = product;
     }
   }
   return gram;
+}
+
+/** Sum of products of two rows that begin at `p` and `q`. In four sums, of which none waits for another: twice as fast. */
+function dot(a: Float64Array, p: number, b: Float64Array, q: number, n: number): number {
+  let sum0 = 0;
+  let sum1 = 0;
+  let sum2 = 0;
+  let sum3 = 0;
+  let i = 0;
+  for (; i + 3 < n; i += 4) {
+    sum0 += (a[p + i] ?? 0) * (b[q + i] ?? 0);
+    sum1 += (a[p + i + 1] ?? 0) * (b[q + i + 1] ?? 0);
+    sum2 += (a[p + i + 2] ?? 0) * (b[q + i + 2] ?? 0);
+    sum3 += (a[p + i + 3] ?? 0) * (b[q + i + 3] ?? 0);
+  }
+  for (; i < n; i++) sum0 += (a[p + i] ?? 0) * (b[q + i] ?? 0);
+  return sum0 + sum1 + (sum2 + sum3);
 }
 
 /** [class][feature] and bias, from the coefficients of all rows. */
@@ -288,10 +311,15 @@ function foldsOf(labels: readonly number[], classes: number): { count: number; o
   return { count, of };
 }
 
-function softmax(scores: ArrayLike<number>): Float64Array {
-  const values = Float64Array.from(scores);
-  const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const exponentials = values.map((value) => Math.exp(value - largest));
-  const sum = exponentials.reduce((a, b) => a + b, 0);
-  return exponentials.map((value) => value / sum);
+/** Scores → softmax, in place. */
+function toProbabilities(scores: Float64Array): void {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let k = 0; k < scores.length; k++) largest = Math.max(largest, scores[k] ?? 0);
+  let sum = 0;
+  for (let k = 0; k < scores.length; k++) {
+    const exponential = Math.exp((scores[k] ?? 0) - largest);
+    scores[k] = exponential;
+    sum += exponential;
+  }
+  for (let k = 0; k < scores.length; k++) scores[k] = (scores[k] ?? 0) / sum;
 }
