@@ -227,7 +227,7 @@ export class DenseNet {
       {
         batchOf: (wanted) => engine.fittingBatch(inputSize, wanted),
         embed: (list, call) => engine.run(embedJob(this.imageInput('addExample', list, call))),
-        withHead: async (head, labels) => new DenseNet(await taughtParts(parts, head, labels)),
+        withHead: async (...taught) => new DenseNet(await taughtParts(parts, ...taught)),
       },
       classes,
       options,

@@ -72,12 +72,14 @@ export function withHeadMetadata(metadata: ModelMetadata, head: ModelMetadata): 
 }
 
 /** What of a network's metadata belongs to its head. */
-export function headMetadata({ labels, thresholds, activation, activationOrigin }: ModelMetadata): ModelMetadata {
+export function headMetadata(metadata: ModelMetadata): ModelMetadata {
+  const { labels, thresholds, activation, activationOrigin, provenance } = metadata;
   return {
     ...(labels && { labels }),
     ...(thresholds && { thresholds }),
     ...(activation && { activation }),
     ...(activationOrigin && { activationOrigin }),
+    ...(provenance && { provenance }),
   };
 }
 

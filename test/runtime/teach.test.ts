@@ -57,6 +57,8 @@ describe.skipIf(!hasDriver('swiftshader'))('a network that is taught classes', (
     expect(right / 24).toBeGreaterThanOrEqual(0.95);
     expect(accuracy).toBeGreaterThanOrEqual(0.9);
     expect([shares.at(-1), taught.labels, taught.config.classes]).toEqual([1, shapes, 3]);
+    const said = 'Last layer taught on 48 examples. Features: Trained by this project';
+    expect(taught.metadata.provenance?.slice(0, said.length)).toBe(said);
 
     const images = shapes.flatMap((name) => drawn(name, 200, 3)).slice(1);
     const answers = await taught.classify(images);
@@ -69,6 +71,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a network that is taught classes', (
     for (const again of [whole, joined]) {
       expect(await again.classify(images)).toEqual(answers);
       expect(again.labels).toEqual(shapes);
+      expect(again.metadata.provenance).toBe(taught.metadata.provenance);
     }
     for (const each of [net, taught, whole, joined]) each.dispose();
   });

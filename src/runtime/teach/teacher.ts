@@ -14,8 +14,8 @@ export interface FeatureNetwork<Net> {
   /** How many images go through the network together, `wanted` or fewer where there is no room. */
   batchOf(wanted: number): number;
   embed(images: readonly ImageSource[], options: CallOptions): Promise<TapResult>;
-  /** The same network with another head, for these class names. */
-  withHead(head: LinearHead, labels: readonly string[]): Promise<Net>;
+  /** The same network with another head, for these class names. @param examples how many it was trained on */
+  withHead(head: LinearHead, labels: readonly string[], examples: number): Promise<Net>;
 }
 
 const NONE = 'none of these';
@@ -99,7 +99,7 @@ export class Teacher<Net> {
     const data = new Float64Array(examples.length * features);
     for (const [e, example] of examples.entries()) data.set(example.features, e * features);
     const { accuracy, ...head } = await trainHead({ data, features, labels: indices, classes: labels.length }, options);
-    return { net: await this.network.withHead(head, labels), accuracy };
+    return { net: await this.network.withHead(head, labels, examples.length), accuracy };
   }
 }
 
