@@ -152,7 +152,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a network that is taught classes', (
         return taught.toSafetensors();
       }),
     ];
-    expect(await Promise.all(outcomes.map((outcome) => failure(outcome)))).toEqual([
+    expect(await Promise.all(outcomes.map((outcome) => failure(outcome, 60_000)))).toEqual([
       'ModelFormatError: the head was taught on the features of another network: load it with the model it was taught on',
       expect.stringMatching(/^ModelFormatError: this file is a head alone/),
       expect.stringMatching(/^ModelFormatError: the head is no file of toSafetensors/),
