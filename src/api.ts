@@ -56,6 +56,11 @@ export interface LoadOptions {
   readonly inputSize?: readonly [height: number, width: number];
   /** How images become inputs, instead of what the model file says. */
   readonly preprocess?: PreprocessSpec;
+  /**
+   * A head that was taught on this model: a file of `net.toSafetensors({ headOnly: true })`, by its URL or its bytes. Its
+   * classes replace the model's. A head for other features is a ModelFormatError.
+   */
+  readonly head?: string | URL | Blob | ArrayBuffer | Uint8Array;
   /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
   readonly hub?: string;
   /**
@@ -109,9 +114,37 @@ export interface IntermediatesOptions extends CallOptions {
   readonly only?: readonly string[];
 }
 
+export interface TeachOptions {
+  /** The name of the class of examples that belong to none of the classes. Default "none of these". */
+  readonly none?: string;
+}
+
 export interface TrainOptions extends CallOptions {
   /** Called with the share that is done, up to 1. */
   readonly onProgress?: (done: number) => void;
+}
+
+export interface SaveOptions {
+  /** Only the last layer, a few kilobytes, for `load(model, { head })`. Default false: the whole model. */
+  readonly headOnly?: boolean;
+}
+
+/** An example that was added to a teacher. */
+export interface Example {
+  /** Name of its class; null for an example of none of the classes. */
+  readonly label: string | null;
+  /** Pooled features of the image, as `embed()` gives them. */
+  readonly features: Float32Array;
+}
+
+/** A trained network, and what to expect of it. */
+export interface TaughtNetwork<Net> {
+  readonly net: Net;
+  /**
+   * Share of the examples that a head trained without them gets right, by cross-validation; null where a class has a single
+   * example. The penalty is chosen on the same examples, so it is a little high.
+   */
+  readonly accuracy: number | null;
 }
 
 export interface Prediction {
@@ -165,6 +198,7 @@ export interface TapResult {
 
 /** Bytes on the GPU. */
 export interface DenseNetMemory {
+  /** Networks that share weights count them each. */
   readonly weightBytes: number;
   readonly arenaBytes: number;
   readonly otherBytes: number;

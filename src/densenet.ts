@@ -12,7 +12,9 @@ import type {
   OutputOptions,
   Prediction,
   RunResult,
+  SaveOptions,
   TapResult,
+  TeachOptions,
   TensorInput,
   Tuning,
 } from './api.js';
@@ -42,6 +44,9 @@ import { type DenseNetParts, loadParts } from './runtime/load.js';
 import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
+import { saveModel } from './runtime/save.js';
+import { taughtParts } from './runtime/teach/taught-network.js';
+import { Teacher } from './runtime/teach/teacher.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
@@ -238,6 +243,46 @@ export class DenseNet {
     return profileNetwork(this.engine, this.config, this.inputSize, () =>
       this.config.classes > 0 ? this.classify(image) : this.embed(image),
     );
+  }
+
+  /**
+   * A teacher of classes of the caller's own. What it trains is another network, with a new last layer on the features of
+   * this one (section 6 of the paper calls it feature transfer); it shares this one's weights and device, and either can be
+   * disposed of while the other is in use.
+   *
+   * @param classes two or more names
+   * @throws OptionError
+   * @example
+   * const teacher = net.teach(['cup', 'pen']);
+   * await teacher.addExample('cup', cupImages);
+   * await teacher.addExample('pen', penImages);
+   * const { net: taught, accuracy } = await teacher.train();
+   */
+  teach(classes: readonly string[], options: TeachOptions = {}): Teacher<DenseNet> {
+    checkOptions('teach', options);
+    const { engine, images, config, metadata, inputSize, plan, tuning } = this;
+    const parts = { engine, images, config, metadata, inputSize, plan, tuning };
+    return new Teacher(
+      {
+        batchOf: (wanted) => engine.fittingBatch(inputSize, wanted),
+        embed: (list, call) => engine.run(embedJob(this.imageInput('addExample', list, call))),
+        withHead: async (...taught) => new DenseNet(await taughtParts(parts, ...taught)),
+      },
+      classes,
+      options,
+    );
+  }
+
+  /**
+   * The network as a model file, which `load()` reads again: batch norms folded, weights as they are stored on the GPU, the
+   * preprocessing that is in use. Load it with the same `inputSize` where that was given.
+   *
+   * @throws OptionError; DisposedError
+   */
+  async toSafetensors(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    checkOptions('toSafetensors', options);
+    const { engine, images, config, metadata } = this;
+    return saveModel({ engine, images, config, metadata }, options);
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */

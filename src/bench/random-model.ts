@@ -3,6 +3,7 @@
  * which is all that measuring speed and rounding needs of the weights.
  */
 import type { DenseNetConfig } from '../model/config.js';
+import { unusualFacts } from '../model/derive.js';
 import { expectedTensors } from '../model/tensors.js';
 import { elementCount, floatTensor, type Tensor } from '../tensor/tensor.js';
 import { writeModel } from '../weights/model-file.js';
@@ -25,7 +26,11 @@ export function randomModel(config: DenseNetConfig, seed: number): Uint8Array<Ar
     else fillVector(values, name, normal);
     tensors.set(name, floatTensor(name, shape, values));
   }
-  return writeModel(tensors, { name: `random weights, seed ${seed}`, bnEpsilon: config.bnEpsilon });
+  return writeModel(tensors, {
+    ...unusualFacts(config),
+    name: `random weights, seed ${seed}`,
+    bnEpsilon: config.bnEpsilon,
+  });
 }
 
 /** Standard normal values. */

@@ -1,5 +1,14 @@
 /** The options of every public method, checked once, for callers without types. */
-import type { ClassifyOptions, ExplainOptions, IntermediatesOptions, LoadOptions, OutputOptions } from '../api.js';
+import type {
+  ClassifyOptions,
+  ExplainOptions,
+  IntermediatesOptions,
+  LoadOptions,
+  OutputOptions,
+  SaveOptions,
+  TeachOptions,
+  TrainOptions,
+} from '../api.js';
 import { OptionError } from '../core/errors.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 
@@ -42,6 +51,10 @@ const LOAD: Rules<LoadOptions> = {
   ),
   // Checked field by field, with a message for each.
   preprocess: rule('a preprocessing specification', (value) => isObject(parsePreprocess(value))),
+  head: rule(
+    'a file of toSafetensors({ headOnly: true }): its URL, a Blob or its bytes',
+    (value) => typeof value === 'string' || isObject(value),
+  ),
   hub: TEXT,
   integrity: TEXT,
   cache: rule('true or false', (value) => typeof value === 'boolean'),
@@ -94,9 +107,15 @@ const OVERLAY = {
   max: rule("a number above zero, such as the map's magnitude", (value) => typeof value === 'number' && value > 0),
 };
 
+const TEACH: Rules<TeachOptions> = {
+  none: rule('a name that no class has', (value) => typeof value === 'string' && value !== ''),
+};
+const TRAIN: Rules<TrainOptions> = { ...CALL, onProgress: CALLBACK };
+const SAVE: Rules<SaveOptions> = { headOnly: rule('true or false', (value) => typeof value === 'boolean') };
+
 const RULES = {
   ...{ load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: TAPS },
-  ...{ overlay: OVERLAY },
+  ...{ teach: TEACH, addExample: CALL, train: TRAIN, toSafetensors: SAVE, overlay: OVERLAY },
 } as const;
 
 /**
