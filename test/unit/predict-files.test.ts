@@ -59,11 +59,6 @@ class AccountingRunner implements ImageRunner {
   release(images: readonly number[]): void {
     for (const id of images) this.widths.delete(id);
   }
-
-  async taps(): Promise<never> {
-    throw new Error('not asked for');
-  }
-  async close(): Promise<void> {}
 }
 
 async function run(runner: ImageRunner, images: readonly ImageArgument[], batch: number, signal?: AbortSignal) {
