@@ -99,11 +99,11 @@ async function bundleAll() {
   ];
   for (const file of pages) copyFileSync(`demo/${file}`, `dist/demo/${file}`);
   writeFileSync('dist/densenet-webgpu.whole.js', "export * from './densenet-webgpu.js';\n");
-  const licences = notices(
+  const licenses = notices(
     '.',
     results.map(({ metafile }) => metafile),
   );
-  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences);
+  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licenses);
 }
 
 /** The benchmark skips a peer whose package is not. */
