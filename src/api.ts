@@ -106,6 +106,14 @@ export interface ClassifyOptions extends CallOptions {
   readonly topK?: number;
 }
 
+export interface IntermediatesOptions extends CallOptions {
+  /**
+   * What to read back, of `stem`, `block1` …, `final`, `pooled`, `logits` and `scores` (probabilities, [N, classes]).
+   * Default all but `scores`. `pooled`, `logits` and `scores` alone cost what `classify` does; a map also keeps its memory.
+   */
+  readonly only?: readonly string[];
+}
+
 export interface TeachOptions {
   /** The name of the class of examples that belong to none of the classes. Default "none of these". */
   readonly none?: string;
@@ -143,13 +151,34 @@ export interface Prediction {
   readonly index: number;
   /** The model file's name for the class, or its index in words. */
   readonly label: string;
-  /** Softmax over the classes, or the class's own sigmoid for multi-label models. */
+  /** Softmax over the classes, the class's own sigmoid for multi-label models, or its logit where `activation` is `none`. */
   readonly probability: number;
   /** Whether `probability` reaches the class's threshold, where the model file has one. */
   readonly present?: boolean;
 }
 
-/** NCHW, row-major; or the same on the GPU (usage `COPY_SRC`). */
+export interface OutputOptions extends CallOptions {
+  /**
+   * Leaves the result on the GPU, for a network that was loaded with your `device` and with precision `f32` or `f16`.
+   * The call resolves as soon as the GPU has accepted the work: what you submit to the same queue then reads the finished
+   * result. Its values are not checked: an overflow is NaN. Default: an array.
+   */
+  readonly output?: 'gpu-buffer';
+}
+
+/**
+ * A result on the GPU: f32, row-major, 4 · N · channels bytes, without gaps. Usage `STORAGE`, `COPY_SRC` and `COPY_DST`.
+ * The buffer is yours: `destroy()` it. It outlives `dispose()`, and its bytes are not part of `net.memory`.
+ */
+export interface GpuTensor {
+  readonly data: GPUBuffer;
+  readonly shape: readonly [batch: number, channels: number];
+}
+
+/**
+ * NCHW, row-major; or the same on the GPU. A buffer is of the network's device, with usage `COPY_SRC`, and at least as
+ * long as the shape says. It is copied on the GPU at the moment of the call, and stays yours.
+ */
 export interface TensorInput {
   readonly data: Float32Array | GPUBuffer;
   readonly shape: readonly [batch: number, channels: number, height: number, width: number];

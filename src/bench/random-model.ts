@@ -66,14 +66,19 @@ function fillVector(values: Float32Array, name: string, normal: () => number): v
   }
 }
 
-/** Box and Muller's transform of mulberry32, a 32-bit generator that every JavaScript engine runs alike. */
-function seededNormal(seed: number): () => number {
+/** Numbers from 0 to 1 of mulberry32, a 32-bit generator that every JavaScript engine runs alike. */
+export function seededUniform(seed: number): () => number {
   let state = seed >>> 0;
-  const uniform = () => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** By Box and Muller's transform. */
+function seededNormal(seed: number): () => number {
+  const uniform = seededUniform(seed);
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }

@@ -63,7 +63,7 @@ export function positive(option: string, text: string): number {
 }
 
 /** @throws UsageError when the text is not a whole number from 1 to `largest` */
-export function wholeNumber(option: string, text: string, largest: number): number {
+export function wholeNumber(option: string, text: string, largest = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
   const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
@@ -84,6 +84,8 @@ export function missingPackage(error: unknown): string | null {
  */
 export async function runCommandLine(program: string, commands: Commands): Promise<void> {
   const args = process.argv.slice(2);
+  // `| head` takes what it wants and closes the pipe.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   try {
     process.exitCode = await run(program, commands, args);
   } catch (error) {

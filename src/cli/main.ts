@@ -3,6 +3,10 @@ import { runCommandLine } from './command.js';
 
 await runCommandLine('densenet-webgpu', {
   classify: { summary: 'name what is in pictures', load: async () => (await import('./classify.js')).classify },
+  evaluate: {
+    summary: 'measure accuracy, confusions and calibration on labelled pictures',
+    load: async () => (await import('./evaluate.js')).evaluate,
+  },
   import: {
     summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
     load: async () => (await import('./import.js')).importCommand,

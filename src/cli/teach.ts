@@ -1,12 +1,13 @@
 /** `teach`: folders of pictures, one for each class → a model file that tells them apart. */
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FULL_RANGE, withRange } from './bit-range.js';
 import { type Command, oneOf, parse, UsageError, wholeNumber } from './command.js';
-import { DEFAULT_MODEL, imageFiles } from './files.js';
-import { FULL_RANGE, readImage } from './image-range.js';
+import { DEFAULT_MODEL, readImageFile } from './files.js';
+import { imageFiles } from './list-images.js';
 import { readModelFile } from './model-source.js';
 import { openRunner } from './open-runner.js';
-import { BACKENDS, type RunnerTeacher } from './runner.js';
+import { BACKENDS, type Runner, type RunnerTeacher } from './runner.js';
 import { kilobytes, note, print, printJson, table } from './terminal.js';
 
 const USAGE = `DIR -o OUT.safetensors [--model PATH|URL|hf:OWNER/NAME] [--none FOLDER] [--head-only] [--backend ${BACKENDS.join('|')}] [--range MAX] [--json]
@@ -57,7 +58,7 @@ export const teach: Command = {
       );
       const added: Added[] = [];
       for (const name of folders)
-        added.push(await addFolder(teacher, join(folder, name), name, name === none ? null : name, range));
+        added.push(await addFolder({ runner, teacher, range }, join(folder, name), name, name === none ? null : name));
       const { accuracy, file } = await teacher.train({ headOnly: values['head-only'] ?? false });
       writeFileSync(values.output, file);
       report(added, accuracy, values.output, file.length, values.json ?? false);
@@ -84,19 +85,26 @@ function classFolders(folder: string, none: string | undefined): string[] {
   return names;
 }
 
+interface Lesson {
+  readonly runner: Runner;
+  readonly teacher: RunnerTeacher;
+  readonly range: number | null;
+}
+
 /** Leaves out a picture that cannot be used, and says so. */
 async function addFolder(
-  teacher: RunnerTeacher,
+  { runner, teacher, range }: Lesson,
   folder: string,
   name: string,
   label: string | null,
-  range: number | null,
 ): Promise<Added> {
   let [examples, leftOut] = [0, 0];
   for (const { path, error } of imageFiles([folder])) {
     try {
       if (error !== undefined) throw new Error(error);
-      await teacher.addExample(label, await readImage(path, range));
+      const file = await readImageFile(path);
+      const image = await runner.open({ ...file, pixels: await withRange(file, range) });
+      await teacher.addExample(label, image).finally(() => runner.release([image]));
       examples++;
     } catch (cause) {
       note(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);

@@ -45,7 +45,7 @@ export interface DenseFold extends LinearHead {
   readonly activation: HeadActivation;
 }
 
-/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]. */
+/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]; empty without one. */
 export interface HeadFold extends LinearHead {
   readonly norm: NormFold;
   readonly hidden: readonly DenseFold[];

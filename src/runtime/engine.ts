@@ -100,6 +100,16 @@ export class Engine {
     return this.options.precision;
   }
 
+  /** Whether f32 may replace f16. */
+  get isAuto(): boolean {
+    return this.options.isAuto;
+  }
+
+  /** Whether the device was opened here, so that it can be replaced. */
+  get hasOwnDevice(): boolean {
+    return !this.options.device;
+  }
+
   /**
    * Submits a job and waits for its answer. Jobs run in the order in which they are asked for.
    *
@@ -185,7 +195,9 @@ export class Engine {
     try {
       this.check(job);
       const reading = this.withGpuTimeout(session, submit(session, executable, job, input));
-      this.inFlight.push(reading.catch(() => {}));
+      const isReadBack = job.outputs(executable).length > 0;
+      const finished = isReadBack ? reading : this.withGpuTimeout(session, session.readback.idle());
+      this.inFlight.push(finished.catch(() => {}));
       return { result: reading.then((outputs) => job.answer(executable, outputs)) };
     } finally {
       input.release?.();

@@ -244,7 +244,7 @@ async function fillAndCompile(
  * A job that only reads back. Uploads are carried out with the next job, so that the first call would wait for all the
  * weights; and it would make the buffer that results come back in.
  */
-const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['best'], answer: () => null };
+const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['pooled'], answer: () => null };
 
 /** Dispatches one workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
 async function warmUp(device: GPUDevice, executable: Executable, image: Recorder): Promise<void> {

@@ -63,7 +63,7 @@ export interface WeightPart {
   pack(folds: Folds): readonly Float32Array[];
 }
 
-/** Input channels that the stem reads of each quad: all four, or fewer when the picture's only quad is part filled. */
+/** Input channels that the stem reads of each quad: all four, or fewer when the image's only quad is part filled. */
 export const stemLanes = (inChannels: number): number => Math.min(inChannels, 4);
 
 /** The layout of each block's feature map. */
@@ -154,8 +154,8 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
 
 function stemPart(config: DenseNetConfig): WeightPart {
   const { kernel: size } = stemOf(config);
-  const picture = layoutChannels([config.inChannels]);
-  const items = conv('stem', config.initFeatures, picture, size, stemLanes(config.inChannels));
+  const image = layoutChannels([config.inChannels]);
+  const items = conv('stem', config.initFeatures, image, size, stemLanes(config.inChannels));
   return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());
 }
 
@@ -196,7 +196,7 @@ function headPart(config: DenseNetConfig, layout: ChannelLayout): WeightPart {
     items.push(...dense(`head.hidden${index + 1}`, width, read, foldOf));
     read = layoutChannels([width]);
   }
-  items.push(...dense('head', config.classes, read, (fold: HeadFold) => fold));
+  if (config.classes > 0) items.push(...dense('head', config.classes, read, (fold: HeadFold) => fold));
   const hidden = (config.hidden ?? []).map((_, index) => names.hidden(index + 1));
   return part([names.finalNorm, ...hidden, names.classifier], items, (folds) => folds.head());
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { bench } from '../../src/bench/bench.js';
 import { classify } from '../../src/cli/classify.js';
 import type { Command } from '../../src/cli/command.js';
+import { evaluate } from '../../src/cli/evaluate.js';
 import { importCommand } from '../../src/cli/import.js';
 import { inspect } from '../../src/cli/inspect.js';
 import { serve } from '../../src/cli/serve.js';
@@ -14,7 +15,14 @@ import { PRESETS } from '../../src/preprocess/presets.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COMMANDS: Readonly<Record<string, Command>> = {
-  ...{ classify, import: importCommand, inspect, verify, bench, serve, teach },
+  classify,
+  evaluate,
+  import: importCommand,
+  inspect,
+  verify,
+  bench,
+  serve,
+  teach,
 };
 const FILES = ['README.md', ...readdirSync(`${ROOT}docs`).map((file) => `docs/${file}`)];
 

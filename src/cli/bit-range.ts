@@ -1,7 +1,7 @@
-/** 16-bit PNGs that use fewer bits: `--range`, and the warning where it seems to be missing. */
+/** 16-bit PNGs that use fewer bits: `--range`, and the warning without it. */
 import { missingPackage } from './command.js';
-import { type ImageFile, readImageFile } from './files.js';
-import type { DecodedImage, RunnerImage } from './runner.js';
+import type { ImageFile } from './files.js';
+import type { DecodedImage } from './runner.js';
 import { note } from './terminal.js';
 
 /** The largest value of 16 bits. */
@@ -10,20 +10,10 @@ export const FULL_RANGE = 2 ** 16 - 1;
 const SUSPICIOUS_RANGE = 2 ** 14;
 
 /**
- * An image file, with its pixels where `--range` has a say.
- *
- * @throws ImageError when it cannot be read, is not a raster image, or has too many pixels
- */
-export async function readImage(path: string, range: number | null): Promise<RunnerImage> {
-  const file = readImageFile(path);
-  return { ...file, pixels: await withRange(file, range) };
-}
-
-/**
  * The pixels of a 16-bit PNG with `--range` applied; null where the runner decodes the file as it is. Decoders keep the
  * high 8 of 16 bits, which leaves 4 bits of 12-bit data, so an image whose largest value is small is warned of.
  */
-async function withRange(file: ImageFile, range: number | null): Promise<DecodedImage | null> {
+export async function withRange(file: ImageFile, range: number | null): Promise<DecodedImage | null> {
   const { path, header } = file;
   if (header.depth !== 16) {
     if (range !== null) note(`${path}: --range is not used, because this is not a 16-bit PNG.`);
