@@ -27,7 +27,7 @@ export async function taughtParts(
   const packed = packHead(config, head, base.engine.precision.weights);
   const engine = await base.engine.withHead(config, packed, ACTIVATION);
   try {
-    const call = { what: 'train', batch: 1, inputSize: base.inputSize };
+    const call = { what: 'train', batch: base.plan.options.batch, inputSize: base.inputSize };
     const plan = await engine.prepare(call, async (_, executable) => (await executable).plan);
     return { ...base, engine, config, metadata, plan };
   } catch (error) {
