@@ -75,7 +75,7 @@ async function bundleAll() {
     bundle({ ...page, entryPoints: ['demo/demo.ts', 'demo/import-worker.ts'], outdir: 'dist/demo' }),
   ]);
   await bundle({
-    entryPoints: ['page', 'peer', 'tfjs-webgpu', 'tfjs-wasm'].map((name) => `demo/bench/${name}.ts`),
+    entryPoints: ['page', 'peer', 'pictures', 'tfjs-webgpu', 'tfjs-wasm'].map((name) => `demo/bench/${name}.ts`),
     ...{ outdir: 'dist/demo/bench', minify: true, external: NODE_ONLY, logLevel: 'error' },
   });
   const into = { outdir: 'dist/demo/bench', minify: true, splitting: true };

@@ -5,11 +5,16 @@ import type {
   ClassifyOptions,
   DenseNetMemory,
   ExplainOptions,
+  GpuTensor,
+  IntermediatesOptions,
   LoadOptions,
   NetworkProfile,
+  OutputOptions,
   Prediction,
   RunResult,
+  SaveOptions,
   TapResult,
+  TeachOptions,
   TensorInput,
   Tuning,
 } from './api.js';
@@ -21,19 +26,33 @@ import type { DenseNetConfig } from './model/config.js';
 import type { Size } from './model/layers.js';
 import type { ModelMetadata } from './model/model.js';
 import type { NetworkPlan } from './plan/network.js';
-import { classifyJob, embedJob, explainJob, type JobInput, runJob, tapsJob } from './runtime/calls.js';
+import {
+  classifyJob,
+  embedJob,
+  explainJob,
+  intermediateNames,
+  type JobInput,
+  runJob,
+  tapsJob,
+} from './runtime/calls.js';
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
+import { checkGpuOutput, keepOnGpu } from './runtime/gpu-output.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
-import { pass } from './runtime/job.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
 import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
+import { saveModel } from './runtime/save.js';
+import { taughtParts } from './runtime/teach/taught-network.js';
+import { Teacher } from './runtime/teach/teacher.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
+
+/** Options of a call whose result stays on the GPU. */
+type OnGpu = OutputOptions & { readonly output: 'gpu-buffer' };
 
 export class DenseNet {
   readonly config: DenseNetConfig;
@@ -131,10 +150,19 @@ export class DenseNet {
   /**
    * Pooled features, [N, channels]: the classifier's input, after the final BN, ReLU and global average pool (1024 for
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
+   *
+   * @throws ImageError; OptionError when the result cannot stay on the GPU
    */
-  async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
+  embed(images: ImageSource | readonly ImageSource[], options: OnGpu): Promise<GpuTensor>;
+  embed(images: ImageSource | readonly ImageSource[], options?: CallOptions): Promise<TapResult>;
+  async embed(
+    images: ImageSource | readonly ImageSource[],
+    options: OutputOptions = {},
+  ): Promise<TapResult | GpuTensor> {
     checkOptions('embed', options);
-    return this.engine.run(embedJob(this.imageInput('embed', listOf(images), options)));
+    if (options.output) checkGpuOutput(this.engine);
+    const job = embedJob(this.imageInput('embed', listOf(images), options));
+    return options.output ? keepOnGpu(this.engine, job, 'pooled') : this.engine.run(job);
   }
 
   /**
@@ -162,36 +190,46 @@ export class DenseNet {
    * Logits of a batch of preprocessed inputs.
    *
    * @throws TensorShapeError when the shape does not fit the model or the data; PrecisionOverflowError when a logit is
-   * not finite; LimitError when the adapter cannot hold the batch
+   * not finite; LimitError when the adapter cannot hold the batch; RefusedError for a buffer that is destroyed or of another
+   * device; OptionError when the result cannot stay on the GPU
    */
-  async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
+  run(input: TensorInput, options: OnGpu): Promise<GpuTensor>;
+  run(input: TensorInput, options?: CallOptions): Promise<RunResult>;
+  async run(input: TensorInput, options: OutputOptions = {}): Promise<RunResult | GpuTensor> {
     checkOptions('run', options);
+    if (options.output) checkGpuOutput(this.engine);
     this.requireClassifier('run');
-    return this.engine.run(runJob(this.tensorInput('run', input, options)));
+    const job = runJob(this.tensorInput('run', input, options));
+    return options.output ? keepOnGpu(this.engine, job, 'logits') : this.engine.run(job);
   }
 
   /**
    * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
-   * and, with a classifier, `logits`. A tensor serves to compare with another framework, images to look inside. Channels of a block: those
-   * that enter it, then `growthRate` of each layer in order.
+   * and, with a classifier, `logits`; or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
+   * of a block: those that enter it, then `growthRate` of each layer in order.
    *
-   * @throws TensorShapeError, ImageError, LimitError
+   * @throws TensorShapeError, ImageError, LimitError; OptionError for a name in `only` that there is not
    */
   async taps(
     input: TensorInput | ImageSource | readonly ImageSource[],
-    options: CallOptions = {},
+    options: IntermediatesOptions = {},
   ): Promise<Map<string, TapResult>> {
     checkOptions('taps', options);
+    const { config } = this;
+    const known = intermediateNames(config);
+    const unknown = options.only?.find((name) => !known.includes(name));
+    if (unknown !== undefined)
+      throw new OptionError('only', `there is no intermediate "${unknown}": there are ${known.join(', ')}`);
     const job = isTensor(input)
-      ? tapsJob(this.tensorInput('taps', input, options), pass('input', 'network', 'taps'))
-      : tapsJob(this.imageInput('taps', listOf(input), options), pass('network', 'taps'));
+      ? tapsJob(this.tensorInput('taps', input, options), ['input'], config, options.only)
+      : tapsJob(this.imageInput('taps', listOf(input), options), [], config, options.only);
     return this.engine.run(job);
   }
 
   /** The same as {@link taps}, by its usual name. */
   intermediates(
     input: TensorInput | ImageSource | readonly ImageSource[],
-    options: CallOptions = {},
+    options: IntermediatesOptions = {},
   ): Promise<Map<string, TapResult>> {
     return this.taps(input, options);
   }
@@ -205,6 +243,46 @@ export class DenseNet {
     return profileNetwork(this.engine, this.config, this.inputSize, () =>
       this.config.classes > 0 ? this.classify(image) : this.embed(image),
     );
+  }
+
+  /**
+   * A teacher of classes of the caller's own. What it trains is another network, with a new last layer on the features of
+   * this one (section 6 of the paper calls it feature transfer); it shares this one's weights and device, and either can be
+   * disposed of while the other is in use.
+   *
+   * @param classes two or more names
+   * @throws OptionError
+   * @example
+   * const teacher = net.teach(['cup', 'pen']);
+   * await teacher.addExample('cup', cupImages);
+   * await teacher.addExample('pen', penImages);
+   * const { net: taught, accuracy } = await teacher.train();
+   */
+  teach(classes: readonly string[], options: TeachOptions = {}): Teacher<DenseNet> {
+    checkOptions('teach', options);
+    const { engine, images, config, metadata, inputSize, plan, tuning } = this;
+    const parts = { engine, images, config, metadata, inputSize, plan, tuning };
+    return new Teacher(
+      {
+        batchOf: (wanted) => engine.fittingBatch(inputSize, wanted),
+        embed: (list, call) => engine.run(embedJob(this.imageInput('addExample', list, call))),
+        withHead: async (...taught) => new DenseNet(await taughtParts(parts, ...taught)),
+      },
+      classes,
+      options,
+    );
+  }
+
+  /**
+   * The network as a model file, which `load()` reads again: batch norms folded, weights as they are stored on the GPU, the
+   * preprocessing that is in use. Load it with the same `inputSize` where that was given.
+   *
+   * @throws OptionError; DisposedError
+   */
+  async toSafetensors(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    checkOptions('toSafetensors', options);
+    const { engine, images, config, metadata } = this;
+    return saveModel({ engine, images, config, metadata }, options);
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */

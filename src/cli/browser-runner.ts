@@ -1,12 +1,13 @@
 /** Runs a network in a headless browser: the built bundle on a page, which gets its data from a local server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TapResult } from '../api.js';
+import type { SaveOptions, TapResult, TeachOptions } from '../api.js';
+import { assertDefined } from '../core/assert.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError } from '../core/errors.js';
 import { launchBrowser, withTimeout } from './browser.js';
 import { PACKAGE } from './files.js';
 import type { BrowserKind } from './installed-browsers.js';
-import type { Classified, Runner, RunnerOptions } from './runner.js';
+import type { Runner, RunnerOptions, Vector } from './runner.js';
 import { type PostHandler, startServer } from './server.js';
 
 const PAGE =
@@ -28,17 +29,31 @@ class PageError extends DenseNetError {
 
 type Reply<T> = { readonly value: T } | { readonly error: { readonly name: string; readonly message: string } };
 
-/** An image on the server: a file to decode, or the pixels of one of this size. */
+/** An image on the server, at `image/ID`: a file to decode, or the pixels of one of this size. */
 interface PageImage {
+  readonly id: number;
   readonly size: readonly [width: number, height: number] | null;
-  readonly topK: number;
 }
+
+/** A call whose results the page sends to `result/CALL/NAME`, and replies with their shapes. */
+interface PageCall {
+  readonly call: number;
+  readonly images: readonly number[];
+  readonly only: readonly Vector[];
+}
+
+type Shapes = Record<string, readonly number[]>;
 
 /** The page's global, defined by {@link PAGE_SCRIPT}; arguments and replies are plain data. */
 declare const runner: {
   load(options: RunnerOptions): Promise<Reply<Pick<Runner, 'adapter' | 'tuning'>>>;
-  classify(image: PageImage): Promise<Reply<Classified>>;
-  taps(shape: readonly number[]): Promise<Reply<Record<string, readonly number[]>>>;
+  open(image: PageImage): Promise<Reply<null>>;
+  predict(call: PageCall): Promise<Reply<Shapes>>;
+  release(images: readonly number[]): Promise<Reply<null>>;
+  taps(call: { readonly call: number; readonly shape: readonly number[] }): Promise<Reply<Shapes>>;
+  teach(classes: { readonly classes: readonly string[]; readonly options: TeachOptions }): Promise<Reply<null>>;
+  addExample(example: { readonly label: string | null; readonly image: number }): Promise<Reply<null>>;
+  train(options: SaveOptions): Promise<Reply<{ readonly accuracy: number | null }>>;
 };
 
 export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
@@ -49,15 +64,36 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
     ['/favicon.ico', ''],
     ['/model', model],
   ]);
-  /** The taps of the call that runs, and null between calls. */
-  let taps: Map<string, Float32Array> | null = null;
+  /** By call that runs: what the page has sent. */
+  const results = new Map<string, Map<string, Float32Array>>();
+  let last = 0;
+  let taught: Uint8Array | null = null;
   const onPost = (path: string): PostHandler | undefined => {
-    const name = /^\/tap\/(\w+)$/.exec(path)?.[1];
-    if (name === undefined || taps === null) return undefined;
+    if (path === '/taught') {
+      return {
+        maxBytes: MAX_TAP_BYTES,
+        receive: (body) => {
+          taught = new Uint8Array(body);
+        },
+      };
+    }
+    const [, call = '', name] = /^\/result\/(\d+)\/(\w+)$/.exec(path) ?? [];
+    const received = results.get(call);
+    if (name === undefined || received === undefined) return undefined;
     return {
       maxBytes: MAX_TAP_BYTES,
-      receive: (body) => void taps?.set(name, new Float32Array(new Uint8Array(body).buffer)),
+      receive: (body) => void received.set(name, new Float32Array(new Uint8Array(body).buffer)),
     };
+  };
+  const collect = async (method: string, start: (call: number) => Promise<Reply<Shapes>>) => {
+    const call = ++last;
+    const received = new Map<string, Float32Array>();
+    results.set(String(call), received);
+    try {
+      return collectResults(await callPage(method, start(call)), received);
+    } finally {
+      results.delete(String(call));
+    }
   };
   const browser = await launchBrowser(kind);
   const server = await startServer({ files, onPost, isPrivate: true });
@@ -79,26 +115,52 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
       backend: kind,
       adapter,
       tuning,
-      async classify({ bytes, pixels }, topK) {
-        files.set('/image', pixels?.data ?? bytes);
-        const image: PageImage = { size: pixels ? [pixels.width, pixels.height] : null, topK };
-        return callPage(
-          'classify',
-          page.evaluate((i) => runner.classify(i), image),
-        );
+      async open({ bytes, pixels }) {
+        const id = ++last;
+        files.set(`/image/${id}`, pixels?.data ?? bytes);
+        const image: PageImage = { id, size: pixels ? [pixels.width, pixels.height] : null };
+        try {
+          await callPage(
+            'open',
+            page.evaluate((i) => runner.open(i), image),
+          );
+        } finally {
+          files.delete(`/image/${id}`);
+        }
+        return id;
       },
+      async predict(images, only) {
+        const found = await collect('predict', (call) =>
+          page.evaluate((c) => runner.predict(c), { call, images, only }),
+        );
+        return new Map(only.map((name) => [name, assertDefined(found.get(name), name)]));
+      },
+      release: (images) => void page.evaluate((ids) => runner.release(ids), images).catch(() => {}),
       async taps(data, shape) {
         files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-        taps = new Map();
-        try {
-          const shapes = await callPage(
-            'taps',
-            page.evaluate((s) => runner.taps(s), shape),
-          );
-          return collectTaps(shapes, taps);
-        } finally {
-          taps = null;
-        }
+        return collect('taps', (call) => page.evaluate((c) => runner.taps(c), { call, shape }));
+      },
+      async teach(classes, options) {
+        await callPage(
+          'teach',
+          page.evaluate((t) => runner.teach(t), { classes, options }),
+        );
+        return {
+          async addExample(label, image) {
+            await callPage(
+              'addExample',
+              page.evaluate((e) => runner.addExample(e), { label, image }),
+            );
+          },
+          async train(saving) {
+            const { accuracy } = await callPage(
+              'train',
+              page.evaluate((s) => runner.train(s), saving),
+            );
+            if (!taught) throw new DownloadError('taught', null, 'the page did not send the taught model');
+            return { accuracy, file: taught };
+          },
+        };
       },
       close,
     };
@@ -140,14 +202,14 @@ const ERROR_NAMES: Readonly<Record<DenseNetErrorName, true>> = {
 const isErrorName = (name: string): name is DenseNetErrorName => Object.hasOwn(ERROR_NAMES, name);
 
 /** @throws DownloadError when the page has not sent one of them */
-function collectTaps(
-  shapes: Readonly<Record<string, readonly number[]>>,
+function collectResults(
+  shapes: Readonly<Shapes>,
   received: ReadonlyMap<string, Float32Array>,
-): Map<string, TapResult> {
+): ReadonlyMap<string, TapResult> {
   return new Map(
     Object.entries(shapes).map(([name, shape]) => {
       const data = received.get(name);
-      if (!data) throw new DownloadError(name, null, `the page did not send the tap ${name}`);
+      if (!data) throw new DownloadError(name, null, `the page did not send ${name}`);
       return [name, { shape, data }];
     }),
   );
@@ -157,29 +219,55 @@ function collectTaps(
 const PAGE_SCRIPT = `
 import { DenseNet } from './densenet-webgpu.js';
 let net;
+let teacher;
+const images = new Map();
 const methods = {
   async load(options) {
     net = await DenseNet.load('model', options);
     return { adapter: net.adapter, tuning: net.tuning };
   },
-  async classify({ size, topK }) {
-    const response = await fetch('image');
+  async open({ id, size }) {
+    const response = await fetch('image/' + id);
     const image = size
       ? { data: new Uint8Array(await response.arrayBuffer()), width: size[0], height: size[1] }
       : await decode(await response.blob());
-    const start = performance.now();
-    const top = await net.classify(image, { topK });
-    const milliseconds = performance.now() - start;
-    image.close?.();
-    return { top, milliseconds };
+    images.set(id, image);
+    return null;
   },
-  async taps(shape) {
+  async predict({ call, images: ids, only }) {
+    return send(call, await net.intermediates(ids.map((id) => images.get(id)), { only }));
+  },
+  async release(ids) {
+    for (const id of ids) {
+      images.get(id)?.close?.();
+      images.delete(id);
+    }
+    return null;
+  },
+  async taps({ call, shape }) {
     const data = new Float32Array(await (await fetch('tensor')).arrayBuffer());
-    const taps = await net.taps({ data, shape });
-    for (const [name, tap] of taps) await fetch('tap/' + name, { method: 'POST', body: tap.data });
-    return Object.fromEntries([...taps].map(([name, tap]) => [name, tap.shape]));
+    return send(call, await net.taps({ data, shape }));
+  },
+  async teach({ classes, options }) {
+    teacher = net.teach(classes, options);
+    return null;
+  },
+  async addExample({ label, image }) {
+    await teacher.addExample(label, images.get(image));
+    return null;
+  },
+  async train(options) {
+    const { net: taught, accuracy } = await teacher.train();
+    const body = await taught.toSafetensors(options);
+    taught.dispose();
+    await fetch('taught', { method: 'POST', body });
+    return { accuracy };
   },
 };
+async function send(call, results) {
+  for (const [name, { data }] of results) await fetch('result/' + call + '/' + name, { method: 'POST', body: data });
+  return Object.fromEntries([...results].map(([name, { shape }]) => [name, shape]));
+}
 async function decode(blob) {
   try {
     return await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });

@@ -58,14 +58,19 @@ export async function launchBrowser(kind: BrowserKind, chromeFlags: readonly str
 
 function launchChrome(executablePath: string, flags: readonly string[]): Promise<Browser> {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return puppeteer.launch({ executablePath, timeout: LAUNCH_MS, args: [...sandbox, ...CHROME_FLAGS, ...flags] });
+  const args = [...sandbox, ...CHROME_FLAGS, ...flags];
+  return puppeteer.launch({ executablePath, timeout: LAUNCH_MS, args, handleSIGINT: isInterruptFree() });
 }
+
+/** Ctrl-C closes the browser and ends the process, unless the command handles it. */
+const isInterruptFree = (): boolean => process.listenerCount('SIGINT') === 0;
 
 function launchFirefox(executablePath: string): Promise<Browser> {
   return puppeteer.launch({
     browser: 'firefox',
     executablePath,
     timeout: LAUNCH_MS,
+    handleSIGINT: isInterruptFree(),
     env: { ...process.env, HOME: process.env.HOME ?? tmpdir() },
     // Without a GPU it uses lavapipe, unless the driver is on its blocklist.
     extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true },

@@ -1,152 +1,137 @@
 /** `classify`: prints the classes of image files. */
-import { basename } from 'node:path';
-import { decodeMetadata } from '../model/metadata.js';
-import { readSafetensors } from '../tensor/safetensors.js';
-import { type Command, missingPackage, oneOf, parse, UsageError } from './command.js';
-import { DEFAULT_MODEL, type ImageArgument, type ImageFile, imageFiles, readImageFile } from './files.js';
+
+import type { ModelMetadata } from '../model/model.js';
+import { INTERRUPTED, interruptSignal, openBatchRunner, parseBatch, readModelFacts } from './batch-runner.js';
+import { FULL_RANGE, withRange } from './bit-range.js';
+import {
+  arrayOutput,
+  csvOutput,
+  jsonLinesOutput,
+  jsonOutput,
+  type Output,
+  resultOf,
+  textOutput,
+} from './classify-output.js';
+import { type Command, oneOf, parse, UsageError, wholeNumber } from './command.js';
+import { DEFAULT_MODEL, type ImageFile } from './files.js';
+import { type ImageArgument, imageFiles, withListedNames } from './list-images.js';
 import { readModelFile } from './model-source.js';
-import { openRunner } from './open-runner.js';
-import { BACKENDS, type Classified, type DecodedImage, type Runner } from './runner.js';
-import { note, print, printJson } from './terminal.js';
+import { predictFiles } from './predict-files.js';
+import { progressCounter } from './progress.js';
+import { BACKENDS, type Vector } from './runner.js';
+import { note } from './terminal.js';
 
-const USAGE = `[IMAGE or FOLDER …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--range MAX] [--json]
+const USAGE = `[IMAGE, FOLDER, PATTERN or - …] [--model PATH|URL|hf:OWNER/NAME] [--top N] [--batch auto|N]
+       [--json | --jsonl | --csv FILE] [--logits FILE.npy] [--embed FILE.npy]
+       [--backend ${BACKENDS.join('|')}] [--precision auto|f32|f16] [--range MAX]
 
-Classifies images (JPEG, PNG, WebP, GIF, BMP, AVIF) on the GPU; without any, the bundled samples.
+Classifies images (JPEG, PNG, WebP, GIF, BMP, AVIF) on the GPU; without any, the bundled samples. A folder stands for the
+images in it and in its folders, a pattern ('shots/**/*.{jpg,png}', quoted) for the files that match, and - for the names
+that stdin lists, one a line. An image that cannot be used is reported, and the others go on; the exit code is then 1.
+Ctrl-C ends after the images on the GPU and keeps what is done; the exit code is then 130.
 
---range  the value that counts as white in 16-bit PNGs that use fewer bits: 4095 for 12 bits`;
+--batch   images in a call, at most; auto: as many as fit 128 MiB of feature maps, at most 32
+--json    one document at the end; --jsonl: a line for each image, as it is done
+--csv     writes image, error, label_1, probability_1 … to a file, as they are done, instead of printing them
+--logits  writes the last layer's outputs, float32 [images, classes], for numpy.load; a row of NaN for an image that failed
+--embed   writes the pooled features, float32 [images, channels], likewise
+--range   the value that counts as white in 16-bit PNGs that use fewer bits: 4095 for 12 bits`;
 
+const TEXT = { type: 'string' } as const;
 const OPTIONS = {
-  model: { type: 'string' },
-  top: { type: 'string' },
-  backend: { type: 'string' },
-  precision: { type: 'string' },
-  range: { type: 'string' },
+  model: TEXT,
+  top: TEXT,
+  batch: TEXT,
+  jsonl: { type: 'boolean' },
+  csv: TEXT,
+  logits: TEXT,
+  embed: TEXT,
+  backend: TEXT,
+  precision: TEXT,
+  range: TEXT,
 } as const;
-
-type Outcome = ({ readonly image: string } & Classified) | { readonly image: string; readonly error: string };
 
 export const classify: Command = {
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parse(args, OPTIONS);
-    const top = wholeNumber('top', values.top ?? '5', Number.MAX_SAFE_INTEGER);
+    const top = wholeNumber('top', values.top ?? '5');
     const range = values.range === undefined ? null : wholeNumber('range', values.range, FULL_RANGE);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'auto';
     const precision = oneOf('precision', values.precision, ['auto', 'f32', 'f16']) ?? 'f32';
-    const images = imageFiles(positionals);
+    const batch = parseBatch(values.batch);
+    if (values.json && values.jsonl) throw new UsageError('--json and --jsonl are two forms of the same: choose one');
+    const images = imageFiles(await withListedNames(positionals));
     const model = values.model ?? DEFAULT_MODEL;
     if (images.every(({ error }) => error !== undefined)) {
-      for (const { path, error } of images) note(`${path}: ${error}`);
-      if (values.json)
-        printJson({ results: images.map(({ path, error }) => ({ image: path, error })), adapter: null, model });
+      reportNone(images, model, values);
       return 1;
     }
     const bytes = await readModelFile(model);
+    const facts = readModelFacts(bytes);
+    const { metadata } = facts;
+    const vectors = vectorsOf(values, facts.config.classes);
     note(`Starting WebGPU (${backend}) …`);
-    const runner = await openRunner(backend, bytes, { precision });
+    const signal = interruptSignal();
+    const opened = await openBatchRunner(bytes, facts, { backend, precision, batch, total: images.length });
+    const { runner } = opened;
+    const count = progressCounter(images.length);
+    let outputs: readonly Output[] = [];
     try {
-      const outcomes: Outcome[] = [];
-      for (const image of images) outcomes.push(await classifyFile(runner, image, top, range));
-      const { activation } = decodeMetadata(readSafetensors(bytes).metadata);
-      report(outcomes, { runner, model, isLogits: activation === 'none' }, values.json ?? false);
-      return outcomes.some((outcome) => 'error' in outcome) ? 1 : 0;
+      outputs = outputsOf(values, Math.min(top, facts.config.classes), model, metadata);
+      const pixelsOf = (file: ImageFile) => withRange(file, range);
+      for await (const outcome of predictFiles(runner, images, { batch: opened.batch, vectors, signal, pixelsOf })) {
+        const result = resultOf(outcome, top, metadata);
+        if ('error' in result) note(`${result.image}: ${result.error}`);
+        for (const output of outputs) output.add(result, outcome);
+        count.add('error' in result);
+      }
     } finally {
+      for (const output of outputs) output.close(runner);
+      count.end();
       await runner.close();
     }
+    if (signal.aborted) return INTERRUPTED;
+    return count.failed > 0 ? 1 : 0;
   },
 };
 
-function wholeNumber(option: string, text: string, largest: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
-  const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
-  throw new UsageError(`--${option} is ${text}; it must be a whole number, ${limit}`);
+/** What to read back of each image. @throws UsageError where a network without a classifier is asked for classes */
+function vectorsOf({ logits, embed }: OutputValues, classes: number): Vector[] {
+  if (classes === 0 && (logits !== undefined || embed === undefined))
+    throw new UsageError('the model has no classifier: pass --embed FILE.npy, without --logits, for its features');
+  const vectors: Vector[] = classes > 0 ? ['scores'] : [];
+  if (logits) vectors.push('logits');
+  if (embed) vectors.push('pooled');
+  return vectors;
 }
 
-/** Reports an image that cannot be classified; the others go on. */
-async function classifyFile(
-  runner: Runner,
-  { path, error }: ImageArgument,
-  top: number,
-  range: number | null,
-): Promise<Outcome> {
-  try {
-    if (error !== undefined) throw new Error(error);
-    const file = readImageFile(path);
-    const pixels = await withRange(file, range);
-    return { image: path, ...(await runner.classify({ ...file, pixels }, top)) };
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    note(`${path}: ${message}`);
-    return { image: path, error: message };
-  }
+interface OutputValues {
+  readonly json?: boolean | undefined;
+  readonly jsonl?: boolean | undefined;
+  readonly csv?: string | undefined;
+  readonly logits?: string | undefined;
+  readonly embed?: string | undefined;
 }
 
-/** The largest value of 16 bits. */
-const FULL_RANGE = 2 ** 16 - 1;
-/** Brighter 16-bit images are taken to use all bits. */
-const SUSPICIOUS_RANGE = 2 ** 14;
-
-/**
- * The pixels of a 16-bit PNG with `--range` applied; null where the runner decodes the file as it is. Decoders keep the
- * high 8 of 16 bits, which leaves 4 bits of 12-bit data, so an image whose largest value is small is warned of.
- */
-async function withRange(file: ImageFile, range: number | null): Promise<DecodedImage | null> {
-  const { path, header } = file;
-  if (header.depth !== 16) {
-    if (range !== null) note(`${path}: --range is not used, because this is not a 16-bit PNG.`);
-    return null;
-  }
-  if (range === FULL_RANGE) return null;
-  try {
-    const { decodeRange, largestValue } = await import('./decode-image.js');
-    if (range !== null) return await decodeRange(file, range);
-    const largest = await largestValue(file);
-    if (largest < SUSPICIOUS_RANGE) note(`${path}: ${describeRange(largest)}`);
-  } catch (error) {
-    const missing = missingPackage(error);
-    if (missing === null || range !== null) throw error;
-    note(`${path}: 16 bits per value, of which 8 are used. To check that no more are needed: npm install ${missing}`);
-  }
-  return null;
+function outputsOf(values: OutputValues, top: number, model: string, metadata: ModelMetadata): Output[] {
+  const { json, jsonl, csv, logits, embed } = values;
+  return [
+    ...(json ? [jsonOutput(model)] : []),
+    ...(jsonl ? [jsonLinesOutput()] : []),
+    ...(csv ? [csvOutput(csv, top, metadata)] : []),
+    ...(json || jsonl || csv ? [] : [textOutput(model, metadata)]),
+    ...(logits ? [arrayOutput(logits, 'logits')] : []),
+    ...(embed ? [arrayOutput(embed, 'pooled')] : []),
+  ];
 }
 
-function describeRange(largest: number): string {
-  const bits = Math.max(8, Math.ceil(Math.log2(largest + 1)));
-  const kept = Math.max(0, bits - 8);
-  return (
-    `warning: 16 bits per value, but the largest value is ${largest}. If this is ${bits}-bit data, only ${kept} bits of it ` +
-    `are used: pass --range ${2 ** bits - 1}. If it is a dark image, pass --range ${FULL_RANGE}.`
-  );
-}
-
-interface Run {
-  readonly runner: Runner;
-  readonly model: string;
-  /** Whether the network's scores are its logits, of any size. */
-  readonly isLogits: boolean;
-}
-
-function report(outcomes: readonly Outcome[], { runner, model, isLogits }: Run, json: boolean): void {
-  const { adapter } = runner;
-  if (json) {
-    printJson({ results: outcomes, adapter: { backend: runner.backend, ...adapter }, model });
-    return;
+/** No argument names an image: no GPU is asked for. */
+function reportNone(images: readonly ImageArgument[], model: string, { json, jsonl }: OutputValues): void {
+  const output = json ? jsonOutput(model) : jsonl ? jsonLinesOutput() : null;
+  for (const { path, error = '' } of images) {
+    note(`${path}: ${error}`);
+    output?.add({ image: path, error }, { path, error });
   }
-  for (const outcome of outcomes) {
-    if ('error' in outcome) continue;
-    print(`\n${basename(outcome.image)}  (${outcome.milliseconds.toFixed(1)} ms)`);
-    for (const { label, probability, present } of outcome.top) {
-      const name = `${label}${present ? '  (present)' : ''}`;
-      if (isLogits) {
-        print(`  ${probability.toFixed(4).padStart(10)}  ${name}`);
-        continue;
-      }
-      const bar = '█'.repeat(Math.round(probability * 30)).padEnd(30, '·');
-      print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${name}`);
-    }
-  }
-  print(
-    `\n${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' · ') || 'unnamed adapter'} (${runner.backend}); model ${model}`,
-  );
+  output?.close(null);
 }

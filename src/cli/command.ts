@@ -62,6 +62,14 @@ export function positive(option: string, text: string): number {
   throw new UsageError(`--${option} is ${text}; it must be a number above 0`);
 }
 
+/** @throws UsageError when the text is not a whole number from 1 to `largest` */
+export function wholeNumber(option: string, text: string, largest = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
+  const limit = largest === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${largest}`;
+  throw new UsageError(`--${option} is ${text}; it must be a whole number, ${limit}`);
+}
+
 /** The npm package that an `import` did not find, or `null` when the error is another one. */
 export function missingPackage(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return null;
@@ -76,6 +84,8 @@ export function missingPackage(error: unknown): string | null {
  */
 export async function runCommandLine(program: string, commands: Commands): Promise<void> {
   const args = process.argv.slice(2);
+  // `| head` takes what it wants and closes the pipe.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   try {
     process.exitCode = await run(program, commands, args);
   } catch (error) {

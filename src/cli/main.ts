@@ -3,9 +3,17 @@ import { runCommandLine } from './command.js';
 
 await runCommandLine('densenet-webgpu', {
   classify: { summary: 'name what is in pictures', load: async () => (await import('./classify.js')).classify },
+  evaluate: {
+    summary: 'measure accuracy, confusions and calibration on labelled pictures',
+    load: async () => (await import('./evaluate.js')).evaluate,
+  },
   import: {
     summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
     load: async () => (await import('./import.js')).importCommand,
+  },
+  teach: {
+    summary: 'teach a model the classes of your folders of pictures',
+    load: async () => (await import('./teach.js')).teach,
   },
   inspect: {
     summary: 'show an architecture, its cost and its memory plan',

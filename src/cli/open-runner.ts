@@ -1,10 +1,11 @@
 /** Opens a network on the backend that the user chose, or on the first that works; and runs it in this process. */
+import { assertDefined } from '../core/assert.js';
 import { WebGPUUnavailableError } from '../core/errors.js';
 import { DenseNet } from '../densenet.js';
 import { missingPackage } from './command.js';
 import { anyGpu } from './dawn.js';
 import { findBrowser } from './installed-browsers.js';
-import type { Backend, Runner, RunnerOptions } from './runner.js';
+import type { Backend, DecodedImage, Runner, RunnerOptions } from './runner.js';
 import { note } from './terminal.js';
 
 /**
@@ -39,18 +40,37 @@ async function openInBrowser(kind: 'chrome' | 'firefox', model: Uint8Array, opti
 
 async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Runner> {
   const net = await DenseNet.load(model, { gpu: await anyGpu(), ...options });
+  const images = new Map<number, DecodedImage>();
+  let last = 0;
+  const imageOf = (id: number) => assertDefined(images.get(id), `image ${id}`);
   return {
     backend: 'node',
     adapter: net.adapter,
     tuning: net.tuning,
-    async classify(image, topK) {
+    async open(image) {
       const { decodeImage } = await import('./decode-image.js');
-      const pixels = image.pixels ?? (await decodeImage(image));
-      const start = performance.now();
-      const top = await net.classify(pixels, { topK });
-      return { top, milliseconds: performance.now() - start };
+      const id = ++last;
+      images.set(id, image.pixels ?? (await decodeImage(image)));
+      return id;
     },
+    predict: async (ids, vectors) => {
+      const found = await net.intermediates(ids.map(imageOf), { only: vectors });
+      return new Map(vectors.map((name) => [name, assertDefined(found.get(name), name)]));
+    },
+    release: (ids) => ids.forEach((id) => void images.delete(id)),
     taps: (data, shape) => net.taps({ data, shape }),
+    async teach(classes, teaching) {
+      const teacher = net.teach(classes, teaching);
+      return {
+        addExample: async (label, id) => void (await teacher.addExample(label, imageOf(id))),
+        async train(saving) {
+          const { net: taught, accuracy } = await teacher.train();
+          const file = await taught.toSafetensors(saving);
+          taught.dispose();
+          return { accuracy, file };
+        },
+      };
+    },
     close: async () => net.dispose(),
   };
 }

@@ -1,16 +1,31 @@
 /** What commands print: lines, tables, JSON, and the progress of a download. */
 
 /** The result of a command, on stdout. */
-export const print = (line: string): void => void process.stdout.write(`${replaceControls(line)}\n`);
+export const print = (line: string): void => {
+  showStatus(null);
+  process.stdout.write(`${replaceControls(line)}\n`);
+};
 /** Progress, warnings and errors, on stderr. */
-export const note = (line: string): void => void process.stderr.write(`${replaceControls(line)}\n`);
+export const note = (line: string): void => {
+  showStatus(null);
+  process.stderr.write(`${replaceControls(line)}\n`);
+};
+
+let statusLength = 0;
+/** Shows a line on the terminal until something else is printed; null erases it. Does nothing where stderr is a log. */
+export function showStatus(line: string | null): void {
+  if (!process.stderr.isTTY || (line === null && statusLength === 0)) return;
+  const text = replaceControls(line ?? '').slice(0, (process.stderr.columns || 80) - 1);
+  process.stderr.write(`\r${text.padEnd(statusLength)}\r${text}`);
+  statusLength = text.length;
+}
 
 /** The one JSON document that `--json` promises. */
 export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** Names and labels come from files of strangers; a control character in one would be a command to the terminal. */
+/** Names and labels come from files that others made; a control character in one would be a command to the terminal. */
 function replaceControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');

@@ -1,10 +1,13 @@
 /** The GPU work of each public call: which stages run, what is read back, and what it means. */
 import type { Prediction, RunResult, TapResult } from '../api.js';
+import { assertDefined } from '../core/assert.js';
 import type { Executable } from '../gpu/executable.js';
 import type { Session } from '../gpu/session.js';
+import type { DenseNetConfig } from '../model/config.js';
 import type { ModelMetadata } from '../model/model.js';
+import type { NetworkPlan } from '../plan/network.js';
 import { Heatmap } from './heatmap.js';
-import { type Job, type JobPass, pass } from './job.js';
+import { type Job, pass } from './job.js';
 import { logitsOf, pooledOf, predictionsOf, tapOf } from './results.js';
 
 /** A job's input, and how its call is named and ended. */
@@ -51,25 +54,48 @@ export const explainJob = (input: JobInput, metadata: ModelMetadata, classIndex?
   },
 });
 
-/** @param stages from a tensor: with the `input` stage, which images do not need */
-export const tapsJob = (input: JobInput, stages: JobPass): Job<Map<string, TapResult>> => ({
-  ...input,
-  taps: true,
-  passes: [stages],
-  outputs: ({ plan }) => [
-    ...plan.taps.map((tap) => tap.region),
-    'pooled',
-    ...(plan.config.classes > 0 ? ['logits'] : []),
-  ],
-  answer: ({ plan }, outputs) => {
-    const [pooled = EMPTY, logits] = outputs.slice(plan.taps.length);
-    return new Map([
-      ...plan.taps.map((tap, t): [string, TapResult] => [tap.name, tapOf(plan, tap, outputs[t] ?? EMPTY)]),
-      ['pooled', pooledOf(plan, pooled)],
-      ...(logits ? [['logits', logitsOf(plan, logits)] as const] : []),
-    ]);
-  },
-});
+/** What comes with every call, unlike the feature maps, which a plan must keep. Of them `scores` is given on demand only. */
+const VECTORS: ReadonlyMap<string, (plan: NetworkPlan, bytes: Uint8Array) => TapResult> = new Map([
+  ['pooled', pooledOf],
+  ['logits', logitsOf],
+  ['scores', logitsOf],
+]);
+
+/** Every name that `intermediates()` can be asked for. */
+export const intermediateNames = ({ blocks, classes }: DenseNetConfig): string[] => [
+  'stem',
+  ...blocks.map((_, index) => `block${index + 1}`),
+  'final',
+  ...[...VECTORS.keys()].filter((name) => name === 'pooled' || classes > 0),
+];
+
+/**
+ * @param first the stages of the input: `input` for a tensor, none for images
+ * @param only names of {@link intermediateNames}; by default all but `scores`
+ */
+export function tapsJob(
+  input: JobInput,
+  first: readonly 'input'[],
+  config: DenseNetConfig,
+  only: readonly string[] = intermediateNames(config).filter((name) => name !== 'scores'),
+): Job<Map<string, TapResult>> {
+  const names = [...new Set(only)];
+  const regionOf = ({ taps }: NetworkPlan, name: string) => taps.find((tap) => tap.name === name)?.region ?? name;
+  return {
+    ...input,
+    taps: names.some((name) => !VECTORS.has(name)),
+    passes: [pass(...first, 'network', 'taps', ...(names.includes('scores') ? (['scores'] as const) : []))],
+    outputs: ({ plan }) => names.map((name) => regionOf(plan, name)),
+    answer: ({ plan }, outputs) =>
+      new Map(
+        names.map((name, i) => {
+          const bytes = outputs[i] ?? EMPTY;
+          const tap = plan.taps.find((candidate) => candidate.name === name);
+          return [name, tap ? tapOf(plan, tap, bytes) : assertDefined(VECTORS.get(name), name)(plan, bytes)];
+        }),
+      ),
+  };
+}
 
 /** Writes the class to explain: the caller's, or the best one, which the scores stage has just found. */
 function chooseClass(classIndex: number | undefined) {

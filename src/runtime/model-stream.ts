@@ -72,8 +72,9 @@ export class ModelStream {
     return this.received === this.body.length;
   }
 
-  /** Where one of the tensors ends in the body. */
+  /** Where one of the tensors ends in the body; 0 for one that is not in it. */
   endOf({ bytes }: Tensor): number {
+    if (bytes.buffer !== this.body.buffer) return 0;
     return bytes.byteOffset + bytes.length - this.body.byteOffset;
   }
 

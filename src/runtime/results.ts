@@ -38,18 +38,26 @@ export function predictionsOf(
   plan: NetworkPlan,
   best: Uint8Array,
   count: number,
-  { labels, thresholds }: ModelMetadata,
+  metadata: ModelMetadata,
   scores?: Uint8Array,
 ): Prediction[][] {
   const ranked = scores ? rankAll(plan, scores) : rankedByGpu(plan, best);
   return ranked.map((row) =>
-    row.slice(0, count).map(({ index, probability }) => {
-      if (index >= plan.config.classes || !Number.isFinite(probability)) throw overflow(plan);
-      const threshold = thresholds?.[index];
-      const present = typeof threshold === 'number' ? { present: probability >= threshold } : {};
-      return { index, label: labels?.[index] ?? `class ${index}`, probability, ...present };
+    row.slice(0, count).map((entry) => {
+      if (entry.index >= plan.config.classes || !Number.isFinite(entry.probability)) throw overflow(plan);
+      return namedPrediction(entry, metadata);
     }),
   );
+}
+
+/** A class with its name, and whether it is present where the model has a threshold for it. */
+export function namedPrediction(
+  { index, probability }: Ranked,
+  { labels, thresholds }: Pick<ModelMetadata, 'labels' | 'thresholds'>,
+): Prediction {
+  const threshold = thresholds?.[index];
+  const present = typeof threshold === 'number' ? { present: probability >= threshold } : {};
+  return { index, label: labels?.[index] ?? `class ${index}`, probability, ...present };
 }
 
 type Ranked = Pick<Prediction, 'index' | 'probability'>;
@@ -88,13 +96,14 @@ function toNchw(
 function rankAll(plan: NetworkPlan, scores: Uint8Array): Ranked[][] {
   const values = floatsOf(scores);
   const stride = plan.classQuads * 4;
-  return Array.from({ length: plan.options.batch }, (_, n) => {
-    const row = values.subarray(n * stride, n * stride + plan.config.classes);
-    return Array.from(row, (probability, index) => ({ index, probability })).sort(
-      (a, b) => b.probability - a.probability,
-    );
-  });
+  return Array.from({ length: plan.options.batch }, (_, n) =>
+    rankScores(values.subarray(n * stride, n * stride + plan.config.classes)),
+  );
 }
+
+/** The classes of one image, the best first. @param scores by class */
+export const rankScores = (scores: Float32Array): Ranked[] =>
+  Array.from(scores, (probability, index) => ({ index, probability })).sort((a, b) => b.probability - a.probability);
 
 /** @param bytes of the tap's whole region */
 export function tapOf(plan: NetworkPlan, tap: Tap, bytes: Uint8Array): TapResult {

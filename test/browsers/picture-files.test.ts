@@ -33,7 +33,7 @@ function excess(file: string, { width, height, rgb }: Pixels, allowed: (pixel: n
 
 describe('in Node, an image file decodes as in Pillow', () => {
   it.each(FILES.filter((file) => !file.endsWith('.bmp')))('%s', async (file) => {
-    const { data, width, height } = await decodeImage(readImageFile(FOLDER + file));
+    const { data, width, height } = await decodeImage(await readImageFile(FOLDER + file));
     expect(excess(file, { width, height, rgb: data.filter((_, i) => i % 4 < 3) }, () => 0)).toBe(0);
   });
 });
@@ -72,7 +72,9 @@ for (const kind of ['chrome', 'firefox'] as const) {
         const rounding = file.includes('-16.') && (kind === 'firefox' || way === 'img') ? 1 : 0;
         // Firefox decodes to bytes premultiplied by alpha: one step is 255 / alpha, and transparent pixels are lost.
         const { data } =
-          kind === 'firefox' && !file.endsWith('.bmp') ? await decodeImage(readImageFile(FOLDER + file)) : { data: [] };
+          kind === 'firefox' && !file.endsWith('.bmp')
+            ? await decodeImage(await readImageFile(FOLDER + file))
+            : { data: [] };
         const lost = (alpha: number) => (alpha === 255 ? 0 : alpha === 0 ? 255 : Math.ceil(255 / alpha));
         const allowed = (pixel: number) => rounding + lost(data[4 * pixel + 3] ?? 255);
         expect(excess(file, pixels, allowed), 'of 255').toBeLessThanOrEqual(0);

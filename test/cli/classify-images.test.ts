@@ -130,15 +130,15 @@ describe('decoding in Node', () => {
       at('values.png'),
       gray16(5, 1, (x) => [0, 1, 2048, 4095, 60_000][x] ?? 0),
     );
-    const { data } = await decodeRange(readImageFile(at('values.png')), 4095);
+    const { data } = await decodeRange(await readImageFile(at('values.png')), 4095);
     expect([...data].filter((_, i) => i % 4 === 0)).toEqual([0, 0, 128, 255, 255]);
     expect([...data].filter((_, i) => i % 4 === 3)).toEqual([255, 255, 255, 255, 255]);
-    const whole = await decodeImage(readImageFile(at('values.png')));
+    const whole = await decodeImage(await readImageFile(at('values.png')));
     expect([...whole.data].filter((_, i) => i % 4 === 0)).toEqual([0, 0, 8, 15, 234]);
   });
 
   it('says when a format can be decoded in browsers only', async () => {
-    const file = readImageFile(join(ROOT, 'test/fixtures/pictures/colour.bmp'));
+    const file = await readImageFile(join(ROOT, 'test/fixtures/pictures/colour.bmp'));
     await expect(decodeImage(file)).rejects.toThrow(/^this is BMP, .*: convert it to PNG, or use --backend chrome$/);
   });
 });

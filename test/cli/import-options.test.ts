@@ -150,10 +150,11 @@ describe('a checkpoint without a classifier', () => {
   it('says what needs one', () => {
     const sample = fileURLToPath(new URL('../../demo/samples/', import.meta.url));
     const { status, stderr } = cli('classify', sample, '--model', model, '--backend', 'node');
-    expect([status, stderr]).toEqual([
-      1,
-      expect.stringMatching(/: classify\(\) needs a classifier, and this model file has none: call embed\(\)/),
-    ]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/the model has no classifier: pass --embed FILE\.npy/)]);
+    expect(cli('evaluate', '--model', model).stderr).toMatch(/the model has no classifier, and so no classes to score/);
+    const features = join(OUT, 'features.npy');
+    const embedded = cli('classify', sample, '--model', model, '--backend', 'node', '--embed', features);
+    expect([embedded.status, embedded.stderr]).toEqual([0, expect.stringContaining('features.npy: float32 [8, 5]')]);
     for (const [option, value] of [
       ['--labels', 'imagenet'],
       ['--thresholds', '0.5'],

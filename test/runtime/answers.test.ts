@@ -163,6 +163,27 @@ describe.skipIf(!hasDriver('swiftshader'))('answers', () => {
     net.dispose();
   });
 
+  it('intermediates can be asked for by name, and those that are no maps keep no memory', async () => {
+    const net = await DenseNet.load(await modelOf('densenet3-bc', 'cifar10'), { device });
+    const pictures = [picture(3), picture(4)];
+    await net.classify(pictures);
+    const { arenaBytes } = net.memory;
+    const vectors = await net.intermediates(pictures, { only: ['scores', 'pooled', 'logits', 'scores'] });
+    expect(net.memory.arenaBytes).toBe(arenaBytes);
+    const all = await net.intermediates(pictures);
+    expect([...vectors.keys()]).toEqual(['scores', 'pooled', 'logits']);
+    for (const name of ['pooled', 'logits']) expect(vectors.get(name)).toEqual(all.get(name));
+    const rows = await net.classify(pictures, { topK: net.config.classes });
+    const scores = rows.flatMap((row) => row.sort((a, b) => a.index - b.index).map(({ probability }) => probability));
+    expect([...(vectors.get('scores')?.data ?? [])]).toEqual(scores);
+    expect(await net.intermediates(pictures, { only: ['block2'] })).toEqual(new Map([['block2', all.get('block2')]]));
+    await expect(net.intermediates(pictures, { only: ['block9'] })).rejects.toThrow(
+      'there is no intermediate "block9": there are stem, block1, block2, block3, final, pooled, logits, scores',
+    );
+    await expect(net.intermediates(pictures, { only: [] })).rejects.toThrow(/^only is \[\]: make it a list of names/);
+    net.dispose();
+  });
+
   it('explain() is exact: the mean of a class’s map plus its bias is its logit', async () => {
     const model = await modelOf('densenet3-bc', 'cifar10');
     const net = await DenseNet.load(model, { device });

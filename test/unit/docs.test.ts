@@ -5,14 +5,25 @@ import { describe, expect, it } from 'vitest';
 import { bench } from '../../src/bench/bench.js';
 import { classify } from '../../src/cli/classify.js';
 import type { Command } from '../../src/cli/command.js';
+import { evaluate } from '../../src/cli/evaluate.js';
 import { importCommand } from '../../src/cli/import.js';
 import { inspect } from '../../src/cli/inspect.js';
 import { serve } from '../../src/cli/serve.js';
+import { teach } from '../../src/cli/teach.js';
 import { verify } from '../../src/cli/verify.js';
 import { PRESETS } from '../../src/preprocess/presets.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const COMMANDS: Readonly<Record<string, Command>> = { classify, import: importCommand, inspect, verify, bench, serve };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  classify,
+  evaluate,
+  import: importCommand,
+  inspect,
+  verify,
+  bench,
+  serve,
+  teach,
+};
 const FILES = ['README.md', ...readdirSync(`${ROOT}docs`).map((file) => `docs/${file}`)];
 
 /** `npx densenet-webgpu COMMAND …` of a page's shell lines; one line may hold several. */
