@@ -8,7 +8,7 @@ import { fingerprintOf, headMetadata, headTensors, writeHead } from '../weights/
 import { UNPACKED_EPSILON, unpackHead, unpackModel } from '../weights/unpack.js';
 import type { DenseNetParts } from './load.js';
 
-/** @throws DisposedError; OptionError for the head of a network that has several layers there */
+/** @throws DisposedError; OptionError for a head that is not one layer */
 export function saveModel(
   { engine, images, config, metadata }: Pick<DenseNetParts, 'engine' | 'images' | 'config' | 'metadata'>,
   { headOnly = false }: SaveOptions,
@@ -17,11 +17,10 @@ export function saveModel(
   const shared = { packed, layout: weightLayout };
   const sources = ownHead ? [ownHead, shared] : [shared];
   if (headOnly) {
-    if (config.hidden)
-      throw new OptionError(
-        'headOnly',
-        'this head has several layers, which a head file does not hold: save the whole model',
-      );
+    if (config.hidden || config.classes === 0) {
+      const found = config.hidden ? 'this head has several layers' : 'this network has no classifier';
+      throw new OptionError('headOnly', `${found}, and a head file holds one layer: save the whole model`);
+    }
     return writeHead({
       tensors: headTensors(unpackHead(config, sources)),
       metadata: headMetadata(metadata),

@@ -82,7 +82,8 @@ class Unpacker {
       tensors.push(...this.dense(`head.hidden${index + 1}`, names.hidden(index + 1), width, read));
       read = layoutChannels([width]);
     }
-    return [...tensors, ...this.dense('head', names.classifier, this.config.classes, read)];
+    const { classes } = this.config;
+    return classes > 0 ? [...tensors, ...this.dense('head', names.classifier, classes, read)] : tensors;
   }
 
   dense(name: string, module: string, width: number, read: ChannelLayout): Tensor[] {

@@ -138,6 +138,20 @@ describe.skipIf(!hasDriver('swiftshader'))('a network that is taught classes', (
     device.destroy();
   });
 
+  it('may have been a network without a classifier', async () => {
+    const device = await sharedDevice('swiftshader');
+    const net = await DenseNet.load(randomModel({ ...SMALL, classes: 0 }, 3), { device, ...OPTIONS });
+    const { net: taught } = await teach(net);
+    expect((await taught.classify(shade(245), { topK: 1 }))[0]?.label).toBe('light');
+    expect(await failure(net.toSafetensors({ headOnly: true }))).toBe(
+      'OptionError: this network has no classifier, and a head file holds one layer: save the whole model',
+    );
+    const head = await taught.toSafetensors({ headOnly: true });
+    const again = await DenseNet.load(await net.toSafetensors(), { device, ...OPTIONS, head });
+    expect(await logits(again)).toEqual(await logits(taught));
+    for (const each of [net, taught, again]) each.dispose();
+  });
+
   it('is an error where it cannot be, by name', async () => {
     const { net } = await open();
     const head = await net.toSafetensors({ headOnly: true });

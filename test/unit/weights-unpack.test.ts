@@ -26,6 +26,7 @@ const SMALL: DenseNetConfig = {
 const CONFIGS: readonly (readonly [string, DenseNetConfig])[] = [
   ['a CIFAR network', SMALL],
   ['plain layers and one channel', { ...SMALL, bottleneck: null, inChannels: 1, growthRate: 4 }],
+  ['a network without a classifier', { ...SMALL, classes: 0 }],
   ["ImageNet's stem", { ...SMALL, stem: 'imagenet', stemNorm: true, blocks: [1, 1] }],
   ['averages and maxima, hidden layers', { ...SMALL, pooling: 'both', hidden: [{ width: 6, activation: 'gelu' }] }],
 ];
