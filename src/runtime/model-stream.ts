@@ -72,9 +72,10 @@ export class ModelStream {
     return this.received === this.body.length;
   }
 
-  /** Where one of the tensors ends in the body. */
-  endOf({ bytes }: Tensor): number {
-    return bytes.byteOffset + bytes.length - this.body.byteOffset;
+  /** Where one of the tensors ends in the body, with its scale. */
+  endOf({ bytes, scale }: Tensor): number {
+    const end = bytes.byteOffset + bytes.length - this.body.byteOffset;
+    return scale ? Math.max(end, this.endOf(scale)) : end;
   }
 
   /** Resolves when the body has been received up to byte `end`; one caller may wait at a time. @throws what ended it */
