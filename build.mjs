@@ -75,7 +75,7 @@ async function bundleAll() {
     bundle({ ...page, entryPoints: ['demo/demo.ts', 'demo/import-worker.ts'], outdir: 'dist/demo' }),
   ]);
   await bundle({
-    entryPoints: ['page', 'peer', 'tfjs-webgpu', 'tfjs-wasm'].map((name) => `demo/bench/${name}.ts`),
+    entryPoints: ['page', 'peer', 'pictures', 'tfjs-webgpu', 'tfjs-wasm'].map((name) => `demo/bench/${name}.ts`),
     ...{ outdir: 'dist/demo/bench', minify: true, external: NODE_ONLY, logLevel: 'error' },
   });
   const into = { outdir: 'dist/demo/bench', minify: true, splitting: true };
@@ -99,11 +99,11 @@ async function bundleAll() {
   ];
   for (const file of pages) copyFileSync(`demo/${file}`, `dist/demo/${file}`);
   writeFileSync('dist/densenet-webgpu.whole.js', "export * from './densenet-webgpu.js';\n");
-  const licences = notices(
+  const licenses = notices(
     '.',
     results.map(({ metafile }) => metafile),
   );
-  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences);
+  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licenses);
 }
 
 /** The benchmark skips a peer whose package is not. */

@@ -64,7 +64,7 @@ function checkFields(fields) {
   if (end > 256) throw new Error(`the parameters take ${end} bytes: at most 256 fit`);
 }
 
-/** Directives go to the head of a module, so they are kept apart from the text that they are for. */
+/** Directives go to the head of a module, so they are kept beside the text that they are for. */
 function splitDirectives(text) {
   const lines = text.split('\n');
   const isDirective = (line) => line.startsWith('enable ');

@@ -19,21 +19,32 @@ interface Live {
 }
 
 let live: Live | null = null;
+let onStarting = (): void => {};
 /** Which camera to ask for: the back one first; a `deviceId` where cameras do not say which way they face. */
 let wanted: MediaTrackConstraints = { facingMode: 'environment' };
 
 /** @param onStart called when the camera starts */
 export function listenToCamera(onStart: () => void): void {
+  onStarting = onStart;
   page.camera.addEventListener('click', () => {
-    if (live) {
-      stopCamera();
-      return;
-    }
-    onStart();
-    void attempt('camera', startCamera, () => page.camera.click());
+    if (live) stopCamera();
+    else void startLive();
   });
   page.otherCamera.addEventListener('click', () => void switchCamera());
   document.addEventListener('visibilitychange', () => document.hidden && stopCamera());
+}
+
+export const isLive = (): boolean => live !== null;
+
+/** Starts the camera as its button does; resolves when it runs or has failed. */
+export async function startLive(): Promise<void> {
+  if (live) return;
+  onStarting();
+  const started = new Promise<void>((resolve) =>
+    page.video.addEventListener('playing', () => resolve(), { once: true }),
+  );
+  const ended = attempt('camera', startCamera, () => page.camera.click());
+  await Promise.race([started, ended]);
 }
 
 /** Releases the camera. Its last frame stays on the page. */

@@ -33,6 +33,8 @@ const BEST = 5;
 const MOST_FINDINGS = 200;
 
 let model: Model | null = null;
+/** A network that lives on when another takes its place: the one that is taught. */
+let kept: DenseNet | null = null;
 let image: CurrentImage | null = null;
 /** The class whose map the user asked for; null: the best one. */
 let chosenClass: number | null = null;
@@ -52,11 +54,12 @@ function runExclusive<T>(job: () => Promise<T>): Promise<T> {
 /** Counts requests. Loading takes time: only what was asked for last is shown. */
 const requests = { model: 0, image: 0 };
 
-const modelListeners: ((model: Model) => void)[] = [];
+const modelListeners = new Set<(model: Model) => void>();
 
-/** Calls `listener` with each new model, when its answer is on the page. */
-export function onModel(listener: (model: Model) => void): void {
-  modelListeners.push(listener);
+/** Calls `listener` with each new model, when its answer is on the page. Returns what ends that. */
+export function onModel(listener: (model: Model) => void): () => void {
+  modelListeners.add(listener);
+  return () => modelListeners.delete(listener);
 }
 
 /** Loads a model in place of the current one, and classifies the image again. Keeps the current one on failure. */
@@ -72,11 +75,11 @@ export async function useModel(load: () => Promise<Model>): Promise<void> {
   if (!succeeded || request !== requests.model || !model) return;
   setIdle('model');
   announce(`${model.name} is ready`);
-  for (const listener of modelListeners) listener(model);
+  for (const listener of [...modelListeners]) listener(model);
 }
 
 async function swapModel(next: Model): Promise<void> {
-  model?.net.dispose();
+  if (model && model.net !== kept && model !== next) model.net.dispose();
   model = next;
   chosenClass = null;
   page.advice.hidden = true;
@@ -194,6 +197,11 @@ export function leaveLive(): void {
   if (image) image.isLive = false;
   if (view) view = { ...view, isLive: false };
   redraw();
+}
+
+/** Keeps a network when another takes its place; null: none. */
+export function keepNetwork(net: DenseNet | null): void {
+  kept = net;
 }
 
 /** What is on the page now. */

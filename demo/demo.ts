@@ -13,6 +13,7 @@ import { useImageAt, useParameters } from './parameters.js';
 import { fetchSample, markSample, type Sample, showSamples } from './samples.js';
 import { attempt, listenToRetry, setError } from './status.js';
 import { hideStrip, listenToStrip, showStrip } from './strip.js';
+import { listenToTeaching } from './teach-panel.js';
 
 function useFiles({ images, labels, model, all }: Incoming): void {
   stopCamera();
@@ -92,6 +93,7 @@ listenToEvidence(redraw);
 listenToModelCard();
 listenToRetry();
 listenToStrip();
+listenToTeaching();
 page.heat.addEventListener('change', refresh);
 page.measure.addEventListener('click', measure);
 await begin();

@@ -16,7 +16,7 @@ import { defaultPreprocess } from './default-preprocess.js';
 /** What the shapes of tensors do not show. */
 export type Facts = Pick<
   ImportOptions,
-  'bnEpsilon' | 'stemStride' | 'stemPool' | 'finalRelu' | 'concat' | 'hiddenActivation'
+  'bnEpsilon' | 'stemStride' | 'stemPool' | 'finalRelu' | 'pooling' | 'concat' | 'hiddenActivation'
 >;
 
 export type ImportRequest =

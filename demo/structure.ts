@@ -33,6 +33,11 @@ const FIELDS: readonly FactField[] = [
     choices: { yes: { finalRelu: true }, no: { finalRelu: false } },
   },
   {
+    name: 'pooling',
+    label: 'Pool over the last map',
+    choices: { averages: { pooling: 'average' }, maxima: { pooling: 'max' } },
+  },
+  {
     name: 'epsilon',
     label: 'Epsilon of the batch norms',
     choices: {
@@ -45,10 +50,9 @@ const FIELDS: readonly FactField[] = [
     name: 'hidden-activation',
     label: 'Activation in the head',
     choices: Object.fromEntries(
-      (['relu', 'none', 'gelu', 'tanh', 'sigmoid', 'elu', 'leaky-relu'] as const).map((hiddenActivation) => [
-        hiddenActivation,
-        { hiddenActivation },
-      ]),
+      (['relu', 'none', 'gelu', 'gelu-tanh', 'tanh', 'sigmoid', 'elu', 'leaky-relu'] as const).map(
+        (hiddenActivation) => [hiddenActivation, { hiddenActivation }],
+      ),
     ),
   },
 ];

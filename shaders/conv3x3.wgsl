@@ -53,32 +53,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
   var sum: array<Sum, SUMS>;
   var q = split;
+  var row = 0u; // of the filter
   var srcAt = split * params.srcPlane + (line + image * params.srcGap) * srcWidth + x0 - params.srcLead;
   var weightAt = 3u * (firstQuad + split * 3u * outQuads);
-  for (var turns = turnsOf(params.inQuads, split); turns > 0u; turns--) {
+  for (var turns = 3u * turnsOf(params.inQuads, split); turns > 0u; turns--) {
     let affine = affineAt(q, lane);
-    for (var row = 3u; row > 0u; row--) {
-      var input: array<Input, COLUMNS>;
-      for (var i = 0u; i < COLUMNS; i++) {
-        input[i] = inputAt(srcAt + i, affine, vec2u(x0 + i, y + 3u - row));
-      }
-      for (var n = 0u; n < TILE_QUADS; n++) {
-        for (var dx = 0u; dx < 3u; dx++) {
-          let w = weightsAt(weightAt + 3u * n + dx, lane);
-          for (var x = 0u; x < TILE_PIXELS; x++) {
-            sum[x * TILE_QUADS + n] = added(sum[x * TILE_QUADS + n], w, input[x + dx]);
-          }
+    var input: array<Input, COLUMNS>;
+    for (var i = 0u; i < COLUMNS; i++) {
+      input[i] = inputAt(srcAt + i, affine, vec2u(x0 + i, y + row));
+    }
+    for (var n = 0u; n < TILE_QUADS; n++) {
+      for (var dx = 0u; dx < 3u; dx++) {
+        let w = weightsAt(weightAt + 3u * n + dx, lane);
+        for (var x = 0u; x < TILE_PIXELS; x++) {
+          sum[x * TILE_QUADS + n] = added(sum[x * TILE_QUADS + n], w, input[x + dx]);
         }
       }
-      srcAt += srcWidth;
-      weightAt += 3u * outQuads;
     }
-    for (var k = 0u; k < SUMS; k++) {
-      sum[k] = carried(sum[k]);
+    row++;
+    srcAt += srcWidth;
+    weightAt += 3u * outQuads;
+    if (row == 3u) {
+      row = 0u;
+      q += SPLIT_K;
+      srcAt += SPLIT_K * params.srcPlane - 3u * srcWidth;
+      weightAt += (SPLIT_K - 1u) * 9u * outQuads;
+      for (var k = 0u; k < SUMS; k++) {
+        sum[k] = carried(sum[k]);
+      }
     }
-    q += SPLIT_K;
-    srcAt += SPLIT_K * params.srcPlane - 3u * srcWidth;
-    weightAt += (SPLIT_K - 1u) * 9u * outQuads;
   }
 
   for (var k = 0u; k < SUMS; k += SPLIT_K) {

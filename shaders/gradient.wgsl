@@ -35,6 +35,11 @@ fn erf(x: vec4f) -> vec4f {
   return sign(x) * (1.0 - p * exp(-x * x));
 }
 
+// Far out some drivers compute ∞ / ∞.
+fn boundedTanh(x: vec4f) -> vec4f {
+  return tanh(clamp(x, vec4f(-20.0), vec4f(20.0)));
+}
+
 fn slope(x: vec4f) -> vec4f {
   let isAbove = x > vec4f();
   switch params.activation {
@@ -44,12 +49,16 @@ fn slope(x: vec4f) -> vec4f {
       return y * (1.0 - y);
     }
     case 3u: {
-      let y = tanh(clamp(x, vec4f(-20.0), vec4f(20.0)));
+      let y = boundedTanh(x);
       return 1.0 - y * y;
     }
     case 4u: { return 0.5 * (1.0 + erf(x * 0.7071067811865476)) + x * exp(-0.5 * x * x) * 0.3989422804014327; }
     case 5u: { return select(exp(min(x, vec4f())), vec4f(1.0), isAbove); }
     case 6u: { return select(vec4f(0.01), vec4f(1.0), isAbove); }
+    case 7u: {
+      let y = boundedTanh(0.7978845608028654 * (x + 0.044715 * x * x * x));
+      return 0.5 * (1.0 + y) + 0.3989422804014327 * x * (1.0 - y * y) * (1.0 + 0.134145 * x * x);
+    }
     default: { return vec4f(1.0); }
   }
 }

@@ -15,7 +15,7 @@
 struct Params {
   inQuads: u32,
   outQuads: u32,
-  activation: u32, // 0 none, 1 ReLU, 2 sigmoid, 3 tanh, 4 GELU, 5 ELU, 6 leaky ReLU
+  activation: u32, // 0 none, 1 ReLU, 2 sigmoid, 3 tanh, 4 GELU, 5 ELU, 6 leaky ReLU, 7 GELU by tanh
 }
 
 @group(0) @binding(0) var<storage, read> src: array<vec4f>;
@@ -33,14 +33,20 @@ fn erf(x: vec4f) -> vec4f {
   return sign(x) * (1.0 - p * exp(-x * x));
 }
 
+// Far out some drivers compute ∞ / ∞.
+fn boundedTanh(x: vec4f) -> vec4f {
+  return tanh(clamp(x, vec4f(-20.0), vec4f(20.0)));
+}
+
 fn activate(x: vec4f) -> vec4f {
   switch params.activation {
     case 1u: { return max(x, vec4f()); }
     case 2u: { return 1.0 / (1.0 + exp(-x)); }
-    case 3u: { return tanh(clamp(x, vec4f(-20.0), vec4f(20.0))); }
+    case 3u: { return boundedTanh(x); }
     case 4u: { return 0.5 * x * (1.0 + erf(x * 0.7071067811865476)); }
     case 5u: { return select(exp(min(x, vec4f())) - 1.0, x, x > vec4f()); }
     case 6u: { return select(0.01 * x, x, x > vec4f()); }
+    case 7u: { return 0.5 * x * (1.0 + boundedTanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
     default: { return x; }
   }
 }

@@ -1,12 +1,12 @@
 // First pass of preprocessing: channel order and resampling along x, in integers, equal to Pillow's 8-bit path.
 //
-//   dst[y, x] = clip8((first[x] + Σ_i weight[x, i] · order(picture[firstRow + y, start[x] + i])) >> 22)
+//   dst[y, x] = clip8((first[x] + Σ_i weight[x, i] · order(image[firstRow + y, start[x] + i])) >> 22)
 //
-// The crop is part of the taps: columns outside the picture have none and come out as zeros (padding).
-// Alpha is left out, not multiplied in, as Pillow's convert('RGB') does. A transposed picture has x for y, so that this
+// The crop is part of the taps: columns outside the image have none and come out as zeros (padding).
+// Alpha is left out, not multiplied in, as Pillow's convert('RGB') does. A transposed image has x for y, so that this
 // pass resamples its rows first, as Pillow does with tall pictures.
 //
-//   picture  8-bit values, read as value / 255; what a wider format holds is rounded to them
+//   image  8-bit values, read as value / 255; what a wider format holds is rounded to them
 //   taps     [start, count, first, weight 0, weight 1, …][column] of i32
 //   dst      [row][column] of red | green << 8 | blue << 16, in the network's channel order; grey in the lowest byte
 //
@@ -22,14 +22,14 @@ struct Params {
 override ORDER: u32 = 0u;
 override WORKGROUP: u32 = 32u;
 
-@group(0) @binding(0) var picture: texture_2d<f32>;
+@group(0) @binding(0) var image: texture_2d<f32>;
 @group(0) @binding(1) var<storage, read> taps: array<i32>;
 @group(0) @binding(2) var<storage, read_write> dst: array<u32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn pixelAt(at: vec2u) -> vec3i {
   let seen = select(at, at.yx, params.transposed == 1u);
-  let rgb = vec3i(round(saturate(textureLoad(picture, seen, 0).rgb) * 255.0));
+  let rgb = vec3i(round(saturate(textureLoad(image, seen, 0).rgb) * 255.0));
   if (ORDER == 1u) {
     return rgb.bgr;
   }

@@ -1,7 +1,7 @@
 // Second pass of preprocessing: resampling along y in integers, equal to Pillow's 8-bit path, and normalisation.
 //
 //   byte[y, x] = clip8((first[y] + Σ_i weight[y, i] · src[start[y] + i, x]) >> 22)
-//   dst[image, y, x] = byte · gain + offset; dst[image, x, y] where the first pass read the picture transposed
+//   dst[image, y, x] = byte · gain + offset; dst[image, x, y] where the first pass read the image transposed
 //
 // The crop is part of the taps, as in resize_horizontal.wgsl; padding is normalised like any black pixel.
 //

@@ -56,6 +56,11 @@ export interface LoadOptions {
   readonly inputSize?: readonly [height: number, width: number];
   /** How images become inputs, instead of what the model file says. */
   readonly preprocess?: PreprocessSpec;
+  /**
+   * A head that was taught on this model: a file of `net.toSafetensors({ headOnly: true })`, by its URL or its bytes. Its
+   * classes replace the model's. A head for other features is a ModelFormatError.
+   */
+  readonly head?: string | URL | Blob | ArrayBuffer | Uint8Array;
   /** Where `hf:` ids are looked up; default `https://huggingface.co`. For mirrors, without a slash at the end. */
   readonly hub?: string;
   /**
@@ -109,22 +114,71 @@ export interface IntermediatesOptions extends CallOptions {
   readonly only?: readonly string[];
 }
 
+export interface TeachOptions {
+  /** The name of the class of examples that belong to none of the classes. Default "none of these". */
+  readonly none?: string;
+}
+
 export interface TrainOptions extends CallOptions {
   /** Called with the share that is done, up to 1. */
   readonly onProgress?: (done: number) => void;
+}
+
+export interface SaveOptions {
+  /** Only the last layer, a few kilobytes, for `load(model, { head })`. Default false: the whole model. */
+  readonly headOnly?: boolean;
+}
+
+/** An example that was added to a teacher. */
+export interface Example {
+  /** Name of its class; null for an example of none of the classes. */
+  readonly label: string | null;
+  /** Pooled features of the image, as `embed()` gives them. */
+  readonly features: Float32Array;
+}
+
+/** A trained network, and what to expect of it. */
+export interface TaughtNetwork<Net> {
+  readonly net: Net;
+  /**
+   * Share of the examples that a head trained without them gets right, by cross-validation; null where a class has a single
+   * example. The penalty is chosen on the same examples, so it is a little high.
+   */
+  readonly accuracy: number | null;
 }
 
 export interface Prediction {
   readonly index: number;
   /** The model file's name for the class, or its index in words. */
   readonly label: string;
-  /** Softmax over the classes, or the class's own sigmoid for multi-label models. */
+  /** Softmax over the classes, the class's own sigmoid for multi-label models, or its logit where `activation` is `none`. */
   readonly probability: number;
   /** Whether `probability` reaches the class's threshold, where the model file has one. */
   readonly present?: boolean;
 }
 
-/** NCHW, row-major; or the same on the GPU (usage `COPY_SRC`). */
+export interface OutputOptions extends CallOptions {
+  /**
+   * Leaves the result on the GPU, for a network that was loaded with your `device` and with precision `f32` or `f16`.
+   * The call resolves as soon as the GPU has accepted the work: what you submit to the same queue then reads the finished
+   * result. Its values are not checked: an overflow is NaN. Default: an array.
+   */
+  readonly output?: 'gpu-buffer';
+}
+
+/**
+ * A result on the GPU: f32, row-major, 4 · N · channels bytes, without gaps. Usage `STORAGE`, `COPY_SRC` and `COPY_DST`.
+ * The buffer is yours: `destroy()` it. It outlives `dispose()`, and its bytes are not part of `net.memory`.
+ */
+export interface GpuTensor {
+  readonly data: GPUBuffer;
+  readonly shape: readonly [batch: number, channels: number];
+}
+
+/**
+ * NCHW, row-major; or the same on the GPU. A buffer is of the network's device, with usage `COPY_SRC`, and at least as
+ * long as the shape says. It is copied on the GPU at the moment of the call, and stays yours.
+ */
 export interface TensorInput {
   readonly data: Float32Array | GPUBuffer;
   readonly shape: readonly [batch: number, channels: number, height: number, width: number];
@@ -144,6 +198,7 @@ export interface TapResult {
 
 /** Bytes on the GPU. */
 export interface DenseNetMemory {
+  /** Networks that share weights count them each. */
   readonly weightBytes: number;
   readonly arenaBytes: number;
   readonly otherBytes: number;

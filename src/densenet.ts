@@ -5,12 +5,16 @@ import type {
   ClassifyOptions,
   DenseNetMemory,
   ExplainOptions,
+  GpuTensor,
   IntermediatesOptions,
   LoadOptions,
   NetworkProfile,
+  OutputOptions,
   Prediction,
   RunResult,
+  SaveOptions,
   TapResult,
+  TeachOptions,
   TensorInput,
   Tuning,
 } from './api.js';
@@ -33,15 +37,22 @@ import {
 } from './runtime/calls.js';
 import type { ModelSource } from './runtime/download.js';
 import type { Engine } from './runtime/engine.js';
+import { checkGpuOutput, keepOnGpu } from './runtime/gpu-output.js';
 import type { Heatmap } from './runtime/heatmap.js';
 import { closeAll, type ImageInput } from './runtime/image-input.js';
 import { type DenseNetParts, loadParts } from './runtime/load.js';
 import { clearModelCache } from './runtime/model-cache.js';
 import { checkOptions } from './runtime/options.js';
 import { profileNetwork } from './runtime/profile/profile.js';
+import { saveModel } from './runtime/save.js';
+import { taughtParts } from './runtime/teach/taught-network.js';
+import { Teacher } from './runtime/teach/teacher.js';
 import { captureTensor, checkTensorInput, feedTensor } from './runtime/tensor-input.js';
 
 const DEFAULT_TOP = 5;
+
+/** Options of a call whose result stays on the GPU. */
+type OnGpu = OutputOptions & { readonly output: 'gpu-buffer' };
 
 export class DenseNet {
   readonly config: DenseNetConfig;
@@ -117,7 +128,8 @@ export class DenseNet {
   /**
    * The best classes of a picture, or of each of an array of pictures, which run as one batch.
    *
-   * @throws ImageError when a picture cannot be used; OptionError; PrecisionOverflowError; LimitError for a large batch
+   * @throws ImageError when a picture cannot be used; OptionError, also for a network without a classifier;
+   * PrecisionOverflowError; LimitError for a large batch
    */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Prediction[]>;
   classify(images: readonly ImageSource[], options?: ClassifyOptions): Promise<Prediction[][]>;
@@ -126,6 +138,7 @@ export class DenseNet {
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
     checkOptions('classify', options);
+    this.requireClassifier('classify');
     const count = Math.min(options.topK ?? DEFAULT_TOP, this.config.classes);
     const list = listOf(images);
     if (list.length === 0) return [];
@@ -137,10 +150,19 @@ export class DenseNet {
   /**
    * Pooled features, [N, channels]: the classifier's input, after the final BN, ReLU and global average pool (1024 for
    * DenseNet-121). timm's `forward_features` and torchvision's `features` stop before that pool.
+   *
+   * @throws ImageError; OptionError when the result cannot stay on the GPU
    */
-  async embed(images: ImageSource | readonly ImageSource[], options: CallOptions = {}): Promise<TapResult> {
+  embed(images: ImageSource | readonly ImageSource[], options: OnGpu): Promise<GpuTensor>;
+  embed(images: ImageSource | readonly ImageSource[], options?: CallOptions): Promise<TapResult>;
+  async embed(
+    images: ImageSource | readonly ImageSource[],
+    options: OutputOptions = {},
+  ): Promise<TapResult | GpuTensor> {
     checkOptions('embed', options);
-    return this.engine.run(embedJob(this.imageInput('embed', listOf(images), options)));
+    if (options.output) checkGpuOutput(this.engine);
+    const job = embedJob(this.imageInput('embed', listOf(images), options));
+    return options.output ? keepOnGpu(this.engine, job, 'pooled') : this.engine.run(job);
   }
 
   /**
@@ -150,6 +172,7 @@ export class DenseNet {
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<Heatmap> {
     checkOptions('explain', options);
+    this.requireClassifier('explain');
     const { classIndex } = options;
     if (classIndex !== undefined && classIndex >= this.config.classes) {
       throw new OptionError(
@@ -167,16 +190,22 @@ export class DenseNet {
    * Logits of a batch of preprocessed inputs.
    *
    * @throws TensorShapeError when the shape does not fit the model or the data; PrecisionOverflowError when a logit is
-   * not finite; LimitError when the adapter cannot hold the batch
+   * not finite; LimitError when the adapter cannot hold the batch; RefusedError for a buffer that is destroyed or of another
+   * device; OptionError when the result cannot stay on the GPU
    */
-  async run(input: TensorInput, options: CallOptions = {}): Promise<RunResult> {
+  run(input: TensorInput, options: OnGpu): Promise<GpuTensor>;
+  run(input: TensorInput, options?: CallOptions): Promise<RunResult>;
+  async run(input: TensorInput, options: OutputOptions = {}): Promise<RunResult | GpuTensor> {
     checkOptions('run', options);
-    return this.engine.run(runJob(this.tensorInput('run', input, options)));
+    if (options.output) checkGpuOutput(this.engine);
+    this.requireClassifier('run');
+    const job = runJob(this.tensorInput('run', input, options));
+    return options.output ? keepOnGpu(this.engine, job, 'logits') : this.engine.run(job);
   }
 
   /**
    * Every stage's output for a batch: `stem` (after its pool), `block1`…, `final` (after the last BN and ReLU), `pooled`
-   * and `logits`, or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
+   * and, with a classifier, `logits`; or those of `only`. A tensor serves to compare with another framework, images to look inside. Channels
    * of a block: those that enter it, then `growthRate` of each layer in order.
    *
    * @throws TensorShapeError, ImageError, LimitError; OptionError for a name in `only` that there is not
@@ -211,12 +240,63 @@ export class DenseNet {
    * @throws ImageError
    */
   async profile(image: ImageSource): Promise<NetworkProfile> {
-    return profileNetwork(this.engine, this.config, this.inputSize, () => this.classify(image));
+    return profileNetwork(this.engine, this.config, this.inputSize, () =>
+      this.config.classes > 0 ? this.classify(image) : this.embed(image),
+    );
+  }
+
+  /**
+   * A teacher of classes of the caller's own. What it trains is another network, with a new last layer on the features of
+   * this one (section 6 of the paper calls it feature transfer); it shares this one's weights and device, and either can be
+   * disposed of while the other is in use.
+   *
+   * @param classes two or more names
+   * @throws OptionError
+   * @example
+   * const teacher = net.teach(['cup', 'pen']);
+   * await teacher.addExample('cup', cupImages);
+   * await teacher.addExample('pen', penImages);
+   * const { net: taught, accuracy } = await teacher.train();
+   */
+  teach(classes: readonly string[], options: TeachOptions = {}): Teacher<DenseNet> {
+    checkOptions('teach', options);
+    const { engine, images, config, metadata, inputSize, plan, tuning } = this;
+    const parts = { engine, images, config, metadata, inputSize, plan, tuning };
+    return new Teacher(
+      {
+        batchOf: (wanted) => engine.fittingBatch(inputSize, wanted),
+        embed: (list, call) => engine.run(embedJob(this.imageInput('addExample', list, call))),
+        withHead: async (...taught) => new DenseNet(await taughtParts(parts, ...taught)),
+      },
+      classes,
+      options,
+    );
+  }
+
+  /**
+   * The network as a model file, which `load()` reads again: batch norms folded, weights as they are stored on the GPU, the
+   * preprocessing that is in use. Load it with the same `inputSize` where that was given.
+   *
+   * @throws OptionError; DisposedError
+   */
+  async toSafetensors(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    checkOptions('toSafetensors', options);
+    const { engine, images, config, metadata } = this;
+    return saveModel({ engine, images, config, metadata }, options);
   }
 
   /** Releases the GPU, at any time. Pending calls reject with DisposedError. */
   dispose(): void {
     this.engine.dispose();
+  }
+
+  /** @throws OptionError for a network that ends with its features */
+  private requireClassifier(what: string): void {
+    if (this.config.classes > 0) return;
+    throw new OptionError(
+      what,
+      `${what}() needs a classifier, and this model file has none: call embed() or taps() for its features, or import it with its head`,
+    );
   }
 
   /** @throws ImageError when the model says nothing of preprocessing */

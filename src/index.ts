@@ -9,3 +9,4 @@ export type { NetworkPlan } from './plan/network.js';
 export type { PreprocessSpec } from './preprocess/spec.js';
 export type { ModelSource } from './runtime/download.js';
 export type { Heatmap, OverlayOptions, Pixels } from './runtime/heatmap.js';
+export type { Teacher } from './runtime/teach/teacher.js';

@@ -1,8 +1,11 @@
 /** The values of the options of `bench`. */
-import { oneOf, UsageError } from '../cli/command.js';
+import { oneOf, positive, UsageError } from '../cli/command.js';
 import { findDriver } from '../cli/dawn.js';
+import { FAMILY } from '../model/family.js';
+import { TINY } from './case-files.js';
 import { DISGUISES, type Disguise } from './disguise.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './peer.js';
+import type { PicturesOptions } from './pictures/pictures.js';
 import type { Backend } from './run-case.js';
 
 export const DRIVERS = ['lavapipe', 'swiftshader'] as const;
@@ -48,4 +51,26 @@ export function driverOf(name: string | undefined): { readonly env?: Readonly<Re
   const manifest = findDriver(driver);
   if (manifest === null) throw new UsageError(`--driver is ${driver}, which is not installed`);
   return { env: { VK_ICD_FILENAMES: manifest } };
+}
+
+const PICTURE_COUNT = '500';
+
+/** @throws UsageError for a backend, a model or a peer that `--pictures` does not know */
+export function picturesOptions(values: {
+  readonly backend?: string | undefined;
+  readonly cases?: string | undefined;
+  readonly count?: string | undefined;
+  readonly peers?: string | undefined;
+}): PicturesOptions {
+  const count = positive('count', values.count ?? PICTURE_COUNT);
+  if (!Number.isInteger(count)) throw new UsageError(`--count is ${values.count}; it must be a whole number`);
+  const model = values.cases ?? 'densenet121';
+  if (model !== TINY && FAMILY[model]?.stem !== 'imagenet')
+    throw new UsageError(`--cases is ${model}; with --pictures it must be ${TINY} or one of the family for ImageNet`);
+  const peer = oneOf('peers', values.peers, ['ours', 'transformers.js']);
+  return {
+    backend: oneOf('backend', values.backend, ['chrome', 'firefox']) ?? 'chrome',
+    libraries: peer === 'ours' ? ['ours'] : ['ours', 'transformers.js'],
+    ...{ model, count },
+  };
 }

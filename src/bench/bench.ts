@@ -5,11 +5,22 @@ import { join } from 'node:path';
 import { type Command, oneOf, parse, positive } from '../cli/command.js';
 import { PACKAGE } from '../cli/files.js';
 import { note, print, printJson } from '../cli/terminal.js';
-import { DRIVERS, disguiseOf, driverOf, type Format, formatOf, PRESENTED, peersOf } from './bench-options.js';
+import {
+  DRIVERS,
+  disguiseOf,
+  driverOf,
+  type Format,
+  formatOf,
+  PRESENTED,
+  peersOf,
+  picturesOptions,
+} from './bench-options.js';
 import { caseFiles } from './case-files.js';
 import { presentedName } from './disguise.js';
 import { markdownOf, rooflineMarkdown } from './markdown.js';
 import { isPeerName, PEERS, type PeerName, peerRow } from './peer.js';
+import { measurePictures, type PicturesOptions } from './pictures/pictures.js';
+import { picturesLines, picturesMarkdown } from './pictures/report.js';
 import { servePeer } from './process-peers.js';
 import { type BenchReport, type CaseResult, caseLines, legend, profileLines, rooflineLines } from './report.js';
 import { roofline, workOf } from './roofline.js';
@@ -29,6 +40,8 @@ const BACKENDS = ['chrome', 'firefox', 'node'] as const;
 
 const USAGE = `[--backend ${BACKENDS.join('|')}] [--cases MODEL:BATCH,…] [--peers NAME,…] [--rounds N] [--budget S] [--timeout S] [--as gpu] [--json|--markdown]
 bench --profile [--cases …]    the time of every step of ours
+bench --pictures [--count N] [--cases MODEL] [--peers ours]
+                               N JPEGs (500) of 500×375 to classes, end to end, ours and transformers.js, and each stage's share
 bench --roofline [--cases …]   the least possible time on some GPUs, computed from the network
 bench --export DIR [--cases …] writes the files of each case, and measures nothing
 
@@ -64,6 +77,8 @@ const OPTIONS = {
   export: TEXT,
   markdown: FLAG,
   profile: FLAG,
+  pictures: FLAG,
+  count: TEXT,
   roofline: FLAG,
   'peer-process': TEXT,
 } as const;
@@ -83,6 +98,7 @@ export const bench: Command = {
     // Mesa caches compiled shaders on disk between processes: cold times would depend on earlier runs.
     process.env.MESA_SHADER_CACHE_DISABLE ??= 'true';
     const format = formatOf(values);
+    if (values.pictures) return printPictures(picturesOptions(values), format, args);
     if (values.roofline) return printRoofline(cases, format);
     const backend = oneOf('backend', values.backend, BACKENDS) ?? 'chrome';
     const options: RunOptions = {
@@ -99,6 +115,14 @@ export const bench: Command = {
     return printMeasurements(cases, peersOf(values.peers, backend), options, format, command);
   },
 };
+
+async function printPictures(options: PicturesOptions, format: Format, args: readonly string[]): Promise<number> {
+  const report = await measurePictures(options);
+  const command = args.filter((arg) => arg !== '--markdown');
+  if (format === 'json') printJson(report);
+  else for (const line of format === 'text' ? picturesLines(report) : picturesMarkdown(report, command)) print(line);
+  return 0;
+}
 
 async function printMeasurements(
   cases: readonly BenchCase[],

@@ -91,10 +91,17 @@ function attributeOf(name: string, value: number | readonly number[]): object {
 
 /**
  * @param inputShape [N, C, H, W]; fixed, since runtimes plan better for fixed shapes
- * @returns the bytes of an `.onnx` file: `input` → `logits` [N, classes]
+ * @param inputName for libraries that ask for another than `input`
+ * @returns the bytes of an `.onnx` file: the input → `logits` [N, classes]
  */
-export function onnxModel(ops: readonly Op[], inputShape: readonly number[], classes: number): Uint8Array {
+export function onnxModel(
+  ops: readonly Op[],
+  inputShape: readonly number[],
+  classes: number,
+  inputName = INPUT,
+): Uint8Array {
   const graph = new GraphBuilder();
+  if (inputName !== INPUT) graph.add('Identity', [inputName], INPUT);
   for (const op of ops) addOp(graph, op);
   const info = (name: string, shape: readonly number[]) => ({
     name,
@@ -108,7 +115,7 @@ export function onnxModel(ops: readonly Op[], inputShape: readonly number[], cla
       name: 'densenet',
       node: graph.node,
       initializer: graph.initializer,
-      input: [info(INPUT, inputShape)],
+      input: [info(inputName, inputShape)],
       output: [info(LOGITS, [inputShape[0] ?? 1, classes])],
     },
   };

@@ -3,6 +3,7 @@
  * which is all that measuring speed and rounding needs of the weights.
  */
 import type { DenseNetConfig } from '../model/config.js';
+import { unusualFacts } from '../model/derive.js';
 import { expectedTensors } from '../model/tensors.js';
 import { elementCount, floatTensor, type Tensor } from '../tensor/tensor.js';
 import { writeModel } from '../weights/model-file.js';
@@ -25,7 +26,11 @@ export function randomModel(config: DenseNetConfig, seed: number): Uint8Array<Ar
     else fillVector(values, name, normal);
     tensors.set(name, floatTensor(name, shape, values));
   }
-  return writeModel(tensors, { name: `random weights, seed ${seed}`, bnEpsilon: config.bnEpsilon });
+  return writeModel(tensors, {
+    ...unusualFacts(config),
+    name: `random weights, seed ${seed}`,
+    bnEpsilon: config.bnEpsilon,
+  });
 }
 
 /** Standard normal values. */
@@ -61,14 +66,19 @@ function fillVector(values: Float32Array, name: string, normal: () => number): v
   }
 }
 
-/** Box and Muller's transform of mulberry32, a 32-bit generator that every JavaScript engine runs alike. */
-function seededNormal(seed: number): () => number {
+/** Numbers from 0 to 1 of mulberry32, a 32-bit generator that every JavaScript engine runs alike. */
+export function seededUniform(seed: number): () => number {
   let state = seed >>> 0;
-  const uniform = () => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** By Box and Muller's transform. */
+function seededNormal(seed: number): () => number {
+  const uniform = seededUniform(seed);
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }

@@ -1,7 +1,7 @@
 /** Runs a network in a headless browser: the built bundle on a page, which gets its data from a local server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TapResult } from '../api.js';
+import type { SaveOptions, TapResult, TeachOptions } from '../api.js';
 import { assertDefined } from '../core/assert.js';
 import { DenseNetError, type DenseNetErrorName, DownloadError } from '../core/errors.js';
 import { launchBrowser, withTimeout } from './browser.js';
@@ -51,6 +51,9 @@ declare const runner: {
   predict(call: PageCall): Promise<Reply<Shapes>>;
   release(images: readonly number[]): Promise<Reply<null>>;
   taps(call: { readonly call: number; readonly shape: readonly number[] }): Promise<Reply<Shapes>>;
+  teach(classes: { readonly classes: readonly string[]; readonly options: TeachOptions }): Promise<Reply<null>>;
+  addExample(example: { readonly label: string | null; readonly image: number }): Promise<Reply<null>>;
+  train(options: SaveOptions): Promise<Reply<{ readonly accuracy: number | null }>>;
 };
 
 export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, options: RunnerOptions): Promise<Runner> {
@@ -64,7 +67,16 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
   /** By call that runs: what the page has sent. */
   const results = new Map<string, Map<string, Float32Array>>();
   let last = 0;
+  let taught: Uint8Array | null = null;
   const onPost = (path: string): PostHandler | undefined => {
+    if (path === '/taught') {
+      return {
+        maxBytes: MAX_TAP_BYTES,
+        receive: (body) => {
+          taught = new Uint8Array(body);
+        },
+      };
+    }
     const [, call = '', name] = /^\/result\/(\d+)\/(\w+)$/.exec(path) ?? [];
     const received = results.get(call);
     if (name === undefined || received === undefined) return undefined;
@@ -128,6 +140,28 @@ export async function openBrowserRunner(kind: BrowserKind, model: Uint8Array, op
         files.set('/tensor', new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
         return collect('taps', (call) => page.evaluate((c) => runner.taps(c), { call, shape }));
       },
+      async teach(classes, options) {
+        await callPage(
+          'teach',
+          page.evaluate((t) => runner.teach(t), { classes, options }),
+        );
+        return {
+          async addExample(label, image) {
+            await callPage(
+              'addExample',
+              page.evaluate((e) => runner.addExample(e), { label, image }),
+            );
+          },
+          async train(saving) {
+            const { accuracy } = await callPage(
+              'train',
+              page.evaluate((s) => runner.train(s), saving),
+            );
+            if (!taught) throw new DownloadError('taught', null, 'the page did not send the taught model');
+            return { accuracy, file: taught };
+          },
+        };
+      },
       close,
     };
   } catch (error) {
@@ -185,6 +219,7 @@ function collectResults(
 const PAGE_SCRIPT = `
 import { DenseNet } from './densenet-webgpu.js';
 let net;
+let teacher;
 const images = new Map();
 const methods = {
   async load(options) {
@@ -212,6 +247,21 @@ const methods = {
   async taps({ call, shape }) {
     const data = new Float32Array(await (await fetch('tensor')).arrayBuffer());
     return send(call, await net.taps({ data, shape }));
+  },
+  async teach({ classes, options }) {
+    teacher = net.teach(classes, options);
+    return null;
+  },
+  async addExample({ label, image }) {
+    await teacher.addExample(label, images.get(image));
+    return null;
+  },
+  async train(options) {
+    const { net: taught, accuracy } = await teacher.train();
+    const body = await taught.toSafetensors(options);
+    taught.dispose();
+    await fetch('taught', { method: 'POST', body });
+    return { accuracy };
   },
 };
 async function send(call, results) {

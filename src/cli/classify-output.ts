@@ -30,7 +30,8 @@ export function resultOf(outcome: FileOutcome, top: number, metadata: ModelMetad
   return { image: outcome.path, top: best, milliseconds: outcome.milliseconds };
 }
 
-export function textOutput(model: string): Output {
+/** Scores as percentages with bars; as they are where they are logits, of any size. */
+export function textOutput(model: string, { activation }: ModelMetadata): Output {
   return {
     add(result) {
       if ('error' in result) return;
@@ -38,8 +39,13 @@ export function textOutput(model: string): Output {
       const name = path.startsWith('..') ? result.image : path;
       print(`\n${name}  (${result.milliseconds.toFixed(1)} ms)`);
       for (const { label, probability, present } of result.top) {
+        const name = `${label}${present ? '  (present)' : ''}`;
+        if (activation === 'none') {
+          print(`  ${probability.toFixed(4).padStart(10)}  ${name}`);
+          continue;
+        }
         const bar = '█'.repeat(Math.round(probability * 30)).padEnd(30, '·');
-        print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${label}${present ? '  (present)' : ''}`);
+        print(`  ${bar} ${(probability * 100).toFixed(2).padStart(6)} %  ${name}`);
       }
     },
     close: (runner) => runner && print(`\n${describeAdapter(runner)}; model ${model}`),

@@ -70,12 +70,11 @@ export const classify: Command = {
     const bytes = await readModelFile(model);
     const facts = readModelFacts(bytes);
     const { metadata } = facts;
+    const vectors = vectorsOf(values, facts.config.classes);
     note(`Starting WebGPU (${backend}) …`);
     const signal = interruptSignal();
     const opened = await openBatchRunner(bytes, facts, { backend, precision, batch, total: images.length });
     const { runner } = opened;
-    const vectors: Vector[] = ['scores', ...(values.logits ? (['logits'] as const) : [])];
-    if (values.embed) vectors.push('pooled');
     const count = progressCounter(images.length);
     let outputs: readonly Output[] = [];
     try {
@@ -97,6 +96,16 @@ export const classify: Command = {
   },
 };
 
+/** What to read back of each image. @throws UsageError where a network without a classifier is asked for classes */
+function vectorsOf({ logits, embed }: OutputValues, classes: number): Vector[] {
+  if (classes === 0 && (logits !== undefined || embed === undefined))
+    throw new UsageError('the model has no classifier: pass --embed FILE.npy, without --logits, for its features');
+  const vectors: Vector[] = classes > 0 ? ['scores'] : [];
+  if (logits) vectors.push('logits');
+  if (embed) vectors.push('pooled');
+  return vectors;
+}
+
 interface OutputValues {
   readonly json?: boolean | undefined;
   readonly jsonl?: boolean | undefined;
@@ -111,7 +120,7 @@ function outputsOf(values: OutputValues, top: number, model: string, metadata: M
     ...(json ? [jsonOutput(model)] : []),
     ...(jsonl ? [jsonLinesOutput()] : []),
     ...(csv ? [csvOutput(csv, top, metadata)] : []),
-    ...(json || jsonl || csv ? [] : [textOutput(model)]),
+    ...(json || jsonl || csv ? [] : [textOutput(model, metadata)]),
     ...(logits ? [arrayOutput(logits, 'logits')] : []),
     ...(embed ? [arrayOutput(embed, 'pooled')] : []),
   ];

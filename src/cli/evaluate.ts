@@ -62,6 +62,7 @@ export const evaluate: Command = {
     const bytes = await readModelFile(model);
     const facts = readModelFacts(bytes);
     const { config, metadata } = facts;
+    if (config.classes === 0) throw new UsageError('the model has no classifier, and so no classes to score');
     const scorer = scorerOf(config, metadata);
     if (confusion !== undefined && scorer instanceof LabelScorer)
       throw new UsageError(

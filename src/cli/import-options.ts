@@ -14,9 +14,10 @@ import type { PreprocessSpec } from '../preprocess/spec.js';
 import { oneOf, positive, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
 
-export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON] [--activation softmax|sigmoid]
-       [--thresholds P|P,P,…] [--weights f32|f16|int8] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
-       [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no] [--epsilon X]
+export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON]
+       [--activation softmax|sigmoid|none] [--thresholds P|P,P,…] [--weights f32|f16|int8] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
+       [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no]
+       [--pooling average|max] [--epsilon X]
        [--hidden-activation ${HEAD_ACTIVATIONS.join('|')}] [--name TEXT] [--provenance TEXT] [--license TEXT]
        CATALOGUE-ID|hf:OWNER/NAME[@REVISION] [-o OUT.safetensors] [--mirror URL]
        --list [--json]
@@ -25,7 +26,8 @@ export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagen
 --mirror      a site that serves the catalogue's files under the same paths
 --labels      a text file with one class name per line, a JSON list, {"0": name, …} or {name: 0, …}; or imagenet
 --preprocess  one of ${Object.keys(PRESETS).join(', ')}; or a PreprocessSpec as JSON
---activation  what turns the last layer's outputs into scores: softmax (one class per image) or sigmoid (each by itself)
+--activation  what turns the last layer's outputs into scores: softmax (one class per image), sigmoid (each by itself) or
+              none (the outputs are the scores)
 --thresholds  for a multi-label network: the least probability of a class that is present, one for all or one per class
 --weights     how the file stores them: f16 halves it, int8 (a scale for each output channel) halves it once more
 --key         for a file with several networks: a dict's key, or the prefix of the network's tensor names
@@ -36,6 +38,7 @@ What a file of weights alone does not show, and is assumed as in the paper unles
 --concat      new-first for a network that puts new features in front of the old ones
 --stem-pool, --stem-stride   whether a max pool follows the first convolution, and the stride of this
 --final-relu  whether a ReLU follows the last batch norm
+--pooling     over the last map
 --epsilon     of the batch norms
 --hidden-activation          between the dense layers of a head`;
 
@@ -46,6 +49,7 @@ export const NETWORK_OPTIONS = {
   concat: TEXT,
   epsilon: TEXT,
   'final-relu': TEXT,
+  pooling: TEXT,
   'hidden-activation': TEXT,
   key: TEXT,
   map: TEXT,
@@ -59,10 +63,11 @@ type NetworkValues = Partial<Record<Exclude<keyof typeof NETWORK_OPTIONS, 'renam
 /** @throws UsageError or OptionError for values that are not allowed */
 export function networkOptions(values: NetworkValues): ImportOptions {
   const concat = oneOf('concat', values.concat, ['old-first', 'new-first']);
-  const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid']);
+  const activation = oneOf('activation', values.activation, ['softmax', 'sigmoid', 'none']);
   const hiddenActivation = oneOf('hidden-activation', values['hidden-activation'], HEAD_ACTIVATIONS);
   const stemStride = oneOf('stem-stride', values['stem-stride'], ['1', '2']);
   const stemPool = yesNo('stem-pool', values['stem-pool']);
+  const pooling = oneOf('pooling', values.pooling, ['average', 'max']);
   const finalRelu = yesNo('final-relu', values['final-relu']);
   return {
     ...(values.key === undefined ? {} : { key: values.key }),
@@ -72,6 +77,7 @@ export function networkOptions(values: NetworkValues): ImportOptions {
     ...(stemStride === undefined ? {} : { stemStride: stemStride === '1' ? 1 : 2 }),
     ...(stemPool === undefined ? {} : { stemPool }),
     ...(finalRelu === undefined ? {} : { finalRelu }),
+    ...(pooling === undefined ? {} : { pooling }),
     ...(values.epsilon === undefined ? {} : { bnEpsilon: positive('epsilon', values.epsilon) }),
     ...(values.rename === undefined ? {} : { renames: values.rename.map(parseRename) }),
     ...(values.map === undefined ? {} : { map: mapFrom(values.map) }),
@@ -107,6 +113,7 @@ function parseJson(text: string): unknown {
 }
 
 export function labelsFrom(path: string, classes: number): readonly string[] {
+  if (classes === 0) throw new UsageError('--labels: the file has no classifier: leave it out');
   const file = path === 'imagenet' ? join(PACKAGE, 'weights/imagenet-1k.txt') : path;
   return parseLabels(fileText(file, 'labels'), classes, path);
 }
@@ -133,8 +140,11 @@ function parsed(text: string): unknown {
 /** Thresholds are those of a multi-label network. */
 export function withThresholds(metadata: ModelMetadata, list: string | undefined, classes: number): ModelMetadata {
   if (list !== undefined) {
-    if (metadata.activation === 'softmax' && metadata.activationOrigin === 'option')
-      throw new UsageError('--thresholds needs --activation sigmoid, but it is softmax: leave one of the two out');
+    if (classes === 0) throw new UsageError('--thresholds: the file has no classifier: leave it out');
+    if (metadata.activation !== 'sigmoid' && metadata.activationOrigin === 'option')
+      throw new UsageError(
+        `--thresholds needs --activation sigmoid, but it is ${metadata.activation}: leave one of the two out`,
+      );
     return {
       ...metadata,
       activation: 'sigmoid',

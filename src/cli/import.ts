@@ -1,7 +1,7 @@
 /** `import`: converts a checkpoint of another framework to one safetensors file with all that running it needs. */
 import { writeFileSync } from 'node:fs';
 import { type ImportedCheckpoint, type ImportOptions, importCheckpoint } from '../import/checkpoint.js';
-import { describeScoring } from '../import/facts.js';
+import { describeHead } from '../import/facts.js';
 import type { ModelMetadata } from '../model/model.js';
 import { STORAGE_TYPES, writeModel } from '../weights/model-file.js';
 import { readCatalog } from './catalog.js';
@@ -37,7 +37,13 @@ const OPTIONS = {
 } as const;
 
 /** What the networks of the catalogue compute where their weights do not show it. */
-const PUBLISHED: ImportOptions = { concat: 'old-first', stemPool: true, stemStride: 2, finalRelu: true };
+const PUBLISHED: ImportOptions = {
+  concat: 'old-first',
+  stemPool: true,
+  stemStride: 2,
+  finalRelu: true,
+  pooling: 'average',
+};
 
 export const importCommand: Command = {
   usage: IMPORT_USAGE,
@@ -114,10 +120,10 @@ function report(
   }
   print(`${output}: ${kilobytes(bytes)}, from ${source.format} (names: ${source.scheme})`);
   print(
-    `${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.classes} classes, ${describeScoring(metadata, config.classes)}`,
+    `${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${describeHead(config, metadata)}`,
   );
   for (const sentence of notes) note(sentence);
   if (!metadata.preprocess)
     note('No preprocessing is known, so the model takes tensors only: add --preprocess to classify pictures.');
-  if (!metadata.labels) note('No class names are known: add --labels FILE.');
+  if (!metadata.labels && config.classes > 0) note('No class names are known: add --labels FILE.');
 }

@@ -1,6 +1,6 @@
 /** `inspect`: shows an architecture, its cost and its memory plan. Needs no GPU, and with --arch no file. */
 
-import { describeAssumed, describeScoring } from '../import/facts.js';
+import { describeAssumed, describeHead } from '../import/facts.js';
 import { variantKey } from '../kernels/variants.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { FAMILY, familyConfig } from '../model/family.js';
@@ -123,7 +123,7 @@ function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata, s
   const { config, arena, options } = plan;
   const layers = layerTable(config, options.inputSize);
   print(
-    `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, ${config.classes} classes, BN epsilon ${config.bnEpsilon}, ${describeScoring(metadata, config.classes)}`,
+    `input ${options.batch}×${config.inChannels}×${options.inputSize.join('×')}, ${config.stem} stem, blocks ${config.blocks.join('-')}, growth rate ${config.growthRate}, ${config.bottleneck === null ? 'no bottleneck' : `bottleneck ${config.bottleneck}`}, BN epsilon ${config.bnEpsilon}, ${describeHead(config, metadata)}`,
   );
   const assumed = describeAssumed(metadata, config);
   if (assumed !== null) note(assumed);

@@ -11,6 +11,10 @@ await runCommandLine('densenet-webgpu', {
     summary: 'convert a checkpoint (.pth, .pt, .safetensors …) to a model file',
     load: async () => (await import('./import.js')).importCommand,
   },
+  teach: {
+    summary: 'teach a model the classes of your folders of pictures',
+    load: async () => (await import('./teach.js')).teach,
+  },
   inspect: {
     summary: 'show an architecture, its cost and its memory plan',
     load: async () => (await import('./inspect.js')).inspect,

@@ -42,6 +42,7 @@ async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Ru
   const net = await DenseNet.load(model, { gpu: await anyGpu(), ...options });
   const images = new Map<number, DecodedImage>();
   let last = 0;
+  const imageOf = (id: number) => assertDefined(images.get(id), `image ${id}`);
   return {
     backend: 'node',
     adapter: net.adapter,
@@ -53,12 +54,23 @@ async function openInNode(model: Uint8Array, options: RunnerOptions): Promise<Ru
       return id;
     },
     predict: async (ids, vectors) => {
-      const batch = ids.map((id) => assertDefined(images.get(id), `image ${id}`));
-      const found = await net.intermediates(batch, { only: vectors });
+      const found = await net.intermediates(ids.map(imageOf), { only: vectors });
       return new Map(vectors.map((name) => [name, assertDefined(found.get(name), name)]));
     },
     release: (ids) => ids.forEach((id) => void images.delete(id)),
     taps: (data, shape) => net.taps({ data, shape }),
+    async teach(classes, teaching) {
+      const teacher = net.teach(classes, teaching);
+      return {
+        addExample: async (label, id) => void (await teacher.addExample(label, imageOf(id))),
+        async train(saving) {
+          const { net: taught, accuracy } = await teacher.train();
+          const file = await taught.toSafetensors(saving);
+          taught.dispose();
+          return { accuracy, file };
+        },
+      };
+    },
     close: async () => net.dispose(),
   };
 }

@@ -4,7 +4,7 @@ import { assertDefined } from '../core/assert.js';
 import { isDenseNetError } from '../core/errors.js';
 import { type ImageFile, readImageFile } from './files.js';
 import type { ImageArgument } from './list-images.js';
-import type { DecodedImage, Runner, Vector } from './runner.js';
+import type { DecodedImage, ImageRunner, Vector } from './runner.js';
 
 /** What the network says of one image; or why it says nothing. */
 export type FileOutcome = { readonly path: string } & (
@@ -40,7 +40,7 @@ const CALLS_AT_ONCE = 2;
  * @throws what ends a network: DeviceLostError, OutOfMemoryError …
  */
 export async function* predictFiles(
-  runner: Runner,
+  runner: ImageRunner,
   images: readonly ImageArgument[],
   options: PredictOptions,
 ): AsyncGenerator<FileOutcome, void> {
@@ -77,7 +77,7 @@ type Gathered = { readonly path: string } & (
 
 /** Begins to decode up to {@link BATCHES_AHEAD} batches ahead of the caller. */
 async function* openAhead(
-  runner: Runner,
+  runner: ImageRunner,
   images: readonly ImageArgument[],
   options: PredictOptions,
 ): AsyncGenerator<Gathered, void> {
@@ -104,7 +104,7 @@ async function* openAhead(
 
 /** Reads a file, and has it decoded. Does not reject: the promise of the number does. */
 async function beginToOpen(
-  runner: Runner,
+  runner: ImageRunner,
   { path, error }: ImageArgument,
   { pixelsOf }: PredictOptions,
 ): Promise<OpenedFile> {
@@ -148,7 +148,7 @@ type Row = { readonly path: string } & (
 );
 const isRow = (row: Row) => 'vectors' in row;
 
-async function predictBatch(runner: Runner, batch: readonly Gathered[], options: PredictOptions): Promise<Row[]> {
+async function predictBatch(runner: ImageRunner, batch: readonly Gathered[], options: PredictOptions): Promise<Row[]> {
   const ids = batch.flatMap((image) => ('id' in image ? [image.id] : []));
   try {
     const rows = await predictRows(runner, ids, options);
@@ -165,7 +165,7 @@ async function predictBatch(runner: Runner, batch: readonly Gathered[], options:
 
 /** For each image its vectors, or why the GPU does not take it. */
 async function predictRows(
-  runner: Runner,
+  runner: ImageRunner,
   ids: readonly number[],
   options: PredictOptions,
 ): Promise<(ReadonlyMap<Vector, Float32Array> | Error)[]> {

@@ -4,7 +4,7 @@
  * - npm's packages, to node_modules; the build, to dist.
  * - For tests only: Debian's packages of browsers and drivers, as system-packages.mjs says.
  *
- *   node src/cli/setup.mjs classify|test|conformance|soak|fuzz|serve|bench|… [arguments]
+ *   node src/cli/setup.mjs classify|test|conformance|embedding|soak|fuzz|serve|bench|… [arguments]
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -100,11 +100,15 @@ installPackages();
 build();
 if (command === 'fuzz') process.exit(node(['test/fuzz/run.mjs', ...args], 'inherit'));
 const vitest = (...rest) => process.exit(node(['node_modules/vitest/vitest.mjs', 'run', ...rest], 'inherit'));
-if (['test', 'conformance', 'soak'].includes(command)) await prepareTestSystem(say, { noInstall });
+if (['test', 'conformance', 'embedding', 'soak'].includes(command)) await prepareTestSystem(say, { noInstall });
 if (command === 'test') vitest(...args);
 if (command === 'conformance') {
   process.env.CONFORMANCE = args.includes('--write') ? 'write' : 'all';
   vitest('test/conformance', '--disable-console-intercept');
+}
+if (command === 'embedding') {
+  process.env.EMBEDDING = args.includes('--write') ? 'write' : 'all';
+  vitest('test/embedding', '--disable-console-intercept');
 }
 if (command === 'soak') {
   process.env.SOAK = 'long';

@@ -25,7 +25,7 @@ export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** Names and labels come from files of strangers; a control character in one would be a command to the terminal. */
+/** Names and labels come from files that others made; a control character in one would be a command to the terminal. */
 function replaceControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');

@@ -41,6 +41,7 @@ export function* alternativesOf(model: Uint8Array): Generator<Alternative> {
     const finalRelu = config.finalRelu === false;
     yield changed(`--final-relu ${finalRelu ? 'yes' : 'no'}`, { finalRelu });
   }
+  if (isAssumed('pooling')) yield changed('--pooling max', { pooling: 'max' });
   if (isAssumed('hidden-activation')) {
     for (const activation of HEAD_ACTIVATIONS) {
       if (config.hidden?.every((layer) => layer.activation === activation)) continue;

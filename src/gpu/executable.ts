@@ -9,7 +9,6 @@ import { KERNELS } from '../kernels/manifest.generated.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan } from '../plan/network.js';
 import type { ExternalName, Source, Stage, Step } from '../plan/step.js';
-import type { WeightLayout } from '../weights/pack.js';
 import { tensorBytes } from './limits.js';
 import { PARAMS_BYTES, packParams } from './params.js';
 import type { PipelineCache } from './pipelines.js';
@@ -22,8 +21,8 @@ export type Banks = readonly [GPUBuffer, GPUBuffer];
 /** What the steps of every executable of a session bind. */
 export interface Memory {
   readonly banks: Banks;
-  readonly weights: GPUBuffer;
-  readonly ranges: WeightLayout['ranges'];
+  /** Where a packed tensor lies. */
+  readonly weightsOf: (name: string) => GPUBufferBinding;
 }
 
 /** Buffers of one executable. */
@@ -119,14 +118,12 @@ function sourceOf(step: Step, binding: string): Source {
   return assertDefined(new Map(Object.entries<Source>(step.bindings)).get(binding), binding);
 }
 
-function resolve(source: Source, plan: NetworkPlan, { banks, weights, ranges }: Memory, own: Own): GPUBufferBinding {
+function resolve(source: Source, plan: NetworkPlan, { banks, weightsOf }: Memory, own: Own): GPUBufferBinding {
   switch (source.at) {
     case 'external':
       return { buffer: own[source.name] };
-    case 'weights': {
-      const { offset, bytes } = assertDefined(ranges.get(source.name), source.name);
-      return { buffer: weights, offset, size: bytes };
-    }
+    case 'weights':
+      return weightsOf(source.name);
     case 'region': {
       const region = regionNamed(plan.arena.regions, source.name);
       const offset = source.offset ?? 0;

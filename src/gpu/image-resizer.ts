@@ -138,7 +138,7 @@ export class ImageResizer {
       (a, b) => a === b,
       (texture) =>
         this.bind('resize_horizontal', this.kernels.horizontal, {
-          picture: texture.createView({ dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 }),
+          image: texture.createView({ dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 }),
           taps: { buffer: this.columnTaps },
           dst: { buffer: this.scratch },
           params: { buffer: this.params },

@@ -291,5 +291,6 @@ function describePixels(source: unknown): string {
 
 function describe(value: unknown): string {
   if (value === null) return 'null (did querySelector find nothing?)';
+  if (value === undefined) return 'undefined';
   return `a ${tagOf(value)}`;
 }

@@ -22,6 +22,7 @@ export class Readback {
 
   /** Records the copies; call `read` once the encoder's work is submitted. */
   copy(encoder: GPUCommandEncoder, ranges: readonly ReadRange[]): Pending {
+    if (ranges.length === 0) return { read: async () => [] };
     const total = ranges.reduce((sum, { bytes }) => sum + alignUp(bytes, 4), 0);
     const staging = this.take(total);
     let at = 0;
@@ -30,6 +31,12 @@ export class Readback {
       at += alignUp(bytes, 4);
     }
     return { read: () => this.read(staging, ranges, total) };
+  }
+
+  /** Resolves when the GPU has done all that was submitted. */
+  idle(): Promise<undefined> {
+    const { queue } = this.resources.device;
+    return withFirefoxNudge(queue, queue.onSubmittedWorkDone());
   }
 
   private take(bytes: number): GPUBuffer {
@@ -58,11 +65,11 @@ export class Readback {
  * Firefox looks for finished work every 100 ms only, and whenever something is submitted (bugzilla.mozilla.org 1870699):
  * a call took 101 ms there, and takes 1.5 ms with empty submits while it waits. To go when that bug is fixed.
  */
-async function withFirefoxNudge(queue: GPUQueue, mapping: Promise<undefined>): Promise<void> {
+async function withFirefoxNudge(queue: GPUQueue, work: Promise<undefined>): Promise<undefined> {
   const isFirefox = globalThis.navigator?.userAgent?.includes('Firefox');
   const timer = isFirefox ? setInterval(() => queue.submit([]), 1) : undefined;
   try {
-    await mapping;
+    return await work;
   } finally {
     clearInterval(timer);
   }

@@ -57,6 +57,11 @@ export class Resources {
     return { made, ready };
   }
 
+  /** Leaves a resource to the caller: it is no longer counted here, nor destroyed with this owner. */
+  disown(resource: Resource): void {
+    this.owned.delete(resource);
+  }
+
   release(resources: Iterable<Resource>): void {
     for (const resource of resources) {
       resource.destroy();

@@ -1,31 +1,36 @@
 /**
- * A network on one device: weights, arena banks and the executables of the input sizes seen so far.
+ * A network on one device: its hold on the weights, arena banks and the executables of the input sizes seen so far.
  *
  * When the device is lost the session is dead; `Engine` makes a new one from the packed weights.
  */
+import { assertDefined } from '../core/assert.js';
 import { DisposedError } from '../core/errors.js';
 import type { AdapterCaps, Precision } from '../kernels/machines.js';
 import type { DenseNetConfig } from '../model/config.js';
 import { regionNamed } from '../plan/arena.js';
 import type { NetworkPlan, PlanOptions } from '../plan/network.js';
-import type { WeightLayout, WeightRange } from '../weights/pack.js';
+import type { PackedWeights, WeightLayout, WeightRange } from '../weights/pack.js';
 import { capsOf } from './device.js';
 import { type Banks, Executable } from './executable.js';
 import { planWithin } from './limits.js';
 import { type LossListener, listenForLoss } from './loss.js';
-import { PipelineCache } from './pipelines.js';
+import type { PipelineCache } from './pipelines.js';
 import { Readback } from './readback.js';
 import { Resources } from './resources.js';
+import type { SharedWeights } from './shared-weights.js';
 import { USAGE } from './usage.js';
 
 export interface SessionOptions {
   readonly config: DenseNetConfig;
   readonly precision: Precision;
+  /** Where the tensors lie in the shared weights. */
   readonly weightLayout: WeightLayout;
-  readonly packed: ArrayBuffer;
+  /** A head of the network's own, used instead of the one in the shared weights. */
+  readonly ownHead: PackedWeights | null;
 }
 
 export interface GpuMemory {
+  /** Those that the network shares with others included. */
   readonly weightBytes: number;
   readonly arenaBytes: number;
   /** Step parameters, input tensors and staging. */
@@ -44,15 +49,16 @@ export class Session {
   disposed = false;
 
   private constructor(
-    readonly device: GPUDevice,
+    private readonly weights: SharedWeights,
     private readonly options: SessionOptions,
     /** For the choice of kernel variants. */
     readonly caps: AdapterCaps,
-    /** All GPU memory of the session. */
+    /** All GPU memory of the session, without the shared weights. */
     readonly resources: Resources,
-    private readonly weights: GPUBuffer,
+    private readonly ownHead: GPUBuffer | null,
   ) {
-    this.pipelines = new PipelineCache(device, options.precision);
+    const { device } = weights;
+    this.pipelines = weights.pipelines(options.precision);
     this.readback = new Readback(resources);
     this.loss = listenForLoss(device, (info) => {
       this.lost = info;
@@ -60,19 +66,29 @@ export class Session {
     });
   }
 
-  /** With room for the weights, which {@link upload} brings. @throws OutOfMemoryError */
-  static async create(device: GPUDevice, options: SessionOptions): Promise<Session> {
-    const { bytes } = options.weightLayout;
+  /**
+   * @param weights held for the session, which releases them; they are yet to be uploaded where the device is the first
+   * @throws OutOfMemoryError; the weights are released then
+   */
+  static async create(weights: SharedWeights, options: SessionOptions): Promise<Session> {
+    const { device } = weights;
     const resources = new Resources(device);
-    const usage = USAGE.STORAGE | USAGE.COPY_DST;
-    const { made, ready } = resources.allocate(() => resources.buffer('weights', bytes, usage));
-    await ready;
-    return new Session(device, options, capsOf(device), resources, made);
+    try {
+      const head = options.ownHead && (await uploadHead(resources, options.ownHead));
+      return new Session(weights, options, capsOf(device), resources, head);
+    } catch (error) {
+      weights.release();
+      throw error;
+    }
+  }
+
+  get device(): GPUDevice {
+    return this.weights.device;
   }
 
   /** Packed weights to the GPU; all of them, or a range that has just been packed. */
-  upload({ offset, bytes }: WeightRange = { offset: 0, bytes: this.weights.size }): void {
-    if (!this.disposed) this.device.queue.writeBuffer(this.weights, offset, this.options.packed, offset, bytes);
+  upload(range?: WeightRange): void {
+    if (!this.disposed) this.weights.upload(range);
   }
 
   get precision(): Precision {
@@ -117,9 +133,10 @@ export class Session {
   /** All zero once the session is disposed of. */
   get memory(): GpuMemory {
     if (this.disposed) return { weightBytes: 0, arenaBytes: 0, otherBytes: 0 };
-    const weightBytes = this.weights.size;
+    const headBytes = this.ownHead?.size ?? 0;
     const arenaBytes = this.banks?.reduce((sum, { size }) => sum + size, 0) ?? 0;
-    return { weightBytes, arenaBytes, otherBytes: this.resources.bytes - weightBytes - arenaBytes };
+    const otherBytes = this.resources.bytes - headBytes - arenaBytes;
+    return { weightBytes: this.weights.buffer.size + headBytes, arenaBytes, otherBytes };
   }
 
   /** Each is made anew when it is next asked for. */
@@ -133,6 +150,7 @@ export class Session {
     this.disposed = true;
     this.loss.onLost = null;
     this.resources.destroy();
+    this.weights.release();
     this.banks = null;
     this.executables.clear();
   }
@@ -145,17 +163,22 @@ export class Session {
   private async bound(executable: Executable): Promise<Executable> {
     try {
       const banks = await this.banksFor(executable.plan);
-      await executable.bind(
-        this.device,
-        { banks, weights: this.weights, ranges: this.options.weightLayout.ranges },
-        this.pipelines,
-      );
+      const weightsOf = (name: string) => this.weightsOf(name);
+      await executable.bind(this.device, { banks, weightsOf }, this.pipelines);
       if (this.disposed) throw new DisposedError('a call');
       return executable;
     } catch (error) {
       executable.dispose();
       throw error;
     }
+  }
+
+  private weightsOf(name: string): GPUBufferBinding {
+    const { ownHead, weightLayout } = this.options;
+    const own = ownHead?.layout.ranges.get(name);
+    if (own && this.ownHead) return { buffer: this.ownHead, offset: own.offset, size: own.bytes };
+    const { offset, bytes } = assertDefined(weightLayout.ranges.get(name), name);
+    return { buffer: this.weights.buffer, offset, size: bytes };
   }
 
   /** The arena's banks, grown if this plan needs more; growing retires every executable bound to the old ones. */
@@ -181,6 +204,14 @@ export class Session {
     this.banks = null;
     this.forgetExecutables();
   }
+}
+
+async function uploadHead(resources: Resources, { packed }: PackedWeights): Promise<GPUBuffer> {
+  const usage = USAGE.STORAGE | USAGE.COPY_DST;
+  const { made, ready } = resources.allocate(() => resources.buffer('head', packed.byteLength, usage));
+  await ready;
+  resources.device.queue.writeBuffer(made, 0, packed);
+  return made;
 }
 
 const keyOf = ({ batch, inputSize, taps }: PlanOptions): string => [batch, ...inputSize, taps].join('x');

@@ -1,4 +1,4 @@
-/** Files that hold several networks side by side, their names apart by what they begin with: `encoder.`, `ema_encoder.`. */
+/** Files that hold several networks side by side, told from each other by the prefix of their names: `encoder.`, `ema_encoder.`. */
 
 /** The entries whose dotted names begin with `key`. */
 export function entriesUnder<T>(entries: ReadonlyMap<string, T>, key: string): Map<string, T> {

@@ -80,9 +80,16 @@ export async function importCheckpoint(
     config,
     metadata: withPreprocessing(metadata, network, config.inChannels),
     source: { format, scheme: network.scheme, fileName },
-    notes: [...network.notes, ...(sentence === null ? [] : [sentence])],
+    notes: [
+      ...network.notes,
+      ...(config.classes === 0 ? [NO_CLASSIFIER] : []),
+      ...(sentence === null ? [] : [sentence]),
+    ],
   };
 }
+
+const NO_CLASSIFIER =
+  'The file has no classifier: embed() and taps() give its features; classify(), run() and explain() need one.';
 
 async function decode(format: CheckpointFormat, bytes: Uint8Array, options: ImportOptions): Promise<Decoded> {
   if (options.key !== undefined && format !== 'safetensors' && format !== 'pytorch') {

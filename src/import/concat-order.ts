@@ -23,7 +23,8 @@ export function oldFeaturesFirst(tensors: TensorMap, config: DenseNetConfig): Te
     const order = positions(config, index, layers);
     const isLast = b === config.blocks.length;
     permuteNorm(out, isLast ? names.finalNorm : names.transition(b, 'norm'), order);
-    permuteInputs(out, isLast ? names.classifier : names.transition(b, 'conv'), order);
+    if (isLast) permuteInputs(out, config.hidden ? names.hidden(1) : names.classifier, pooledOrder(config, order));
+    else permuteInputs(out, names.transition(b, 'conv'), order);
   }
   return out;
 }
@@ -37,10 +38,14 @@ export function tapsOldFirst(taps: TensorMap, config: DenseNetConfig): TensorMap
   for (const [index, layers] of config.blocks.entries()) {
     const isLast = index === config.blocks.length - 1;
     const order = positions(config, index, layers);
-    for (const name of [`block${index + 1}`, ...(isLast ? ['final', 'pooled'] : [])]) {
+    const put = (name: string, channels: readonly number[]) => {
       const tap = taps.get(name);
-      if (tap?.shape[1] === order.length) out.set(name, permute(tap, 1, order));
-    }
+      if (tap?.shape[1] === channels.length) out.set(name, permute(tap, 1, channels));
+    };
+    put(`block${index + 1}`, order);
+    if (!isLast) continue;
+    put('final', order);
+    put('pooled', pooledOrder(config, order));
   }
   return out;
 }
@@ -58,6 +63,10 @@ function positions(config: DenseNetConfig, index: number, layers: number): numbe
   );
   return [...old, ...grown.flat()];
 }
+
+/** Of the pooled vector: maxima stand behind the averages in the same order. */
+const pooledOrder = ({ pooling }: DenseNetConfig, order: readonly number[]): readonly number[] =>
+  pooling === 'both' ? [...order, ...order.map((from) => order.length + from)] : order;
 
 function permuteNorm(tensors: Map<string, Tensor>, name: string, order: readonly number[]): void {
   for (const leaf of ['weight', 'bias', 'running_mean', 'running_var']) {

@@ -20,11 +20,11 @@ const MOST_LOOKUPS = 24;
 
 /** @returns the same problems with a message that lists them all and says what to make of them */
 export function describeMismatch(error: ModelShapeError, tensors: TensorMap): ModelShapeError {
-  const strangers = knownUnsupported(error.problems, [...tensors.keys()]);
+  const unsupported = knownUnsupported(error.problems, [...tensors.keys()]);
   const { missing, extra, misshaped } = error.problems;
   const other = missing.length + misshaped.length === 0 ? otherNetwork(extra) : null;
   const choice = other === null ? [] : [`"${other}" seems to be another network: take one of them with --key`];
-  const message = [listing(error, tensors) ?? error.message, ...strangers, ...choice].join('. ');
+  const message = [listing(error, tensors) ?? error.message, ...unsupported, ...choice].join('. ');
   return new ModelShapeError(message, error.problems);
 }
 

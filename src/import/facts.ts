@@ -17,6 +17,8 @@ export interface FactOptions {
   readonly stemStride?: 1 | 2;
   readonly stemPool?: boolean;
   readonly finalRelu?: boolean;
+  /** Over the last map. Average and maximum joined is seen from the head's width. */
+  readonly pooling?: 'average' | 'max';
   /** `new-first`: the network concatenates new features in front of the old; its weights are permuted. */
   readonly concat?: ConcatOrder;
   /** Between the dense layers of a head, where there is room for one. */
@@ -37,11 +39,19 @@ const FLAGS = {
   stemPool: 'stem-pool',
   concat: 'concat',
   finalRelu: 'final-relu',
+  pooling: 'pooling',
   bnEpsilon: 'epsilon',
 } as const;
 
 type Key = keyof typeof FLAGS;
-const KEYS = ['stemStride', 'stemPool', 'concat', 'finalRelu', 'bnEpsilon'] as const satisfies readonly Key[];
+const KEYS = [
+  'stemStride',
+  'stemPool',
+  'concat',
+  'finalRelu',
+  'pooling',
+  'bnEpsilon',
+] as const satisfies readonly Key[];
 
 /** @throws OptionError when an option contradicts what the file shows */
 export function checkOptions(options: FactOptions, known: KnownFacts, fileName: string): void {
@@ -57,35 +67,44 @@ export function assumedFacts(options: FactOptions, known: KnownFacts): string[] 
   return KEYS.filter((key) => options[key] === undefined && known[key] === undefined).map((key) => FLAGS[key]);
 }
 
-/** The activation and who says so: the user before the file. */
+/** The activation and who says so: the user before the file. @throws OptionError for one without a classifier */
 export function activationFacts(
   options: FactOptions,
   known: KnownFacts,
   metadata: ModelMetadata,
   classes: number,
 ): { readonly activation: Activation; readonly activationOrigin: ActivationOrigin } {
+  if (classes === 0 && options.activation !== undefined && options.activation !== 'none')
+    throw new OptionError(
+      'activation',
+      `activation is ${options.activation}, but the file has no classifier: leave it out`,
+    );
   if (options.activation !== undefined) return { activation: options.activation, activationOrigin: 'option' };
   if (known.activation !== undefined) return { activation: known.activation, activationOrigin: 'file' };
   const { activation, origin } = scoringOf(metadata, classes);
   return { activation, activationOrigin: origin };
 }
 
-/** `softmax (assumed)`, for messages. */
-export function describeScoring(metadata: ModelMetadata, classes: number): string {
+/** `10 classes, softmax (assumed)`, for messages. */
+export function describeHead({ classes }: DenseNetConfig, metadata: ModelMetadata): string {
+  if (classes === 0) return 'no classifier';
   const { activation, origin } = scoringOf(metadata, classes);
-  return `${activation} (${origin === 'file' ? 'from the file' : origin === 'option' ? 'as said' : 'assumed'})`;
+  const source = origin === 'file' ? 'from the file' : origin === 'option' ? 'as said' : 'assumed';
+  return `${classes} ${classes === 1 ? 'class' : 'classes'}, ${activation} (${source})`;
 }
 
 /** What was assumed, each with its option, in one sentence; `null` when nothing was. */
 export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig): string | null {
   const { stride, pool } = stemOf(config);
   const { activation, origin } = scoringOf(metadata, config.classes);
-  const other = activation === 'softmax' ? 'sigmoid' : 'softmax';
+  // A softmax over one class would always be 1.
+  const other = activation === 'softmax' ? 'sigmoid' : config.classes === 1 ? 'none' : 'softmax';
   const texts: Readonly<Record<string, string>> = {
     'stem-stride': `a stem of stride ${stride} (--stem-stride ${stride === 1 ? 2 : 1})`,
     'stem-pool': `a stem ${pool ? 'with a max pool (--stem-pool no)' : 'without a pool (--stem-pool yes)'}`,
     concat: 'old features first (--concat new-first)',
     'final-relu': 'a ReLU behind the last norm (--final-relu no)',
+    pooling: 'averages of the last map (--pooling max)',
     epsilon: `an epsilon of ${config.bnEpsilon.toExponential()} (--epsilon)`,
     'hidden-activation': 'ReLU between the layers of the head (--hidden-activation)',
   };
@@ -100,7 +119,7 @@ export function describeAssumed(metadata: ModelMetadata, config: DenseNetConfig)
 
 /** The facts for a file of weights alone: the user's, else what the format implies. */
 export function saidFacts(options: FactOptions, implied: NetworkFacts): NetworkFacts {
-  const { stemStride, stemPool, finalRelu } = options;
+  const { stemStride, stemPool, finalRelu, pooling } = options;
   const bnEpsilon = options.bnEpsilon ?? implied.bnEpsilon;
   return {
     ...implied,
@@ -108,6 +127,7 @@ export function saidFacts(options: FactOptions, implied: NetworkFacts): NetworkF
     ...(stemStride === undefined ? {} : { stemStride }),
     ...(stemPool === undefined ? {} : { stemPool }),
     ...(finalRelu === undefined ? {} : { finalRelu }),
+    ...(pooling === undefined ? {} : { pooling }),
   };
 }
 

@@ -82,12 +82,13 @@ function fromModules(
     concat,
     stemPool: options.stemPool,
     finalRelu: options.finalRelu,
+    pooling: options.pooling,
   });
   if (!made) return null;
   const network = fromGraph(made.graph, scheme, notes, budget);
   const known = new Map(Object.entries(network.known));
-  const isKnown = (key: 'stemPool' | 'finalRelu' | 'concat') => !made.unknown.has(key) && known.has(key);
-  const { stemPool, finalRelu, concat: order, ...others } = network.known;
+  const isKnown = (key: 'stemPool' | 'finalRelu' | 'concat' | 'pooling') => !made.unknown.has(key) && known.has(key);
+  const { stemPool, finalRelu, concat: order, pooling, ...others } = network.known;
   return {
     ...network,
     known: {
@@ -95,6 +96,7 @@ function fromModules(
       ...(isKnown('stemPool') && stemPool !== undefined ? { stemPool } : {}),
       ...(isKnown('finalRelu') && finalRelu !== undefined ? { finalRelu } : {}),
       ...(isKnown('concat') && order !== undefined ? { concat: order } : {}),
+      ...(isKnown('pooling') && pooling !== undefined ? { pooling } : {}),
     },
   };
 }
@@ -117,7 +119,8 @@ function fromTensors(
     tensors,
     scheme,
     facts,
-    known: {},
+    // Twice as many inputs of the head as channels.
+    known: pooling === 'both' ? { pooling } : {},
     assumed: isHeadAssumed && options.hiddenActivation === undefined ? ['hidden-activation'] : [],
     sourceInput: metadata.sourceInput ?? null,
     imageSize: null,

@@ -25,7 +25,7 @@ interface CanonicalParts {
 /**
  * @param scheme the name of the row that the file's names read best under
  * @param sources canonical name → name in the file, as far as there are any
- * @returns canonical name → the name that the file would use, prefix included; heads and strangers stay as they are
+ * @returns canonical name → the name that the file would use, prefix included; heads and unknown names stay as they are
  */
 export function sourceNames(scheme: string, sources: ReadonlyMap<string, string>): (canonical: string) => string {
   const modules = SCHEMES.find(({ name }) => name === scheme)?.modules;

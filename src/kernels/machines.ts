@@ -45,16 +45,14 @@ export interface Machine {
   readonly turn: number;
   /** Weights are loaded by four lanes together (parts/weights_shared.wgsl). */
   readonly isShared?: true;
-  /** The compiler unrolls no loops: the text is unrolled beforehand. */
-  readonly isUnrolled?: true;
   /** Products of f16 (parts/products_f16.wgsl). */
   readonly isFloat16?: true;
   readonly tiles: Tiles;
 }
 
 /**
- * Intel: 128 registers of 16 lanes hold 9 vec4 sums and what they are made of. 1×1: 2 × 4 0.67 to 0.70, 1 × 8 0.61 to
- * 0.66; 4 × 2 0.65 and larger ones spill. 3×3: 4 × 1 0.82, 2 × 2 0.77. Transition: 1 × 8 0.51. Stem: 3 × 1 0.75.
+ * Intel: 128 registers of 16 lanes hold 9 vec4 sums and what they are made of; larger tiles spill. 1×1: 2 × 4 0.81, 1 × 4
+ * 0.72. 3×3: 4 × 1 0.85, 2 × 2 0.83. Transition: 1 × 8 0.68. Stem: 3 × 1 0.84.
  */
 const FEW_REGISTERS: Tiles = {
   conv1x1: [
@@ -112,8 +110,8 @@ const FEW_REGISTERS_F16: Tiles = {
 };
 
 /**
- * AMD: up to 16 vec4 sums, twice as many waves in flight with 8. 1×1: 2 × 8 0.93, 1 × 8 0.93, 4 × 4 0.88. 3×3 0.99 with
- * all. Transition: 1 × 16 0.85, 1 × 8 0.73. Stem: 4 × 2 0.99. NVIDIA and Apple have as many registers.
+ * AMD: up to 16 vec4 sums, twice as many waves in flight with 8. On RDNA: 1×1: 2 × 8 0.96, 1 × 8 0.96, 1 × 4 0.92. 3×3 0.98
+ * and more with all. Transition: 1 × 16 0.90, 1 × 8 0.82. Stem: 4 × 2 0.99. NVIDIA and Apple have as many registers.
  */
 const MANY_REGISTERS: Tiles = {
   conv1x1: [
@@ -227,7 +225,7 @@ const EIGHT_LANES: Tiles = {
   ],
 };
 
-const SOFTWARE = { turn: 8, quad: 48, isUnrolled: true } as const;
+const SOFTWARE = { turn: 8, quad: 48 } as const;
 
 interface Row extends Machine {
   readonly fits: (caps: AdapterCaps, precision: Precision) => boolean;
@@ -268,8 +266,8 @@ const ROWS: readonly Row[] = [
     ...{ workgroup: 32, parallel: 4096, turn: 8, quad: 2, matrix: 7, tiles: FEW_REGISTERS },
   },
   {
-    // Subgroups of 64 lanes are AMD's. Products of f16, of 1.9 (RDNA2) and 1.5 (GCN5) times the share of those of f32; as
-    // many as those of f32 on RDNA3, which this table cannot tell from RDNA2.
+    // Subgroups of 64 lanes are AMD's. DenseNet-121 takes 0.7 (RDNA) to 0.8 (GCN5) of the issue slots that it takes with
+    // products of f32; that RDNA3 can issue two of those at once is not counted.
     name: 'many registers, f16 arithmetic',
     fits: ({ subgroup, hasFloat16 }, { activations, weights }) =>
       subgroup?.max === 64 && hasFloat16 === true && activations === 'f16' && weights === 'f16',

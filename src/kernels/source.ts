@@ -1,4 +1,4 @@
-/** The WGSL text of one kernel variant: files of shaders/ joined, the tile's constants ahead of them. */
+/** The WGSL text of one kernel variant: files of shaders/ joined behind the tile's constants, loops over them unrolled. */
 import type { Precision } from './machines.js';
 import { PARTS, SOURCES } from './manifest.generated.js';
 import { unroll } from './unroll.js';
@@ -11,5 +11,5 @@ export function kernelSource(kernel: KernelName, variant: Variant, { activations
   const constants = Object.entries(variant.tile).map(([name, value]) => `const ${name} = ${value}u;`);
   const text = [...constants, ...parts.map(({ source }) => source), SOURCES[kernel]].join('\n');
   const directives = new Set(parts.flatMap((part) => part.directives));
-  return [...directives, variant.isUnrolled ? unroll(text) : text].join('\n');
+  return [...directives, unroll(text)].join('\n');
 }

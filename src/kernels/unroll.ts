@@ -1,6 +1,7 @@
 /**
- * Unrolls the loops of a kernel that count up from zero to a constant, for compilers that do not: SwiftShader keeps an
- * array that a loop indexes in memory, not in registers, and takes four times as long.
+ * Unrolls the loops of a kernel that count up from zero to a constant, for compilers that do not: they keep an array that
+ * a loop indexes in memory, not in registers. SwiftShader then takes more than twice as long. Intel's, AMD's and Qualcomm's
+ * compilers make the same of either text.
  */
 const CONSTANT = /^const (\w+) = ([^;]+);/gm;
 const LOOP = /for \(var (\w+) = 0u; \1 < ([^;]+); \1(?:\+\+| \+= (\w+))\) \{/g;

@@ -20,8 +20,6 @@ export interface Variant {
   readonly overrides: Readonly<Record<string, number>>;
   /** Files of shaders/parts that it is joined with, besides those of the storage. */
   readonly parts?: readonly PartName[];
-  /** Loops over constants are unrolled beforehand. */
-  readonly isUnrolled?: boolean;
   /** The source is a range of the bank that is written, so it cannot be bound read-only (nets without bottlenecks). */
   readonly inPlace?: boolean;
 }
@@ -66,15 +64,14 @@ function fits(
 function variantOf(
   shape: ConvShape,
   [pixels, quads, splits = 1]: Tile,
-  { workgroup, isShared, isUnrolled, isFloat16 }: Machine,
+  { workgroup, isShared, isFloat16 }: Machine,
   { weights }: Precision,
 ): Variant {
   const tile = { TILE_PIXELS: pixels, TILE_QUADS: quads, WORKGROUP: workgroup };
-  const common = { overrides: {}, isUnrolled: isUnrolled ?? false };
   if (shape.kernel === 'stem') {
     const { size, stride, channels } = shape;
     const parts: PartName[] = [isShared ? 'tap_shared' : 'tap_alone'];
-    return { ...common, tile: { ...tile, KERNEL: size, STRIDE: stride, CHANNELS: channels }, parts };
+    return { overrides: {}, tile: { ...tile, KERNEL: size, STRIDE: stride, CHANNELS: channels }, parts };
   }
   const inPlace = shape.kernel === 'conv3x3' && shape.normed;
   const parts: PartName[] = [
@@ -84,7 +81,7 @@ function variantOf(
     splits > 1 ? 'split_k' : 'whole_k',
   ];
   if (shape.kernel === 'conv3x3') parts.push(inPlace ? 'normed' : 'bordered');
-  return { ...common, tile: { ...tile, SPLIT_K: splits }, parts, inPlace };
+  return { overrides: {}, tile: { ...tile, SPLIT_K: splits }, parts, inPlace };
 }
 
 /** What was measured to be best, else what the model puts first. */
@@ -97,12 +94,12 @@ export function variantFor(shape: ConvShape, caps: AdapterCaps, precision: Preci
 }
 
 /** Identifies the pipeline of a variant within one precision. */
-export function variantKey(kernel: KernelName, { tile, overrides, parts = [], isUnrolled }: Variant): string {
+export function variantKey(kernel: KernelName, { tile, overrides, parts = [] }: Variant): string {
   const list = (values: Readonly<Record<string, number>>) =>
     Object.entries(values)
       .map(([k, v]) => `${k}=${v}`)
       .join();
-  return [kernel, list(tile), list(overrides), parts.join(), isUnrolled ? 'unrolled' : ''].join('|');
+  return [kernel, list(tile), list(overrides), parts.join()].join('|');
 }
 
 /** Kernels without a tile: one invocation per output. */

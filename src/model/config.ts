@@ -13,8 +13,11 @@ export type Activation = 'softmax' | 'sigmoid' | 'none';
 /** Who says what the activation is: the file, the user, or nobody. */
 export type ActivationOrigin = 'file' | 'option' | 'assumed';
 
-/** What a dense layer of the head ends with. ELU has alpha 1, leaky ReLU a slope of 0.01, GELU is the exact one. */
-export const HEAD_ACTIVATIONS = ['none', 'relu', 'sigmoid', 'tanh', 'gelu', 'elu', 'leaky-relu'] as const;
+/**
+ * What a dense layer of the head ends with. ELU has alpha 1, leaky ReLU a slope of 0.01; GELU is the exact one, or its
+ * approximation by tanh. The kernels know them by their places here.
+ */
+export const HEAD_ACTIVATIONS = ['none', 'relu', 'sigmoid', 'tanh', 'gelu', 'elu', 'leaky-relu', 'gelu-tanh'] as const;
 export type HeadActivation = (typeof HEAD_ACTIVATIONS)[number];
 
 /** Over the last map: average (the paper's), maximum, or both one after the other, averages first. */
@@ -59,6 +62,7 @@ export interface DenseNetConfig {
   readonly bottleneck: number | null;
   /** Channels that each transition puts out, one entry per transition (`blocks.length - 1`). */
   readonly transitions: readonly number[];
+  /** Outputs of the classifier; 0: there is none, and the network ends with the pooled features. */
   readonly classes: number;
   readonly bnEpsilon: number;
   /** See {@link NetworkFacts}; absent where it is the stem's usual one. */

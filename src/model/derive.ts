@@ -70,11 +70,14 @@ export function guessConfig(shapes: ShapeMap, facts: NetworkFacts = {}): DenseNe
     blocks,
     bottleneck: isPlain || growthRate === 0 ? null : width / growthRate,
     transitions,
-    classes: dimension(names.classifier, 0) ?? 1000,
+    classes: dimension(names.classifier, 0) || (hasHead(shapes) ? 1000 : 0),
     bnEpsilon: facts.bnEpsilon ?? TORCH_BN_EPSILON,
     ...unusual(facts, stem, hiddenLayers(shapes, facts)),
   };
 }
+
+/** Names that are not the body's: a head's, or some that nobody knows. */
+const hasHead = (shapes: ShapeMap): boolean => [...shapes.keys()].some((name) => !name.startsWith('features.'));
 
 /** The facts that a model file must say: those that differ from what its shapes mean without them. */
 export function unusualFacts(config: DenseNetConfig): NetworkFacts {

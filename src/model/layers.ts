@@ -127,7 +127,7 @@ export function layerTable(config: DenseNetConfig, inputSize: Size): LayerTable 
     [width, norm] = [out, 0];
   };
   for (const [index, layer] of (config.hidden ?? []).entries()) dense(`hidden${index + 1}`, layer.width);
-  dense('classifier', config.classes);
+  if (config.classes > 0) dense('classifier', config.classes);
   const sum = (field: 'parameters' | 'macs') => rows.reduce((total, row) => total + row[field], 0);
   return { rows, parameters: sum('parameters'), macs: sum('macs') };
 }

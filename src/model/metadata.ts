@@ -70,11 +70,12 @@ const sourceInput: Check<NonNullable<ModelMetadata['sourceInput']>> = (value, pa
   return { scale: fields.required('scale', listOf(number)), shift: fields.required('shift', listOf(number)) };
 };
 
-/** What turns logits into scores, and who says so: a softmax over one class would always be 1. */
+/** What turns logits into scores, and who says so. A softmax over one class would always be 1; without classes there are no logits. */
 export function scoringOf(
   { activation, activationOrigin }: ModelMetadata,
   classes: number,
 ): { readonly activation: Activation; readonly origin: ActivationOrigin } {
+  if (classes === 0) return { activation: 'none', origin: 'file' };
   if (activation !== undefined) return { activation, origin: activationOrigin ?? 'file' };
   return { activation: classes === 1 ? 'sigmoid' : 'softmax', origin: 'assumed' };
 }

@@ -34,19 +34,21 @@ export interface TransitionFold {
   readonly conv: ConvFold;
 }
 
-/** A dense layer: `weight` is [out, in]. */
-export interface DenseFold {
+/** A linear map: `weight` is [out, in]. */
+export interface LinearHead {
   readonly weight: Float32Array;
   readonly bias: Float32Array;
+}
+
+/** A dense layer. */
+export interface DenseFold extends LinearHead {
   readonly activation: HeadActivation;
 }
 
-/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]. */
-export interface HeadFold {
+/** BN-ReLU-global pool, the hidden layers, then the classifier, whose `weight` is [classes, in]; empty without one. */
+export interface HeadFold extends LinearHead {
   readonly norm: NormFold;
   readonly hidden: readonly DenseFold[];
-  readonly weight: Float32Array;
-  readonly bias: Float32Array;
 }
 
 export interface FoldedModel {

@@ -88,6 +88,6 @@ export function expectedTensors(config: DenseNetConfig): Map<string, ExpectedTen
     width = out;
   };
   for (const [index, layer] of (config.hidden ?? []).entries()) dense(names.hidden(index + 1), layer.width);
-  dense(names.classifier, config.classes);
+  if (config.classes > 0) dense(names.classifier, config.classes);
   return table;
 }

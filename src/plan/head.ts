@@ -53,58 +53,63 @@ export function planHead(
   last: FeatureMap,
 ): HeadPlan {
   const { batch } = options;
-  const pixels = area(last.size);
-  const { quads } = last.layout;
   const pooled = pooledLayout(config, last.layout);
-  const classQuads = quadsFor(config.classes);
-  const top = topOf(config);
+  const pooledBank = other(last.bank);
   const row = (name: string, bank: Bank, floats: number): HeadVector => ({ name, bank, floats: batch * floats });
-  const layers = denseLayers(config, pooled, other(last.bank));
+  const pool = poolStep(config, last, batch);
+  if (config.classes === 0) return { vectors: [row('pooled', pooledBank, pooled.quads * 4)], steps: [pool] };
+  const layers = denseLayers(config, pooled, pooledBank);
   const logitsBank = other(layers.at(-1)?.srcBank ?? last.bank);
+  const classFloats = quadsFor(config.classes) * 4;
   const isExplained = config.pooling === undefined;
   const vectors = [
     ...layers.map(({ src, srcBank, inQuads }) => row(src, srcBank, inQuads * 4)),
-    row('logits', logitsBank, classQuads * 4),
-    row('best', other(logitsBank), top * 2),
-    row('scores', other(logitsBank), classQuads * 4),
+    row('logits', logitsBank, classFloats),
+    row('best', other(logitsBank), topOf(config) * 2),
+    row('scores', other(logitsBank), classFloats),
     ...(isExplained ? layers.map(({ srcBank, inQuads }, i) => row(`gradient${i}`, other(srcBank), inQuads * 4)) : []),
-    ...(isExplained ? [row('heat', other(last.bank), pixels)] : []),
+    ...(isExplained ? [row('heat', other(last.bank), area(last.size))] : []),
   ];
-  const floor = finalFloor(config);
-  const steps: Step[] = [
-    {
-      name: 'pool',
-      stage: 'network',
-      kernel: 'pool',
-      variant: { tile: {}, overrides: {} },
-      bindings: { src: region(last.name), norm: weights('head.norm'), dst: region('pooled') },
-      params: { pixels, quads, srcPlane: last.plane, kind: KINDS[config.pooling ?? 'average'], floor },
-      workgroups: [quads, batch, 1],
-      macs: 0,
-    },
-    ...layers.map((layer) => linearStep(layer, batch)),
-    {
-      name: 'scores',
-      stage: 'scores',
-      kernel: 'scores',
-      variant: { tile: {}, overrides: {} },
-      bindings: { logits: region('logits'), best: region('best'), scores: region('scores') },
-      params: {
-        classes: config.classes,
-        stride: classQuads * 4,
-        top,
-        activation: SCORES[options.activation ?? 'softmax'],
-      },
-      workgroups: [batch, 1, 1],
-      macs: 0,
-    },
-  ];
-  return { vectors, steps: isExplained ? [...steps, ...explainSteps(layers, last, batch, floor)] : steps };
+  const steps = [pool, ...layers.map((layer) => linearStep(layer, batch)), scoresStep(config, options)];
+  const explained = isExplained ? explainSteps(layers, last, batch, finalFloor(config)) : [];
+  return { vectors, steps: [...steps, ...explained] };
+}
+
+function poolStep(config: DenseNetConfig, last: FeatureMap, batch: number): Step {
+  const { quads } = last.layout;
+  const kind = KINDS[config.pooling ?? 'average'];
+  return {
+    name: 'pool',
+    stage: 'network',
+    kernel: 'pool',
+    variant: { tile: {}, overrides: {} },
+    bindings: { src: region(last.name), norm: weights('head.norm'), dst: region('pooled') },
+    params: { pixels: area(last.size), quads, srcPlane: last.plane, kind, floor: finalFloor(config) },
+    workgroups: [quads, batch, 1],
+    macs: 0,
+  };
+}
+
+function scoresStep(
+  config: DenseNetConfig,
+  { batch, activation = 'softmax' }: { readonly batch: number; readonly activation?: Activation },
+): Step {
+  const { classes } = config;
+  return {
+    name: 'scores',
+    stage: 'scores',
+    kernel: 'scores',
+    variant: { tile: {}, overrides: {} },
+    bindings: { logits: region('logits'), best: region('best'), scores: region('scores') },
+    params: { classes, stride: quadsFor(classes) * 4, top: topOf(config), activation: SCORES[activation] },
+    workgroups: [batch, 1, 1],
+    macs: 0,
+  };
 }
 
 function denseLayers(config: DenseNetConfig, pooled: ChannelLayout, pooledBank: Bank): readonly DenseLayer[] {
   const hidden = config.hidden ?? [];
-  const widths = [...hidden.map(({ width }) => width), config.classes];
+  const widths = [...hidden.map(({ width }) => width), ...(config.classes > 0 ? [config.classes] : [])];
   let [src, inQuads, inputs]: [string, number, number] = ['pooled', pooled.quads, pooled.channels];
   let activation: HeadActivation = 'none';
   let srcBank = pooledBank;

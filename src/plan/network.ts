@@ -53,7 +53,7 @@ export interface NetworkPlan {
   readonly steps: readonly Step[];
   readonly arena: Arena;
   readonly taps: readonly Tap[];
-  /** Where the picture goes: [quad][image][row][column], with a border of zeros around each image. */
+  /** Where the input image goes: [quad][image][row][column], with a border of zeros around each image. */
   readonly input: { readonly region: string; readonly border: number };
   /** Quads of a logits row. */
   readonly classQuads: number;
@@ -150,10 +150,10 @@ class Planner {
   private stem(first: FeatureMap, stemSize: Size): FeatureMap {
     const { config, context } = this;
     const { pool, padding } = stemOf(config);
-    const picture = layoutChannels([config.inChannels]);
+    const image = layoutChannels([config.inChannels]);
     const entering = prefixOf(first.layout, 1);
     const bank = pool ? first.bank : other(first.bank);
-    const input = this.map('input', bank, picture, this.options.inputSize, padding);
+    const input = this.map('input', bank, image, this.options.inputSize, padding);
     const conv = pool ? this.map('stem', other(first.bank), entering, stemSize) : first;
     this.steps.push(packStep(input, context), stemStep(input, conv, entering, context));
     if (pool) this.steps.push(maxPoolStep(conv, first, context));

@@ -35,7 +35,7 @@ export interface StepOf<K extends KernelName> {
   readonly macs: number;
 }
 
-/** Kernels that a network plan dispatches; those of preprocessing are planned with their picture. */
+/** Kernels that a network plan dispatches; those of preprocessing are planned with their image. */
 export type NetworkKernel =
   | 'pack'
   | 'stem'

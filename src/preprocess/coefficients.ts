@@ -1,5 +1,5 @@
 /**
- * Resampling along one axis as Pillow does it for 8-bit pictures: which source pixels make each output pixel, and with
+ * Resampling along one axis as Pillow does it for 8-bit images: which source pixels make each output pixel, and with
  * which fixed-point weights. With them, integer arithmetic gives Pillow's result bit for bit.
  *
  * Facts from Pillow's src/libImaging/Resample.c (precompute_coeffs, normalize_coeffs_8bpc) and, for `nearest`,
@@ -14,7 +14,7 @@ const WEIGHT_BITS = 22;
 export interface Taps {
   readonly start: number;
   readonly weights: readonly number[];
-  /** Added to the weighted sum, × 2²²: what lies beyond the picture, where that counts. */
+  /** Added to the weighted sum, × 2²²: what lies beyond the image, where that counts. */
   readonly beyond?: number;
 }
 
@@ -38,7 +38,7 @@ function cubic(x: number): number {
 
 /**
  * The taps of output pixels [first, first + count) of an axis resized from `source` to `resized` pixels. Pixels outside
- * the resized axis have no taps: a crop that is larger than the picture pads it with zeros. An axis that keeps its size
+ * the resized axis have no taps: a crop that is larger than the image pads it with zeros. An axis that keeps its size
  * has one tap of weight one, which returns the pixel exactly, as Pillow's skipped pass does.
  */
 export function tapsOf(
@@ -76,8 +76,8 @@ const TRUNCATE = 4;
 const MID_GRAY = 127.5;
 
 /**
- * scikit-image's `resize(mode='constant')`, from its transform/_warps.py: a blur before linear interpolation between two pixels of the blurred picture; of what lies beyond it, mid-gray
- * comes in.
+ * scikit-image's `resize(mode='constant')`, from its transform/_warps.py: a blur before linear interpolation between two
+ * pixels of the blurred image; beyond it is mid-gray.
  */
 function gaussianTaps(antialias: boolean, source: number, resized: number, output: number): Taps {
   const scale = source / resized;

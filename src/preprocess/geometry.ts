@@ -1,5 +1,5 @@
 /**
- * The geometry of preprocessing as plain data: what a picture of a given size needs to become the network's input.
+ * The geometry of preprocessing as plain data: what an image of a given size needs to become the network's input.
  *
  * Resize and crop are one step: taps are made only for the output pixels that the crop keeps, and the first pass
  * covers only the source rows that the second reads.
@@ -8,7 +8,7 @@ import { ImageError } from '../core/errors.js';
 import { packTaps, type Taps, tapsOf } from './coefficients.js';
 import type { CropRounding, PreprocessSpec } from './spec.js';
 
-/** One axis of a picture: source pixels [from, from + span) become `resized` ones, of which [first, first + count) stay. */
+/** One axis of an image: source pixels [from, from + span) become `resized` ones, of which [first, first + count) stay. */
 interface Axis {
   readonly from: number;
   readonly span: number;
@@ -24,7 +24,7 @@ export interface PreprocessPlan {
   readonly horizontal: Axis;
   readonly vertical: Axis;
   /**
-   * Whether the first pass resamples along y and the second along x. The fields below are then those of the picture
+   * Whether the first pass resamples along y and the second along x. The fields below are then those of the image
    * mirrored in its diagonal: rows are columns.
    */
   readonly transposed: boolean;
@@ -41,9 +41,9 @@ export interface PreprocessPlan {
 }
 
 /**
- * @param sourceWidth, sourceHeight of the picture as it is seen (orientation applied), in pixels
+ * @param sourceWidth, sourceHeight of the image as it is seen (orientation applied), in pixels
  * @param networkInput the [height, width] that the network was planned for
- * @throws ImageError when the picture has no pixels or does not come out at the network's size
+ * @throws ImageError when the image has no pixels or does not come out at the network's size
  */
 export function planPreprocess(
   spec: PreprocessSpec,
@@ -51,11 +51,11 @@ export function planPreprocess(
   sourceHeight: number,
   networkInput: readonly [height: number, width: number],
 ): PreprocessPlan {
-  if (!(sourceWidth > 0 && sourceHeight > 0)) throw new ImageError('the picture has no pixels');
+  if (!(sourceWidth > 0 && sourceHeight > 0)) throw new ImageError('the image has no pixels');
   const [height, width] = spec.crop ?? resizedSize(spec, sourceWidth, sourceHeight);
   if (height !== networkInput[0] || width !== networkInput[1]) {
     throw new ImageError(
-      `a picture of ${sourceWidth}×${sourceHeight} pixels comes to ${width}×${height} by the model's preprocessing, but ` +
+      `an image of ${sourceWidth}×${sourceHeight} pixels comes to ${width}×${height} by the model's preprocessing, but ` +
         `the network takes ${networkInput[1]}×${networkInput[0]}: give the preprocessing a crop or an exact resize`,
     );
   }
@@ -104,7 +104,7 @@ function axesOf(spec: PreprocessSpec, width: number, height: number): readonly [
   return [axis(0), axis(1)];
 }
 
-/** The largest part of a picture that has the aspect ratio of `size`, rounded down. */
+/** The largest part of an image that has the aspect ratio of `size`, rounded down. */
 function largestOf([h, w]: readonly [number, number], [height, width]: readonly [number, number]) {
   return [
     Math.min(height, Math.max(1, Math.trunc((width * h) / w))),
@@ -126,7 +126,7 @@ function tapsAlong({ from, span, resized, first, count }: Axis, { resize }: Prep
 
 /**
  * torchvision (and timm) crop at `int(round((size − crop) / 2))`, where Python rounds half to even, and pad by
- * `(crop − size) // 2` before the picture; Hugging Face crops at `(size − crop) // 2` and pads by what mirrors it;
+ * `(crop − size) // 2` before the image; Hugging Face crops at `(size − crop) // 2` and pads by what mirrors it;
  * torchxrayvision crops at `size // 2 − crop // 2`.
  */
 function cropOffset(size: number, crop: number, rounding: CropRounding = 'even'): number {
@@ -152,7 +152,7 @@ function extent(taps: readonly Taps[]): readonly [first: number, count: number] 
 
 /**
  * Normalisation as one multiplication and one addition per channel: `(v × scale − mean) / std = v × gain + offset`.
- * Four channels of each; those that the picture does not have are zero.
+ * Four channels of each; those that the image does not have are zero.
  */
 export function normalisation(spec: PreprocessSpec): { readonly gain: number[]; readonly offset: number[] } {
   const channels = spec.std.map((std, c) => ({ gain: spec.scale / std, offset: -(spec.mean[c] ?? 0) / std }));

@@ -21,7 +21,7 @@ const IMAGENET = {
   std: [0.229, 0.224, 0.225],
   channelOrder: 'rgb',
 } as const;
-/** A CIFAR picture passes unchanged; any other is squeezed to 32×32. */
+/** A CIFAR image passes unchanged; any other is squeezed to 32×32. */
 const CIFAR = { resize: exact(32, 'bilinear'), crop: null, scale: 1 / 255, channelOrder: 'rgb' } as const;
 const CIFAR10_MEAN = [0.4914, 0.4822, 0.4465] as const;
 const CIFAR10_ALL_PIXELS = { ...CIFAR, mean: CIFAR10_MEAN, std: [0.247, 0.2435, 0.2616] } as const;

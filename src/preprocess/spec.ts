@@ -1,14 +1,14 @@
 /**
- * How a picture becomes the network's input, as plain data that travels inside the model file.
+ * How an image becomes the network's input, as plain data that travels inside the model file.
  *
  * Order of the steps: orient, channel order, resize, crop, value × `scale`, − mean, ÷ std. docs/preprocessing.md says
  * which framework each rule comes from.
  */
 
 /**
- * Pillow's resampling filters; `antialias` widens the support when shrinking, as Pillow always does (never for
+ * Pillow's resampling filters; `antialias` enlarges the support when shrinking, as Pillow always does (never for
  * `nearest`). And `gaussian`, scikit-image's `resize(mode='constant')`, which torchxrayvision takes: a blur before linear
- * interpolation, and beyond the picture mid-gray, the zero of its range.
+ * interpolation, and beyond the image mid-gray, the zero of its range.
  */
 export type ResizeFilter = 'nearest' | 'bilinear' | 'bicubic' | 'gaussian';
 
@@ -17,7 +17,7 @@ export type CropRounding = 'even' | 'down' | 'middle';
 export interface PreprocessSpec {
   /**
    * `shorterSide`: keep the aspect ratio; `exact`: to [height, width]; `cover`: the same after a centre crop to that
-   * aspect ratio; `none`: the picture must already fit.
+   * aspect ratio; `none`: the image must already fit.
    */
   readonly resize:
     | {
@@ -33,12 +33,12 @@ export interface PreprocessSpec {
         readonly antialias: boolean;
       }
     | { readonly kind: 'none' };
-  /** Centre crop to [height, width] after the resize; pads with zeros (black) where the picture is smaller. */
+  /** Centre crop to [height, width] after the resize; pads with zeros (black) where the image is smaller. */
   readonly crop: readonly [height: number, width: number] | null;
   /**
    * Where an odd remainder puts a crop: `even` (the default) rounds half to even as torchvision and timm do, `down`
    * rounds towards the top left as Hugging Face's image processors do, `middle` puts pixel ⌊crop / 2⌋ of the crop on
-   * pixel ⌊size / 2⌋ of the picture as torchxrayvision does.
+   * pixel ⌊size / 2⌋ of the image as torchxrayvision does.
    */
   readonly cropRounding?: CropRounding;
   /** Multiplies the 0…255 pixel value; 1/255 for the usual 0…1 range. */
@@ -59,7 +59,7 @@ export function channelsOf({ channelOrder }: PreprocessSpec): 1 | 3 {
   return channelOrder === 'rgb' || channelOrder === 'bgr' ? 3 : 1;
 }
 
-/** The [height, width] that every picture comes out as, or `null` when it depends on the picture. */
+/** The [height, width] that every image comes out as, or `null` when it depends on the image. */
 export function inputSizeOf(spec: PreprocessSpec): readonly [height: number, width: number] | null {
   const { crop, resize } = spec;
   return crop ?? (resize.kind === 'exact' || resize.kind === 'cover' ? resize.size : null);

@@ -62,11 +62,11 @@ const VECTORS: ReadonlyMap<string, (plan: NetworkPlan, bytes: Uint8Array) => Tap
 ]);
 
 /** Every name that `intermediates()` can be asked for. */
-export const intermediateNames = ({ blocks }: DenseNetConfig): string[] => [
+export const intermediateNames = ({ blocks, classes }: DenseNetConfig): string[] => [
   'stem',
   ...blocks.map((_, index) => `block${index + 1}`),
   'final',
-  ...VECTORS.keys(),
+  ...[...VECTORS.keys()].filter((name) => name === 'pooled' || classes > 0),
 ];
 
 /**

@@ -6,6 +6,7 @@ import {
   AbortedError,
   DeviceLostError,
   DisposedError,
+  LimitError,
   PrecisionOverflowError,
   QueueFullError,
   TimeoutError,
@@ -13,17 +14,22 @@ import {
 import { withAbort, withTimeout } from '../core/timeout.js';
 import { type AdapterReport, adapterReport } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
+import { planWithin } from '../gpu/limits.js';
 import { isLoss, lostError } from '../gpu/loss.js';
-import { closeSession, type OpeningOptions, openSession } from '../gpu/opening.js';
+import { type OpeningOptions, openSession } from '../gpu/opening.js';
 import type { Session } from '../gpu/session.js';
 import type { Precision } from '../kernels/machines.js';
 import type { TunedVariants } from '../kernels/variants.js';
-import type { Activation } from '../model/config.js';
+import type { Activation, DenseNetConfig } from '../model/config.js';
+import type { Size } from '../model/layers.js';
 import type { PlanOptions } from '../plan/network.js';
+import type { PackedWeights } from '../weights/pack.js';
 import { type Call, type Job, submit } from './job.js';
 
 export interface EngineOptions extends OpeningOptions {
   readonly activation: Activation;
+  /** The shared weights, as `weightLayout` says; kept for new devices and for files. */
+  readonly packed: ArrayBuffer;
   /** Measured kernel variants. */
   readonly tuned?: TunedVariants;
   /** Whether f32 may replace f16. */
@@ -94,6 +100,16 @@ export class Engine {
     return this.options.precision;
   }
 
+  /** Whether f32 may replace f16. */
+  get isAuto(): boolean {
+    return this.options.isAuto;
+  }
+
+  /** Whether the device was opened here, so that it can be replaced. */
+  get hasOwnDevice(): boolean {
+    return !this.options.device;
+  }
+
   /**
    * Submits a job and waits for its answer. Jobs run in the order in which they are asked for.
    *
@@ -123,7 +139,40 @@ export class Engine {
 
   dispose(): void {
     this.disposed = true;
-    closeSession(this.current, this.options);
+    this.current.dispose();
+  }
+
+  /**
+   * Another network on the same weights and device, with a head of its own. Disposing of either leaves the other working.
+   *
+   * @throws DisposedError, OutOfMemoryError, LimitError
+   */
+  async withHead(config: DenseNetConfig, ownHead: PackedWeights, activation: Activation): Promise<Engine> {
+    this.check({ what: 'train' });
+    return Engine.create({ ...this.options, config, ownHead, activation });
+  }
+
+  /** The packed weights, for files. @throws DisposedError */
+  weightsFor(what: string): Pick<EngineOptions, 'packed' | 'weightLayout' | 'ownHead'> {
+    this.check({ what });
+    return this.options;
+  }
+
+  /** The largest batch, up to `wanted`, that the device has room for. @throws LimitError when not even one image fits */
+  fittingBatch(inputSize: Size, wanted: number): number {
+    const { current, options } = this;
+    try {
+      planWithin(
+        current.device.limits,
+        options.config,
+        options.weightLayout,
+        this.planOptions(current, { batch: wanted, inputSize }),
+      );
+      return wanted;
+    } catch (error) {
+      if (error instanceof LimitError && error.largestBatch) return error.largestBatch;
+      throw error;
+    }
   }
 
   private async call<T>(call: Call, start: (session: Session) => Promise<InFlightCall<T>>): Promise<T> {
@@ -146,7 +195,9 @@ export class Engine {
     try {
       this.check(job);
       const reading = this.withGpuTimeout(session, submit(session, executable, job, input));
-      this.inFlight.push(reading.catch(() => {}));
+      const isReadBack = job.outputs(executable).length > 0;
+      const finished = isReadBack ? reading : this.withGpuTimeout(session, session.readback.idle());
+      this.inFlight.push(finished.catch(() => {}));
       return { result: reading.then((outputs) => job.answer(executable, outputs)) };
     } finally {
       input.release?.();
@@ -233,14 +284,13 @@ export class Engine {
 
   private async reopen(options: EngineOptions): Promise<Session> {
     const old = this.current;
-    closeSession(old, options);
+    old.dispose();
     let failure: unknown;
     for (const pause of RECOVERY_PAUSES_MS) {
       await new Promise((resolve) => setTimeout(resolve, pause));
       if (this.disposed) break;
       try {
         this.current = this.attach(await openSession(options));
-        this.current.upload();
         return this.current;
       } catch (error) {
         failure = error;
@@ -250,7 +300,7 @@ export class Engine {
   }
 
   private attach(session: Session): Session {
-    if (this.disposed) closeSession(session, this.options);
+    if (this.disposed) session.dispose();
     session.onLoss = () => this.options.onWarning(lostError(session, ''));
     return session;
   }

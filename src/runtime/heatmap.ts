@@ -1,5 +1,6 @@
 /** A class activation map: which parts of an image speak for or against a class. */
-import { ImageError, OptionError } from '../core/errors.js';
+import { ImageError } from '../core/errors.js';
+import { checkOptions } from './options.js';
 
 /** Straight RGBA, ready for `new ImageData(data, width, height)`. */
 export interface Pixels {
@@ -47,11 +48,11 @@ export class Heatmap {
   /**
    * The map, enlarged bilinearly, as a translucent overlay for the cropped image that the network saw.
    *
-   * @throws OptionError when `max` is not above zero
+   * @throws OptionError for sides that are no whole numbers from 1 to 16384, or options that are not allowed
    */
   overlay(width: number, height: number, options: OverlayOptions = {}): Pixels {
+    checkOptions('overlay', { width, height, ...options });
     const { scale = 'positive', max = this.magnitude || 1 } = options;
-    if (!(max > 0)) throw new OptionError('max', `max is ${max}: it must be above zero, such as the map's magnitude`);
     const floor = scale === 'signed' ? -1 : 0;
     const data = new Uint8ClampedArray(width * height * 4);
     for (let y = 0; y < height; y++) {

@@ -19,7 +19,7 @@ export class ImageInput {
   private readonly preprocessors = new WeakMap<Session, Promise<Preprocessor>>();
 
   constructor(
-    private readonly spec: PreprocessSpec,
+    readonly spec: PreprocessSpec,
     private readonly input: NetworkInput,
   ) {}
 

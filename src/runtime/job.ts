@@ -17,6 +17,8 @@ export interface Job<T> extends Call {
   /** Compute passes, in order; `before` records what must happen between the previous pass and this one. */
   readonly passes: readonly JobPass[];
   readonly taps?: boolean;
+  /** Recorded behind the last pass. */
+  readonly after?: (encoder: GPUCommandEncoder, session: Session, executable: Executable) => void;
   /** Regions to read back, in order. */
   readonly outputs: (executable: Executable) => readonly string[];
   /** Brings the input: writes buffers now, returns what must be recorded before the network. Again after a device loss. */
@@ -65,6 +67,7 @@ export function submit<T>(
       executable.encode(pass, stages);
       pass.end();
     }
+    job.after?.(encoder, session, executable);
     const ranges = job.outputs(executable).map((name) => session.locate(executable, name));
     const pending = readback.copy(encoder, ranges);
     device.queue.submit([encoder.finish()]);

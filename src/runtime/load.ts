@@ -5,6 +5,7 @@ import { AbortedError, CacheError, IntegrityError, ModelFormatError } from '../c
 import { withAbort, withTimeout } from '../core/timeout.js';
 import { requestAdapter } from '../gpu/device.js';
 import type { Executable } from '../gpu/executable.js';
+import { DeviceOpener } from '../gpu/opening.js';
 import type { Precision } from '../kernels/machines.js';
 import { type DenseNetConfig, stemOf } from '../model/config.js';
 import type { Size } from '../model/layers.js';
@@ -12,9 +13,17 @@ import { decodeMetadata, scoringOf } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
 import type { NetworkPlan } from '../plan/network.js';
 import { inputSizeOf } from '../preprocess/spec.js';
-import { interpretTensors } from '../weights/interpret.js';
+import {
+  checkHead,
+  checkIsModel,
+  type HeadFile,
+  readHead,
+  replaceHead,
+  withHeadMetadata,
+} from '../weights/head-file.js';
+import { checkCounts, interpretTensors } from '../weights/interpret.js';
 import { layoutWeights, type WeightRange } from '../weights/pack.js';
-import type { ModelSource, OnBytes } from './download.js';
+import { type ModelSource, type OnBytes, readSource } from './download.js';
 import { Engine } from './engine.js';
 import { isHubId, openHub } from './hub.js';
 import { ImageInput } from './image-input.js';
@@ -67,6 +76,7 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const { features } = options.device ?? (await withTimeout(timeout, 'the GPU', requestAdapter(gpu)));
   const precision = choosePrecision(options, features);
   const onBytes = (loaded: number, total: number) => report('download', loaded, total);
+  const head = options.head === undefined ? null : readHead(await readSource(options.head, () => {}, signal));
   const hub = isHubId(source) ? await openHub(source, options) : null;
   const from = hub?.url ?? source;
   const url = options.cache && (typeof from === 'string' || from instanceof URL) ? String(from) : null;
@@ -79,7 +89,7 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   };
   try {
     check();
-    const parts = await assemble(stream, hub?.metadata, { options, gpu, timeout, precision, check, at });
+    const parts = await assemble(stream, hub?.metadata, head, { options, gpu, timeout, precision, check, at });
     if (url !== null && !cached) await keep(url, stream, options);
     return parts;
   } catch (error) {
@@ -117,16 +127,21 @@ async function keep(url: string, stream: ModelStream, { onWarning = logWarning }
 
 const logWarning = ({ message }: Error): void => console.warn(message);
 
-/** @param known what the file need not say itself */
+/** @param known what the file need not say itself; @param head used instead of the file's */
 async function assemble(
   stream: ModelStream,
   known: ModelMetadata | undefined,
+  head: HeadFile | null,
   loading: Loading,
 ): Promise<DenseNetParts> {
   const { options, gpu, timeout, precision } = loading;
   const { signal, device, batch = 1 } = options;
-  const metadata = { ...known, ...decodeMetadata(stream.header.metadata) };
-  const { canonical, config } = interpretTensors(stream.tensors, metadata);
+  checkIsModel(stream.header.metadata);
+  const said = { ...known, ...decodeMetadata(stream.header.metadata) };
+  const network = interpretTensors(stream.tensors, said);
+  const { canonical, config } = head ? replaceHead(network, head) : network;
+  const metadata = head ? withHeadMetadata(said, head.metadata) : said;
+  checkCounts(metadata, config);
   const weightLayout = layoutWeights(config, precision.weights);
   const packed = new ArrayBuffer(weightLayout.bytes);
   const { activation } = scoringOf(metadata, config.classes);
@@ -142,6 +157,7 @@ async function assemble(
   const warn = options.onWarning ?? logWarning;
   const opening = Engine.create({
     ...{ config, precision, packed, weightLayout, gpu, device, activation, batch, inputSize, timeout },
+    ...{ ownHead: null, opener: new DeviceOpener(packed) },
     tuned: new Map(Object.entries(options.tuned ?? {})),
     isAuto: options.precision === 'auto',
     onWarning: (warning) => callSafely('onWarning', warn, warning),
@@ -149,7 +165,17 @@ async function assemble(
   const engine = await withAbort(signal, 'load()', opening, (late) => late.dispose());
   const weights = () => packStreamed(stream, canonical, config, weightLayout, packed);
   const { plan, tuning } = await fillAndCompile(engine, images, { stream, weights }, { inputSize, batch }, loading);
+  if (head) disposeUnless(() => checkHead(head, { packed, layout: weightLayout }), engine);
   return { engine, images, config, metadata, inputSize, plan, tuning };
+}
+
+function disposeUnless(check: () => void, engine: Engine): void {
+  try {
+    check();
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
 }
 
 /** What `fillAndCompile` reads of the model. */
@@ -218,7 +244,7 @@ async function fillAndCompile(
  * A job that only reads back. Uploads are carried out with the next job, so that the first call would wait for all the
  * weights; and it would make the buffer that results come back in.
  */
-const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['best'], answer: () => null };
+const NOTHING = { passes: [], feed: async () => ({}), outputs: () => ['pooled'], answer: () => null };
 
 /** Dispatches one workgroup of everything that a call dispatches, so that the first call finds the driver's work done. */
 async function warmUp(device: GPUDevice, executable: Executable, image: Recorder): Promise<void> {

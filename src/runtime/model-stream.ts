@@ -72,8 +72,9 @@ export class ModelStream {
     return this.received === this.body.length;
   }
 
-  /** Where one of the tensors ends in the body, with its scale. */
+  /** Where one of the tensors ends in the body, with its scale; 0 for one that is not in it. */
   endOf({ bytes, scale }: Tensor): number {
+    if (bytes.buffer !== this.body.buffer) return 0;
     const end = bytes.byteOffset + bytes.length - this.body.byteOffset;
     return scale ? Math.max(end, this.endOf(scale)) : end;
   }

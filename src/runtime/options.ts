@@ -1,5 +1,14 @@
 /** The options of every public method, checked once, for callers without types. */
-import type { ClassifyOptions, ExplainOptions, IntermediatesOptions, LoadOptions } from '../api.js';
+import type {
+  ClassifyOptions,
+  ExplainOptions,
+  IntermediatesOptions,
+  LoadOptions,
+  OutputOptions,
+  SaveOptions,
+  TeachOptions,
+  TrainOptions,
+} from '../api.js';
 import { OptionError } from '../core/errors.js';
 import { parsePreprocess } from '../preprocess/parse.js';
 
@@ -19,7 +28,10 @@ const hasMethod = (value: unknown, name: string): boolean =>
 
 const rule = (allowed: string, accepts: Rule['accepts']): Rule => ({ allowed, accepts });
 const oneOf = (...values: readonly string[]): Rule =>
-  rule(`one of ${values.join(', ')}`, (value) => typeof value === 'string' && values.includes(value));
+  rule(
+    `${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`,
+    (value) => typeof value === 'string' && values.includes(value),
+  );
 const TEXT = rule('a text', (value) => typeof value === 'string');
 const CALLBACK = rule('a function', (value) => typeof value === 'function');
 const SIGNAL = rule('an AbortSignal', (value) => hasMethod(value, 'addEventListener') && 'aborted' in Object(value));
@@ -39,6 +51,10 @@ const LOAD: Rules<LoadOptions> = {
   ),
   // Checked field by field, with a message for each.
   preprocess: rule('a preprocessing specification', (value) => isObject(parsePreprocess(value))),
+  head: rule(
+    'a file of toSafetensors({ headOnly: true }): its URL, a Blob or its bytes',
+    (value) => typeof value === 'string' || isObject(value),
+  ),
   hub: TEXT,
   integrity: TEXT,
   cache: rule('true or false', (value) => typeof value === 'boolean'),
@@ -80,7 +96,27 @@ const TAPS: Rules<IntermediatesOptions> = {
   ),
 };
 
-const RULES = { load: LOAD, classify: CLASSIFY, embed: CALL, explain: EXPLAIN, run: CALL, taps: TAPS } as const;
+const OUTPUT: Rules<OutputOptions> = { ...CALL, output: oneOf('gpu-buffer') };
+
+/** Sides of an overlay: as large as a GPU's textures get. */
+const SIDE = rule('a whole number of pixels, 1 to 16384', (value) => isWhole(value) && value <= 16384);
+const OVERLAY = {
+  width: SIDE,
+  height: SIDE,
+  scale: oneOf('positive', 'signed'),
+  max: rule("a number above zero, such as the map's magnitude", (value) => typeof value === 'number' && value > 0),
+};
+
+const TEACH: Rules<TeachOptions> = {
+  none: rule('a name that no class has', (value) => typeof value === 'string' && value !== ''),
+};
+const TRAIN: Rules<TrainOptions> = { ...CALL, onProgress: CALLBACK };
+const SAVE: Rules<SaveOptions> = { headOnly: rule('true or false', (value) => typeof value === 'boolean') };
+
+const RULES = {
+  ...{ load: LOAD, classify: CLASSIFY, embed: OUTPUT, explain: EXPLAIN, run: OUTPUT, taps: TAPS },
+  ...{ teach: TEACH, addExample: CALL, train: TRAIN, toSafetensors: SAVE, overlay: OVERLAY },
+} as const;
 
 /**
  * @param method the public method that takes the options

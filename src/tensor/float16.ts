@@ -30,7 +30,8 @@ export function float32ToFloat16(name: string, values: Float32Array): Uint16Arra
   });
 }
 
-function roundToFloat16(values: Float32Array): Uint16Array {
+/** As {@link float32ToFloat16}; what is beyond the range becomes infinite. */
+export function roundToFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
   for (const [i, bits] of words.entries()) out[i] = floatBitsToFloat16(bits);

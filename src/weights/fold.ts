@@ -40,10 +40,12 @@ export function foldsOf(tensors: TensorMap, config: DenseNetConfig): Folds {
         ...foldDense(source, names.hidden(index + 1), width),
         activation,
       })),
-      ...foldDense(source, names.classifier, config.classes),
+      ...(config.classes > 0 ? foldDense(source, names.classifier, config.classes) : NO_CLASSIFIER),
     }),
   };
 }
+
+const NO_CLASSIFIER = { weight: new Float32Array(0), bias: new Float32Array(0) };
 
 /** All parts at once. Throws as {@link Folds} do. */
 export function foldModel(tensors: TensorMap, config: DenseNetConfig): FoldedModel {

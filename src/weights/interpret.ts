@@ -18,11 +18,16 @@ export function interpretTensors(tensors: TensorMap, metadata: ModelMetadata): I
   const { scheme, sources, tensors: canonical } = canonicalise(tensors);
   const shapes = new Map([...canonical.values()].map(({ name, shape }) => [name, shape]));
   const config = deriveConfig(shapes, { ...metadata, scheme, sources });
+  checkCounts(metadata, config);
+  return { canonical, config, scheme };
+}
+
+/** @throws ModelFormatError unless there is a label and a threshold for each class, or none at all */
+export function checkCounts(metadata: ModelMetadata, config: DenseNetConfig): void {
   for (const what of ['labels', 'thresholds'] as const) {
     const count = metadata[what]?.length ?? config.classes;
     if (count === config.classes) continue;
     const message = `bad model metadata: ${count} ${what} for a network of ${config.classes} classes`;
     throw new ModelFormatError(message, { format: 'safetensors' });
   }
-  return { canonical, config, scheme };
 }

@@ -15,7 +15,7 @@ import {
   quadsFor,
 } from '../model/channels.js';
 import { type DenseNetConfig, stemOf } from '../model/config.js';
-import type { ConvFold, DenseFold, HeadFold, LayerFold, NormFold, TransitionFold } from '../model/model.js';
+import type { ConvFold, HeadFold, LayerFold, LinearHead, NormFold, TransitionFold } from '../model/model.js';
 import { blockInputs, bottleneckWidth, names } from '../model/tensors.js';
 import { float32ToFloat16 } from '../tensor/float16.js';
 import type { Folds } from './fold.js';
@@ -32,6 +32,12 @@ export interface WeightLayout {
   readonly precision: WeightPrecision;
   readonly ranges: ReadonlyMap<string, WeightRange>;
   readonly bytes: number;
+}
+
+/** Packed tensors, and where each lies in them. */
+export interface PackedWeights {
+  readonly layout: WeightLayout;
+  readonly packed: ArrayBuffer;
 }
 
 /** Every range is bound on its own: the default `minStorageBufferOffsetAlignment`. */
@@ -57,7 +63,7 @@ export interface WeightPart {
   pack(folds: Folds): readonly Float32Array[];
 }
 
-/** Input channels that the stem reads of each quad: all four, or fewer when the picture's only quad is part filled. */
+/** Input channels that the stem reads of each quad: all four, or fewer when the image's only quad is part filled. */
 export const stemLanes = (inChannels: number): number => Math.min(inChannels, 4);
 
 /** The layout of each block's feature map. */
@@ -66,8 +72,14 @@ export const featureLayouts = (config: DenseNetConfig): readonly ChannelLayout[]
 
 /** Where each tensor goes, from the config alone. */
 export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision): WeightLayout {
+  return layoutItems(
+    weightParts(config).flatMap((part) => part.items),
+    precision,
+  );
+}
+
+function layoutItems(items: WeightPart['items'], precision: WeightPrecision): WeightLayout {
   const ranges = new Map<string, WeightRange>();
-  const items = weightParts(config).flatMap((part) => part.items);
   let bytes = 0;
   for (const { name, floats, half } of items) {
     const range = { offset: bytes, bytes: floats * (half && precision === 'f16' ? 2 : 4) };
@@ -84,8 +96,16 @@ export function layoutWeights(config: DenseNetConfig, precision: WeightPrecision
  * @throws ModelFormatError when a value is bad, or beyond the range of f16 where that is asked for
  */
 export function packPart(part: WeightPart, folds: Folds, layout: WeightLayout, packed: ArrayBuffer): WeightRange[] {
-  const values = part.pack(folds);
-  return part.items.map(({ name, half }, i) => {
+  return storeItems(part.items, part.pack(folds), layout, packed);
+}
+
+function storeItems(
+  items: WeightPart['items'],
+  values: readonly Float32Array[],
+  layout: WeightLayout,
+  packed: ArrayBuffer,
+): WeightRange[] {
+  return items.map(({ name, half }, i) => {
     const floats = assertDefined(values[i], name);
     const range = assertDefined(layout.ranges.get(name), name);
     if (half && layout.precision === 'f16') {
@@ -103,6 +123,22 @@ export function packWeights(folds: Folds, config: DenseNetConfig): ArrayBuffer {
   return packed;
 }
 
+/**
+ * A linear head on the pooled features, by itself: `head.weight` and `head.bias`. The norm before it stays in the buffer
+ * of the other weights.
+ *
+ * @throws ModelFormatError when a weight is beyond the range of f16 where that is asked for
+ */
+export function packHead(config: DenseNetConfig, head: LinearHead, precision: WeightPrecision): PackedWeights {
+  const last = assertDefined(featureLayouts(config).at(-1), 'block');
+  const items = dense('head', config.classes, pooledLayout(config, last), (fold: LinearHead) => fold);
+  const layout = layoutItems(items, precision);
+  const packed = new ArrayBuffer(layout.bytes);
+  const values = items.map((item) => item.pack(head));
+  storeItems(items, values, layout, packed);
+  return { layout, packed };
+}
+
 /** Every part of a network, in its order. */
 export function weightParts(config: DenseNetConfig): WeightPart[] {
   const layouts = featureLayouts(config);
@@ -118,8 +154,8 @@ export function weightParts(config: DenseNetConfig): WeightPart[] {
 
 function stemPart(config: DenseNetConfig): WeightPart {
   const { kernel: size } = stemOf(config);
-  const picture = layoutChannels([config.inChannels]);
-  const items = conv('stem', config.initFeatures, picture, size, stemLanes(config.inChannels));
+  const image = layoutChannels([config.inChannels]);
+  const items = conv('stem', config.initFeatures, image, size, stemLanes(config.inChannels));
   return part([names.stemConv, names.stemNorm], items, (folds) => folds.stem());
 }
 
@@ -155,20 +191,28 @@ export const pooledLayout = (config: DenseNetConfig, last: ChannelLayout): Chann
 function headPart(config: DenseNetConfig, layout: ChannelLayout): WeightPart {
   const items = [on(norm('head.norm', layout, 1), (fold: HeadFold) => fold.norm)];
   let read = pooledLayout(config, layout);
-  const dense = (name: string, width: number, foldOf: (fold: HeadFold) => Pick<DenseFold, 'weight' | 'bias'>) => {
-    const [from, row] = [read, quadsFor(width) * 4];
-    const weight = { name: `${name}.weight`, floats: from.quads * 4 * row, half: true };
-    items.push(
-      { ...weight, pack: (fold) => packLinear(foldOf(fold).weight, width, from) },
-      { name: `${name}.bias`, floats: row, half: false, pack: (fold) => padded(foldOf(fold).bias, row) },
-    );
+  for (const [index, { width }] of (config.hidden ?? []).entries()) {
+    const foldOf = (fold: HeadFold) => assertDefined(fold.hidden[index], 'hidden layer');
+    items.push(...dense(`head.hidden${index + 1}`, width, read, foldOf));
     read = layoutChannels([width]);
-  };
-  for (const [index, { width }] of (config.hidden ?? []).entries())
-    dense(`head.hidden${index + 1}`, width, (fold) => assertDefined(fold.hidden[index], 'hidden layer'));
-  dense('head', config.classes, (fold) => fold);
+  }
+  if (config.classes > 0) items.push(...dense('head', config.classes, read, (fold: HeadFold) => fold));
   const hidden = (config.hidden ?? []).map((_, index) => names.hidden(index + 1));
   return part([names.finalNorm, ...hidden, names.classifier], items, (folds) => folds.head());
+}
+
+function dense<Fold>(
+  name: string,
+  width: number,
+  read: ChannelLayout,
+  foldOf: (fold: Fold) => LinearHead,
+): Item<Fold>[] {
+  const row = quadsFor(width) * 4;
+  const pack = (fold: Fold) => packLinear(foldOf(fold).weight, width, read);
+  return [
+    { name: `${name}.weight`, floats: read.quads * 4 * row, half: true, pack },
+    { name: `${name}.bias`, floats: row, half: false, pack: (fold) => padded(foldOf(fold).bias, row) },
+  ];
 }
 
 function part<Fold>(
@@ -190,8 +234,8 @@ const on = <Whole, Fold>({ pack, ...item }: Item<Fold>, field: (whole: Whole) =>
 });
 
 /** What the convolutions make of a norm's result besides: shaders/conv1x1.wgsl, transition.wgsl. Exact in binary. */
-const TWICE_RELU = 0.5;
-const MEAN_OF_FOUR = 0.25;
+export const TWICE_RELU = 0.5;
+export const MEAN_OF_FOUR = 0.25;
 
 /** @param factor of scale and shift */
 const norm = (name: string, layout: ChannelLayout, factor: number): Item<NormFold> => ({

@@ -21,7 +21,15 @@ export async function everyMethod(library) {
     await errorOf(net.classify('/no-image')),
     await errorOf(net.run({ ...tensor, shape: [1, 1, 32, 32] })),
   ];
+  const white = new ImageData(new Uint8ClampedArray(4096).fill(255), 32, 32);
+  const teacher = net.teach(['dark', 'light']);
+  await teacher.addExample('dark', image);
+  await teacher.addExample('light', white);
+  const { net: taught } = await teacher.train();
   net.dispose();
+  const [dark, light] = await taught.classify([image, white]);
+  const files = [await taught.toSafetensors(), await taught.toSafetensors({ headOnly: true })];
+  taught.dispose();
   const half = await DenseNet.load('/renamed', { precision: 'f16' });
   const halfBest = await half.classify(image);
   half.dispose();
@@ -37,6 +45,7 @@ export async function everyMethod(library) {
     isMeasured: steps.length > 10 && steps.every(({ bytesRead, bytesWritten }) => bytesRead > 0 && bytesWritten > 0),
     lengths: [best.length, logits.length, pooled.data.length > 10, values.length > 0],
     intermediates: [intermediates.has('stem'), taps.size === intermediates.size],
+    taught: [dark[0].label, light[0].label, files[1].length < files[0].length / 20],
     isSameInF16: halfBest[0].index === best[0].index,
     areOurs: errors.every((error) => error instanceof library[error.name] && library.isDenseNetError(error)),
     errors: errors.map(({ name, message }) => `${name}: ${message.slice(0, 32)}`),

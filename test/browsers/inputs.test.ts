@@ -126,8 +126,10 @@ for (const kind of ['chrome', 'firefox'] as const) {
       await server?.close();
     });
 
-    it.each(CASES)('%s', async (_, script, expected) => {
-      expect(await outcome(page, KNOWN + script)).toBe(expected);
+    it.each(CASES)('%s', async (name, script, expected) => {
+      const answer = await outcome(page, KNOWN + script);
+      console.log(`${kind}, ${name}: ${answer}`);
+      expect(answer).toBe(expected);
     });
 
     it('a texture and a buffer of the same device', async () => {

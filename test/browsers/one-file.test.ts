@@ -107,6 +107,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
         isMeasured: true,
         lengths: [5, 10, true, true],
         intermediates: [true, true],
+        taught: ['dark', 'light', true],
         isSameInF16: true,
         areOurs: true,
         errors: [

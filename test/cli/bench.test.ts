@@ -7,6 +7,7 @@ import { caseFiles, seededModel, TINY } from '../../src/bench/case-files.js';
 import { markdownOf, rooflineMarkdown } from '../../src/bench/markdown.js';
 import { measureCase } from '../../src/bench/measure.js';
 import type { PeerName } from '../../src/bench/peer.js';
+import type { PicturesReport } from '../../src/bench/pictures/pictures.js';
 import type { PeerClient } from '../../src/bench/protocol.js';
 import type { BenchReport } from '../../src/bench/report.js';
 import { workOf } from '../../src/bench/roofline.js';
@@ -101,6 +102,18 @@ describe('the bench command', () => {
       expect(ours?.peakGpuBytes).toBeGreaterThanOrEqual(ours?.liveGpuBytes ?? 0);
     },
   );
+
+  it.runIf(findBrowser('chrome'))('--pictures: classifies JPEGs end to end, and measures every stage', () => {
+    const args = ['--pictures', '--count', '2', '--cases', TINY, '--peers', 'ours', '--json'];
+    const { status, stdout, stderr } = bench(...args);
+    expect(status, stderr).toBe(0);
+    const { results, count, atOncePerSecond, agreement }: PicturesReport = JSON.parse(stdout);
+    expect([count, agreement, results.map(({ library }) => library)]).toEqual([2, null, ['ours']]);
+    expect(atOncePerSecond).toBeGreaterThan(0);
+    const [ours] = results;
+    expect(ours?.times.median).toBeGreaterThan(ours?.stages.decode ?? Number.NaN);
+    for (const stage of ['decode', 'network'] as const) expect(ours?.stages[stage], stage).toBeGreaterThan(0);
+  });
 
   it('rejects wrong options with the reason', () => {
     expect(bench('--peers', 'nobody')).toMatchObject({

@@ -126,6 +126,66 @@ describe('--thresholds', () => {
   });
 });
 
+describe('--activation none', () => {
+  it('is kept in the metadata and shown', () => {
+    expect(cli('import', join(FIXTURES, 'import/one-class.pth'), '-o', model, '--activation', 'none').status).toBe(0);
+    expect(readModel(readBytes(model)).metadata).toMatchObject({ activation: 'none', activationOrigin: 'option' });
+    expect(cli('inspect', model).stdout).toMatch(/, 1 class, none \(as said\)\n/);
+  });
+
+  it('prints logits in place of shares', () => {
+    const options = ['--activation', 'none', '--preprocess', 'cifar10-std-0.247'];
+    expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, ...options).status).toBe(0);
+    const sample = fileURLToPath(new URL('../../demo/samples/', import.meta.url));
+    const { status, stdout } = cli('classify', sample, '--model', model, '--backend', 'node', '--top', '2');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\n +-?\d+\.\d{4} {2}class \d+\n +-?\d+\.\d{4} {2}class \d+\n/);
+    expect(stdout).not.toMatch(/%|█/);
+  });
+});
+
+describe('a checkpoint without a classifier', () => {
+  const source = join(FIXTURES, 'import/no-head-state.pth');
+
+  it('is imported for its features, which verify compares', () => {
+    const imported = cli('import', source, '-o', model, '--preprocess', 'rescale-32');
+    expect([imported.status, imported.stdout]).toEqual([0, expect.stringContaining('growth rate 2, no classifier')]);
+    expect(imported.stderr).toMatch(/^The file has no classifier: embed\(\) and taps\(\) give its features; /);
+    expect(imported.stderr).not.toMatch(/class names/);
+    const { tensors } = readSafetensors(readBytes(join(FIXTURES, 'import/references.safetensors')));
+    const reference = join(OUT, 'features.safetensors');
+    const taps = { input: 'no-head-state.input', pooled: 'no-head-state.logits' };
+    const list = Object.entries(taps).flatMap(([name, from]) => {
+      const tensor = tensors.get(from);
+      return tensor ? [{ ...tensor, name }] : [];
+    });
+    writeFileSync(reference, writeSafetensors(list));
+    const { status, stdout } = cli('verify', model, '--reference', reference, '--backend', 'node');
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/\npooled .*\npassed at 0\.0001/)]);
+  });
+
+  it('says what needs one', () => {
+    const sample = fileURLToPath(new URL('../../demo/samples/', import.meta.url));
+    const { status, stderr } = cli('classify', sample, '--model', model, '--backend', 'node');
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/the model has no classifier: pass --embed FILE\.npy/)]);
+    expect(cli('evaluate', '--model', model).stderr).toMatch(/the model has no classifier, and so no classes to score/);
+    const features = join(OUT, 'features.npy');
+    const embedded = cli('classify', sample, '--model', model, '--backend', 'node', '--embed', features);
+    expect([embedded.status, embedded.stderr]).toEqual([0, expect.stringContaining('features.npy: float32 [8, 5]')]);
+    for (const [option, value] of [
+      ['--labels', 'imagenet'],
+      ['--thresholds', '0.5'],
+      ['--activation', 'sigmoid'],
+    ] as const) {
+      const refused = cli('import', source, '-o', model, option, value);
+      expect([refused.status === 0, refused.stderr]).toEqual([
+        false,
+        expect.stringMatching(/the file has no classifier: leave it out/),
+      ]);
+    }
+  });
+});
+
 describe('what the file does not show', () => {
   const REFERENCES = readSafetensors(readBytes(join(FIXTURES, 'import/references.safetensors'))).tensors;
   const reference = join(OUT, 'case.safetensors');

@@ -71,11 +71,20 @@ import { DenseNet } from 'densenet-webgpu';
 export async function use(gpu: GPU, device: GPUDevice, buffer: GPUBuffer, texture: GPUTexture): Promise<void> {
   const net = await DenseNet.load('model.safetensors', { gpu, device });
   await net.classify(texture);
-  await net.run({ data: buffer, shape: [1, 3, 2, 2] });
+  const { logits } = await net.run({ data: buffer, shape: [1, 3, 2, 2] });
+  const values: Float32Array = logits;
+  const onGpu = await net.run({ data: buffer, shape: [1, 3, 2, 2] }, { output: 'gpu-buffer' });
+  const kept: GPUBuffer = onGpu.data;
+  const features: readonly [number, number] = (await net.embed(texture, { output: 'gpu-buffer' })).shape;
+  // @ts-expect-error
+  net.run({ data: kept, shape: [1, 3, 2, 2] }, { output: 'gpu' });
+  // @ts-expect-error
+  onGpu.logits;
   // @ts-expect-error
   net.classify(buffer);
   // @ts-expect-error
   DenseNet.load('model.safetensors', { device: gpu });
+  use(gpu, device, kept, texture).then(() => [values, features]);
 }
 `;
 

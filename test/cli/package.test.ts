@@ -58,8 +58,11 @@ describe('the packages that build it', () => {
     // The build fails for any other license (build/notices.mjs).
     const packages = [...read('dist/THIRD-PARTY-LICENSES.txt').matchAll(/^(\S+) \d\S+ \((.+)\)$/gm)];
     expect(packages.map(([, name, license]) => [name, license])).toEqual([
+      ['fdir', 'MIT'],
       ['fflate', 'MIT'],
+      ['picomatch', 'MIT'],
       ['protobufjs', 'BSD-3-Clause'],
+      ['tinyglobby', 'MIT'],
     ]);
   });
 });
@@ -85,7 +88,7 @@ const SHIPPED = [
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^shaders\/((parts|probes)\/)?\w+\.wgsl$/,
   /^weights\/(default\.safetensors|catalog\.json|[\w-]+\.txt)$/,
-  /^demo\/samples\/([\w-]+\.png|index\.json|make\.mjs|SOURCES\.md)$/,
+  /^demo\/samples\/([\w-]+\.png|index\.json|labels\.csv|make\.mjs|SOURCES\.md)$/,
 ];
 const MOST_BYTES = 3.5e6;
 

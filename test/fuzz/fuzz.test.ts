@@ -18,6 +18,7 @@ const INPUTS: Readonly<Record<string, number>> = {
   metadata: 20_000,
   pytorch: 600,
   'pytorch-legacy': 4000,
+  torchscript: 300,
   onnx: 800,
   'keras-h5': 500,
   keras: 400,

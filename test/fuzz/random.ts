@@ -9,11 +9,15 @@ export class Random {
 
   constructor(a: number, b: number, c: number) {
     [this.#a, this.#b, this.#c] = [a | 0, b | 0, c | 0];
-    for (let i = 0; i < 12; i++) this.word();
+    for (let i = 0; i < 12; i++) this.#next();
   }
 
   /** 32 bits, unsigned. */
   word(): number {
+    return this.#next();
+  }
+
+  #next(): number {
     const out = (this.#a + this.#b + this.#counter++) | 0;
     this.#a = this.#b ^ (this.#b >>> 9);
     this.#b = (this.#c + (this.#c << 3)) | 0;
@@ -36,6 +40,23 @@ export class Random {
     const chosen = list[this.below(list.length)];
     if (chosen !== undefined) return chosen;
     throw new RangeError('there is nothing to pick from');
+  }
+}
+
+/** Choices that are given, and seeded ones behind their end; keeps what was chosen. */
+export class Tape extends Random {
+  readonly used: number[] = [];
+  readonly #words: readonly number[];
+
+  constructor(words: readonly number[], seed: number) {
+    super(seed, words.length, 0);
+    this.#words = words;
+  }
+
+  override word(): number {
+    const word = this.#words[this.used.length] ?? super.word();
+    this.used.push(word);
+    return word;
   }
 }
 

@@ -17,6 +17,7 @@ import { protobufMaker } from './protobuf.js';
 import { legacyMaker, zipMaker } from './pytorch.js';
 import type { Random } from './random.js';
 import { safetensorsMaker } from './safetensors.js';
+import { scriptMaker } from './script.js';
 import { loadInPieces } from './stream.js';
 import { checkTensors, useModel } from './use.js';
 import { lieInRecords, mutateMembers, openArchive, writeArchive } from './zip.js';
@@ -42,6 +43,7 @@ export const READERS: ReadonlyMap<string, () => Reader> = new Map([
   ['metadata', metadata],
   ['pytorch', pytorch],
   ['pytorch-legacy', pytorchLegacy],
+  ['torchscript', torchscript],
   ['onnx', onnx],
   ['keras-h5', kerasH5],
   ['keras', kerasArchive],
@@ -150,7 +152,11 @@ const PREPROCESSOR = {
 };
 
 function pytorch(): Reader {
-  const small = ['torchvision-mixed', 'torchvision-module', 'efficient-densenet-norm0', 'densenet3-new-first'];
+  const small = [
+    ...['torchvision-mixed', 'torchvision-module', 'efficient-densenet-norm0', 'densenet3-new-first'],
+    ...['import/fastai-module', 'import/gelu-elu-head-module', 'import/names-layers-late', 'import/pruned'],
+    ...['import/lightning', 'import/norm-head', 'import/no-head-module'],
+  ];
   const large = zipMaker(readBytes(`${FIXTURES}densenet3-plain.pth`));
   const makers = small.map((name) => zipMaker(readBytes(`${FIXTURES}${name}.pth`)));
   return { make: oneOf('model.pth', makers, large), read: readCheckpoint };
@@ -161,16 +167,19 @@ function pytorchLegacy(): Reader {
   return { make: oneOf('model.pth', [make], make), read: readCheckpoint };
 }
 
+function torchscript(): Reader {
+  const names = ['torchscript-traced', 'torchscript-new-first', 'torchscript-scripted'];
+  const makers = names.map((name) => scriptMaker(readBytes(`${FIXTURES}import/${name}.pth`)));
+  return { make: oneOf('model.pt', makers, (random) => random.pick(makers)(random)), read: readCheckpoint };
+}
+
 function onnx(): Reader {
   const small = [
-    'converted',
-    'caffe2-opset9',
-    'torchvision-fp16',
-    'torchvision-folded',
-    'pool-first',
-    'torchvision-dynamo',
+    ...['onnx/converted', 'onnx/caffe2-opset9', 'onnx/torchvision-fp16', 'onnx/torchvision-folded', 'onnx/pool-first'],
+    ...['onnx/torchvision-dynamo', 'import/two-layer-head', 'import/gelu-opset14', 'import/gelu-opset18'],
+    ...['import/normalised', 'import/gray-repeated', 'import/channels-last', 'import/no-head'],
   ];
-  const makers = small.map((name) => protobufMaker(readBytes(`${FIXTURES}onnx/${name}.onnx`)));
+  const makers = small.map((name) => protobufMaker(readBytes(`${FIXTURES}${name}.onnx`)));
   return {
     make: oneOf('model.onnx', makers, protobufMaker(readBytes(`${FIXTURES}onnx/plain-opset7.onnx`))),
     read: readCheckpoint,
@@ -191,8 +200,9 @@ function kerasH5(): Reader {
 
 /** A zip archive of a JSON document and an HDF5 file. */
 function kerasArchive(): Reader {
-  const makers = ['keras-new-first', 'keras3'].map((name): Maker => {
-    const file = readBytes(`${KERAS}${name}.keras`);
+  const names = ['keras/keras-new-first', 'keras/keras3', 'import/keras-two-dense', 'import/keras-normalised'];
+  const makers = names.map((name): Maker => {
+    const file = readBytes(`${FIXTURES}${name}.keras`);
     const members = openArchive(file);
     const { 'config.json': config = new Uint8Array(0), 'model.weights.h5': weights = new Uint8Array(0) } = members;
     const [tree, makeWeights] = [toTree(JSON.parse(new TextDecoder().decode(config))), hdf5Maker(weights)];
@@ -246,12 +256,12 @@ function mutateDocument(tree: Json, random: Random): Uint8Array {
 /** The way of the importers. */
 async function readCheckpoint(input: Input): Promise<() => void> {
   const [name, bytes] = first(input);
-  const beside = async (path: string) => {
+  const readSibling = async (path: string) => {
     const file = input.get(path);
     if (file) return file;
     throw new ModelFormatError(`there is no file ${path}`, { format: 'file' });
   };
-  const { tensors, metadata: found } = await importCheckpoint(bytes, name, { beside });
+  const { tensors, metadata: found } = await importCheckpoint(bytes, name, { readSibling });
   checkTensors(tensors);
   return () => useModel(tensors, found);
 }

@@ -2,78 +2,18 @@
  * The long form of the fuzz tests.
  *
  *   npm run fuzz -- [--reader NAME] [--seconds N] [--inputs N] [--seed N] [--from N] [--replay INDEX] [--patience MS]
+ *   npm run fuzz -- --guided [--reader NAME] [--seconds N] [--seed N] [--patience MS]
+ *   npm run fuzz -- --reader NAME --tape FILE
  *
  * Each reader runs in a child process with a limit on its heap; one that hangs or dies is started again behind the
  * input that did it. Every offending input is saved under .cache/fuzz and named with the line that shows it again.
+ * `--guided` keeps and changes the inputs that run code which no input ran before.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import * as esbuild from 'esbuild';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const OUT = join(ROOT, '.cache/fuzz');
-/** Of this run alone, and gone with it. Inside the package, where npm's packages are found from. */
-const BUNDLE = join(OUT, `bundle-${process.pid}`);
-/** A young generation of 64 MiB keeps garbage collections out of most measurements. */
-const CHILD_FLAGS = ['--max-old-space-size=256', '--max-semi-space-size=64', '--enable-source-maps'];
-
-async function bundle() {
-  await esbuild.build({
-    absWorkingDir: ROOT,
-    entryPoints: ['test/fuzz/child.ts', 'test/fuzz/judge.ts'],
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    sourcemap: 'inline',
-    // Files are found from where the sources are, not from where the bundle is.
-    define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(ROOT, 'test/reference/fixtures.ts')).href) },
-    outdir: BUNDLE,
-    logLevel: 'warning',
-  });
-  return import(pathToFileURL(join(BUNDLE, 'judge.js')).href);
-}
-
-/** One child from one index on; resolves with why it ended. */
-async function runChild({ reader, seed, from, to, seconds }, onProgress) {
-  const positionFile = join(BUNDLE, 'position');
-  const position = openSync(positionFile, 'w');
-  const child = spawn(
-    process.execPath,
-    [...CHILD_FLAGS, join(BUNDLE, 'child.js'), reader, seed, from, to, seconds].map(String),
-    {
-      stdio: ['ignore', 'pipe', 'pipe', position],
-    },
-  );
-  closeSync(position);
-  let [hung, complaint] = [false, ''];
-  const hang = () => {
-    hung = true;
-    child.kill('SIGKILL');
-  };
-  let timer = setTimeout(hang, patience);
-  child.stderr.on('data', (chunk) => (complaint += chunk));
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    clearTimeout(timer);
-    timer = setTimeout(hang, patience);
-    onProgress(JSON.parse(line));
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  clearTimeout(timer);
-  if (code === 0) return { ended: null };
-  const bytes = readFileSync(positionFile);
-  const index = bytes.length === 8 ? Number(bytes.readBigUInt64LE(0)) : from;
-  const why = hung ? `hung for over ${patience} ms` : `ended its process: ${lastWords(complaint) || `code ${code}`}`;
-  return { ended: { index, violation: why } };
-}
-
-const lastWords = (text) => /^.*(?:Error|FATAL ERROR).*$/m.exec(text)?.[0] ?? text.trim().split('\n').at(-1);
+import { bundle, OUT, runChild } from './child-process.mjs';
+import { guidedSearch, HEADING } from './guided.mjs';
 
 /** A reader for so many seconds, through as many children as it takes. */
 async function fuzz(judge, reader, { seed, from, to, seconds }) {
@@ -88,7 +28,7 @@ async function fuzz(judge, reader, { seed, from, to, seconds }) {
   for (let next = from; ; ) {
     const left = seconds - (performance.now() - began) / 1000;
     if (left <= 0 || next >= to) break;
-    const { ended } = await runChild({ reader, seed, from: next, to, seconds: left }, (progress) => {
+    const { why, position } = await runChild('child.js', [reader, seed, next, to, left], patience, (progress) => {
       total.inputs += progress.next - next;
       next = progress.next;
       total.slowest = Math.max(total.slowest, progress.slowest);
@@ -98,10 +38,11 @@ async function fuzz(judge, reader, { seed, from, to, seconds }) {
         total.outcomes.set(outcome, (total.outcomes.get(outcome) ?? 0) + count);
       }
     });
-    if (!ended) break;
-    find(ended);
-    total.inputs += ended.index + 1 - next;
-    next = ended.index + 1;
+    if (why === null) break;
+    const index = position.length === 8 ? Number(position.readBigUInt64LE(0)) : next;
+    find({ index, violation: why });
+    total.inputs += index + 1 - next;
+    next = index + 1;
   }
   return { ...total, seconds: (performance.now() - began) / 1000 };
 }
@@ -135,22 +76,33 @@ const { values } = parseArgs({
     from: { type: 'string', default: '0' },
     inputs: { type: 'string' },
     replay: { type: 'string' },
+    guided: { type: 'boolean', default: false },
+    tape: { type: 'string' },
     // No report for so long is a hang; the machine may be busy, so it is far above the second that a reader has.
     patience: { type: 'string', default: '30000' },
   },
 });
-process.once('exit', () => rmSync(BUNDLE, { recursive: true, force: true }));
 const patience = Number(values.patience);
 const judge = await bundle();
 const seed = Number(values.seed);
 const readers = values.reader ?? judge.readerNames();
-if (values.replay !== undefined) {
+if (values.tape !== undefined) {
+  const tape = new judge.Tape(JSON.parse(readFileSync(values.tape, 'utf8')), 0);
+  const reader = judge.openReader(readers[0]);
+  console.log(await judge.judge(reader, reader.make(tape)));
+} else if (values.replay !== undefined) {
   for (const name of readers) {
     const reader = judge.openReader(name);
     const index = Number(values.replay);
     console.log(save(judge, name, seed, index));
     console.log(await judge.judge(reader, judge.makeInput(reader, name, seed, index)));
   }
+} else if (values.guided) {
+  console.log(HEADING);
+  let found = 0;
+  for (const name of readers)
+    found += await guidedSearch(judge, name, { seed, seconds: Number(values.seconds ?? 30), patience });
+  process.exitCode = found > 0 ? 1 : 0;
 } else {
   console.log(
     '| reader | inputs | time | outcomes | slowest | most memory | findings |\n|---|---|---|---|---|---|---|',

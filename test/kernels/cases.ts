@@ -72,7 +72,5 @@ export function runsOn(
   return driver === 'swiftshader' || needsFloat16 || tile.WORKGROUP === 8;
 }
 
-export const titleOf = ({ tile, parts = [], isUnrolled }: Variant): string =>
-  [...Object.entries(tile).map(([name, value]) => `${name}=${value}`), ...parts, isUnrolled ? 'unrolled' : ''].join(
-    ' ',
-  );
+export const titleOf = ({ tile, parts = [] }: Variant): string =>
+  [...Object.entries(tile).map(([name, value]) => `${name}=${value}`), ...parts].join(' ');

@@ -42,7 +42,7 @@ const KERNELS: readonly (readonly [
 
 /** One tile of each text. Storage of maps and of weights meet in no other way than these texts show. */
 const ofEachText = (variants: readonly Variant[]): readonly Variant[] => [
-  ...new Map(variants.map((variant) => [`${variant.parts} ${variant.isUnrolled}`, variant])).values(),
+  ...new Map(variants.map((variant) => [`${variant.parts}`, variant])).values(),
 ];
 
 /** Declares the tests of some precisions, so that each file of them runs beside the other. */

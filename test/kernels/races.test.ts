@@ -162,7 +162,7 @@ describe('the detector sees', () => {
 
   it.each([
     ['maxpool', 'params.dstPlane + pixel', 'params.dstPlane + pixel / 2u'],
-    ['conv1x1', 'let pixel = firstPixel + m * WORKGROUP', 'let pixel = firstPixel + m'],
+    ['conv1x1', /(let pixel = firstPixel \+ \du) \* WORKGROUP/g, '$1'],
     // The border that a block's first layer clears reaches into the map.
     ['conv1x1', 'column <= params.width', 'column < params.width'],
     ['conv3x3', 'let x0 = tile % params.tilesX * TILE_PIXELS', 'let x0 = tile % params.tilesX'],

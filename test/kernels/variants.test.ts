@@ -36,11 +36,8 @@ type Kernel = Parameters<typeof variantsOf>[0];
 /** A variant of a GPU: its first without splits, or its first with. */
 function variantOf(kernel: Kernel, isSplit: boolean, special = {}): Variant {
   const found = variantsOf(kernel, F32, special).find(
-    ({ tile, parts = [], isUnrolled }) =>
-      !isUnrolled &&
-      !parts.includes('weights_shared') &&
-      (tile.WORKGROUP ?? 0) >= 32 &&
-      (tile.SPLIT_K ?? 1) > 1 === isSplit,
+    ({ tile, parts = [] }) =>
+      !parts.includes('weights_shared') && (tile.WORKGROUP ?? 0) >= 32 && (tile.SPLIT_K ?? 1) > 1 === isSplit,
   );
   if (!found) throw new Error(`${kernel} has no such variant`);
   return found;
@@ -59,8 +56,8 @@ const KERNELS: Readonly<Record<string, readonly [Variant, Convolve]>> = {
   stem: [variantOf('stem', false), stem],
 };
 
-/** Kernel, what to change in its text, and into what: each a mistake that could be made. */
-const MISTAKES: readonly (readonly [kernel: string, from: string, to: string])[] = [
+/** Kernel, what to change in its text, its loops unrolled, and into what: each a mistake that could be made. */
+const MISTAKES: readonly (readonly [kernel: string, from: string | RegExp, to: string])[] = [
   ['conv1x1', 'quadOf(relu(total))', 'quadOf(total)'],
   ['conv1x1', 'quadOf(relu(total))', 'quadOf(relu(total) * 1.00001)'],
   ['conv1x1', 'affine.scale, affine.shift', 'affine.shift, affine.scale'],
@@ -72,7 +69,7 @@ const MISTAKES: readonly (readonly [kernel: string, from: string, to: string])[]
   ['conv1x1', 'x + abs(x)', 'max(x, vec4f())'],
   ['conv1x1 split', 'q = split', 'q = 0u'],
   ['conv1x1 split', 'q += SPLIT_K', 'q++'],
-  ['conv1x1 split', 'partials[local.y][split][local.x]', 'partials[local.y][0u][local.x]'],
+  ['conv1x1 split', /(partials\[local\.y\])\[\du\]/g, '$1[0u]'],
   ['conv1x1 split', '+ split * srcPlane', ''],
   ['transition', 'row * srcWidth', 'row * params.width'],
   ['transition', 'params.srcHeight + 2u', 'params.height + 2u'],
@@ -80,12 +77,12 @@ const MISTAKES: readonly (readonly [kernel: string, from: string, to: string])[]
   ['conv3x3', 'x < params.width && ', ''],
   ['conv3x3', '+ bias[n]', '+ bias[0u]'],
   ['conv3x3', 'weightAt += 3u * outQuads', 'weightAt += 3u'],
-  ['conv3x3', 'input[x + dx]', 'input[x]'],
+  ['conv3x3', /input\[(\du) \+ \du\]/g, 'input[$1]'],
   ['conv3x3 split', 'SPLIT_K * params.srcPlane', 'params.srcPlane'],
   ['conv3x3 split', '(SPLIT_K - 1u) * 9u', '(SPLIT_K - 1u) * 3u'],
   ['conv3x3 in place', 'all(position >= vec2u(1u)) && ', ''],
   ['conv3x3 in place', 'twiceRelu(fma(', '2.0 * (fma('],
-  ['stem', 'x * STRIDE + dx', 'x + dx'],
+  ['stem', /(\du) \* STRIDE \+/g, '$1 +'],
   ['stem', 'srcAt += srcWidth', 'srcAt += params.width'],
   ['stem', 'total < floor', 'total > floor'],
 ];

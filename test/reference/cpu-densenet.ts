@@ -67,15 +67,16 @@ function forwardOne(model: FoldedModel, picture: FeatureMap): Map<string, Featur
     (vector, layer) => activate(linear(vector, layer.weight, layer.bias), layer),
     pooled,
   );
-  return taps.set('logits', linear(hidden, head.weight, head.bias));
+  return config.classes > 0 ? taps.set('logits', linear(hidden, head.weight, head.bias)) : taps;
 }
 
-const ACTIVATIONS: Readonly<Record<HeadActivation, (x: number) => number>> = {
+export const ACTIVATIONS: Readonly<Record<HeadActivation, (x: number) => number>> = {
   none: (x) => x,
   relu: (x) => Math.max(0, x),
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
   gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+  'gelu-tanh': (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
   elu: (x) => (x > 0 ? x : Math.expm1(x)),
   'leaky-relu': (x) => (x > 0 ? x : 0.01 * x),
 };

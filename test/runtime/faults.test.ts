@@ -5,7 +5,7 @@ import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
 import { hasDriver } from '../kernels/dawn.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
-import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput } from './models.js';
+import { failure, inputOf, modelOf, picture, SIDE, SMALL_MODEL, smallInput, TO_SMALL } from './models.js';
 
 afterEach(expectNoComplaints);
 
@@ -52,6 +52,7 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
 
   it.each([
     ['undefined', 'data undefined, shape undefined'],
+    ['null', 'data undefined, shape undefined'],
     ['{}', 'data undefined, shape undefined'],
     ['{"data":[0,0,0],"shape":[1,3,1,1]}', 'data Array, shape Array'],
     ['{"data":null,"shape":[1,3,1,1]}', 'data null, shape Array'],
@@ -60,6 +61,21 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
     const input = json === 'undefined' ? undefined : JSON.parse(json);
     expect(await failure(net.run(input))).toBe(
       `TensorShapeError: a tensor is { data: Float32Array or GPUBuffer, shape: [N, C, H, W] }, not ${found}`,
+    );
+    await stillWorks();
+  });
+
+  it('shared memory is copied, and memory that was transferred is refused', async () => {
+    const { data, shape } = smallInput(1);
+    const shared = new Float32Array(new SharedArrayBuffer(4 * PIXELS));
+    if (data instanceof Float32Array) shared.set(data);
+    const call = net.run({ data: shared, shape });
+    shared.fill(7);
+    expect((await call).logits).toEqual(logits);
+    const gone = new Float32Array(PIXELS);
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    expect(await failure(net.run({ data: gone, shape: [1, 3, SIDE, SIDE] }))).toBe(
+      'TensorShapeError: a tensor of shape [1, 3, 8, 8] has 192 values, but the data has 0',
     );
     await stillWorks();
   });
@@ -99,6 +115,24 @@ describe.skipIf(!hasDriver('swiftshader'))('a caller’s mistake', () => {
         `OptionError: classIndex is ${classIndex}: make it the index of a class, counted from 0`,
       );
     await stillWorks();
+  });
+});
+
+describe.skipIf(!hasDriver('swiftshader'))('a kernel that is refused', () => {
+  it('is an error of that call; the next call compiles it again', async () => {
+    const device = await new CountingGpu(await dawnGpu('swiftshader'), { features: [] }).open();
+    const net = await DenseNet.load(SMALL_MODEL, { device, inputSize: INPUT_SIZE });
+    const { logits } = await net.run(smallInput(1));
+    const compile = device.createComputePipelineAsync.bind(device);
+    device.createComputePipelineAsync = () => Promise.reject(new Error('no registers left'));
+    // Taps need a kernel that nothing else does.
+    expect(await failure(net.taps(smallInput(1)))).toMatch(
+      /^ShaderError: the kernel normalize\S* does not compile on this adapter: no registers left/,
+    );
+    device.createComputePipelineAsync = compile;
+    expect((await net.taps(smallInput(1))).get('logits')?.data).toEqual(logits);
+    net.dispose();
+    device.destroy();
   });
 });
 
@@ -177,6 +211,14 @@ describe.skipIf(!hasDriver('swiftshader'))('a call or load that is ended early',
     );
   });
 
+  it('a list of images with a hole', async () => {
+    const net = await DenseNet.load(SMALL_MODEL, { gpu, inputSize: INPUT_SIZE, preprocess: TO_SMALL });
+    const images = [picture(1), picture(2)];
+    delete images[0];
+    expect(await failure(net.classify(images))).toMatch(/^ImageError: undefined is not an image/);
+    net.dispose();
+  });
+
   it('callbacks that throw change nothing', async () => {
     const original = console.error;
     const logged: unknown[] = [];
@@ -229,6 +271,9 @@ describe.skipIf(!hasDriver('swiftshader'))('a call or load that is ended early',
   it('a bad file and a dead address are typed errors', async () => {
     expect(await failure(DenseNet.load(new Uint8Array(3), { gpu }))).toMatch(/^ModelFormatError/);
     expect(await failure(DenseNet.load('http://127.0.0.1:9/none', { gpu }))).toMatch(/^DownloadError/);
+    expect(await failure(DenseNet.load('models/net.safetensors', { gpu }))).toMatch(
+      /^DownloadError: models\/net\.safetensors is a path, .*: read the file and pass its bytes, load\(readFileSync\(path\)\)/,
+    );
     expect(await failure(DenseNet.load(JSON.parse('5'), { gpu }))).toMatch(
       /^OptionError: a model is loaded from a URL, a Blob, an ArrayBuffer or a Uint8Array, not 5/,
     );

@@ -10,6 +10,7 @@ import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { toFloat32 } from '../../src/tensor/tensor.js';
 import { readModel, writeModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
+import { ACTIVATIONS } from '../reference/cpu-densenet.js';
 import { FIXTURES, readBytes, relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { picture } from './models.js';
@@ -27,6 +28,7 @@ const CASES: readonly (readonly [file: string, options: ImportOptions])[] = [
   ['two-layer-head.pth', {}],
   ['tanh-head-module.pth', {}],
   ['gelu-elu-head-module.pth', {}],
+  ['gelu-tanh-head-module.pth', {}],
   ['fastai-state.pth', {}],
   ['one-class.pth', {}],
 ];
@@ -43,36 +45,62 @@ function reference(name: string) {
   return { shape: tensor.shape, data: toFloat32(tensor) };
 }
 
-/** The dense layers alone, of a head whose activation is tanh. */
+/** The dense layers alone. */
 function headLogits({ hidden, weight, bias }: HeadFold, x: Float64Array): Float64Array {
   const layer = (from: Float64Array, { weight: w, bias: b }: Pick<HeadFold, 'weight' | 'bias'>) =>
     Float64Array.from(b, (value, o) => from.reduce((sum, xi, i) => sum + xi * (w[o * from.length + i] ?? 0), value));
   return layer(
-    hidden.reduce((from, fold) => layer(from, fold).map(Math.tanh), x),
+    hidden.reduce((from, fold) => layer(from, fold).map(ACTIVATIONS[fold.activation]), x),
     { weight, bias },
   );
 }
 
 describe.skipIf(!hasDriver('swiftshader'))('on swiftshader', () => {
-  it('explains a head of several layers by its linearisation: the map’s mean is how the logit follows the features', async () => {
-    const { tensors, metadata } = await importCheckpoint(readBytes(`${FOLDER}tanh-head-module.pth`), 'tanh');
+  it.each(['tanh-head-module', 'gelu-elu-head-module', 'gelu-tanh-head-module'])(
+    'explains the head of %s by its linearisation: the map’s mean is how the logit follows the features',
+    async (name) => {
+      const { tensors, metadata } = await importCheckpoint(readBytes(`${FOLDER}${name}.pth`), name);
+      const preprocess = { ...PRESETS['rescale-32'], resize: { kind: 'none' } } as const;
+      const model = writeModel(tensors, { ...metadata, preprocess });
+      const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
+      const net = await DenseNet.load(model, { gpu, inputSize: [16, 16] });
+      const features = Float64Array.from((await net.embed(picture(3, 16, 16))).data);
+      const { head } = readModel(model).folded;
+      for (let classIndex = 0; classIndex < net.config.classes; classIndex++) {
+        const { values } = await net.explain(picture(3, 16, 16), { classIndex });
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        const logit = (x: Float64Array) => headLogits(head, x)[classIndex] ?? Number.NaN;
+        const step = 1e-5;
+        const slopes = features.map((_, c) => {
+          const moved = (by: number) => features.map((value, i) => (i === c ? value + by : value));
+          return (logit(moved(step)) - logit(moved(-step))) / (2 * step);
+        });
+        const expected = slopes.reduce((sum, slope, c) => sum + slope * (features[c] ?? 0), 0);
+        expect(Math.abs(mean - expected) / Math.max(...slopes.map(Math.abs))).toBeLessThan(1e-4);
+      }
+      net.dispose();
+    },
+  );
+
+  it('gives the features of a network without a classifier, and says what needs one', async () => {
+    const { tensors, metadata } = await importCheckpoint(readBytes(`${FOLDER}no-head-module.pth`), 'no-head');
     const preprocess = { ...PRESETS['rescale-32'], resize: { kind: 'none' } } as const;
-    const model = writeModel(tensors, { ...metadata, preprocess });
     const { gpu } = new CountingGpu(await dawnGpu('swiftshader'), { features: [] });
-    const net = await DenseNet.load(model, { gpu, inputSize: [16, 16] });
-    const features = Float64Array.from((await net.embed(picture(3, 16, 16))).data);
-    const { head } = readModel(model).folded;
-    for (let classIndex = 0; classIndex < net.config.classes; classIndex++) {
-      const { values } = await net.explain(picture(3, 16, 16), { classIndex });
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const logit = (x: Float64Array) => headLogits(head, x)[classIndex] ?? Number.NaN;
-      const step = 1e-5;
-      const slopes = features.map((_, c) => {
-        const moved = (by: number) => features.map((value, i) => (i === c ? value + by : value));
-        return (logit(moved(step)) - logit(moved(-step))) / (2 * step);
-      });
-      const expected = slopes.reduce((sum, slope, c) => sum + slope * (features[c] ?? 0), 0);
-      expect(Math.abs(mean - expected) / Math.max(...slopes.map(Math.abs))).toBeLessThan(1e-4);
+    const net = await DenseNet.load(writeModel(tensors, { ...metadata, preprocess }), { gpu, inputSize: [16, 16] });
+    const { shape, data } = reference('no-head-module.input');
+    const [n = 0, c = 0, h = 0, w = 0] = shape;
+    const input = { data: Float32Array.from(data), shape: [n, c, h, w] } as const;
+    const taps = await net.taps(input);
+    expect([...taps.keys()]).toEqual(['stem', 'block1', 'block2', 'final', 'pooled']);
+    const pooled = taps.get('pooled')?.data ?? [];
+    expect(relativeError(pooled, reference('no-head-module.logits').data)).toBeLessThan(TOLERANCE.f32);
+    const image = picture(3, 16, 16);
+    expect((await net.embed(image)).shape).toEqual([1, 5]);
+    expect((await net.profile(image)).steps.map(({ name }) => name).at(-1)).toBe('pool');
+    const calls = { classify: net.classify(image), explain: net.explain(image), run: net.run(input) };
+    for (const [what, call] of Object.entries(calls)) {
+      await expect(call).rejects.toMatchObject({ name: 'OptionError', option: what });
+      await expect(call).rejects.toThrow(`${what}() needs a classifier, and this model file has none: call embed() or`);
     }
     net.dispose();
   });

@@ -9,6 +9,7 @@ import { evaluate } from '../../src/cli/evaluate.js';
 import { importCommand } from '../../src/cli/import.js';
 import { inspect } from '../../src/cli/inspect.js';
 import { serve } from '../../src/cli/serve.js';
+import { teach } from '../../src/cli/teach.js';
 import { verify } from '../../src/cli/verify.js';
 import { PRESETS } from '../../src/preprocess/presets.js';
 
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   verify,
   bench,
   serve,
+  teach,
 };
 const FILES = ['README.md', ...readdirSync(`${ROOT}docs`).map((file) => `docs/${file}`)];
 

@@ -1,5 +1,6 @@
 /** The colours of a class activation map: from zero, on one scale, and transparent where nothing speaks for the class. */
 import { describe, expect, it } from 'vitest';
+import { OptionError } from '../../src/core/errors.js';
 import { Heatmap, type OverlayOptions } from '../../src/runtime/heatmap.js';
 
 /** [red, green, blue, alpha] of each cell. */
@@ -46,7 +47,19 @@ describe('overlay', () => {
   });
 
   it.each([0, -1, Number.NaN])('rejects a scale that ends at %d', (max) => {
-    expect(() => alphasOf([1], { max })).toThrow(/max is .*: it must be above zero/);
+    expect(() => alphasOf([1], { max })).toThrow(/^max is .*: make it a number above zero/);
+  });
+
+  it.each<[width: number, height: number, options: object, message: RegExp]>([
+    [-1, 5, {}, /^width is -1: make it a whole number of pixels, 1 to 16384$/],
+    [5, 0.5, {}, /^height is 0\.5: make it a whole number/],
+    [2 ** 20, 1, {}, /^width is 1048576/],
+    [5, 5, { scale: 'log' }, /^scale is "log": make it one of positive, signed$/],
+    [5, 5, { opacity: 1 }, /^overlay\(\) has no option opacity: it takes width, height, scale, max$/],
+  ])('rejects %d×%d with %j', (width, height, options, message) => {
+    const map = new Heatmap(0, 'a', 1, 1, Float32Array.of(1));
+    expect(() => map.overlay(width, height, options)).toThrow(message);
+    expect(() => map.overlay(width, height, options)).toThrow(OptionError);
   });
 });
 

@@ -148,10 +148,10 @@ describe('the geometry of an image', () => {
 
   it('rejects an image that does not come out at the network’s input size, and suggests a repair', () => {
     expect(() => planPreprocess(spec({ crop: null }), 500, 333, [224, 224])).toThrow(
-      "a picture of 500×333 pixels comes to 384×256 by the model's preprocessing, but the network takes 224×224: " +
+      "an image of 500×333 pixels comes to 384×256 by the model's preprocessing, but the network takes 224×224: " +
         'give the preprocessing a crop or an exact resize',
     );
-    expect(() => planPreprocess(spec({}), 0, 5, [224, 224])).toThrow('the picture has no pixels');
+    expect(() => planPreprocess(spec({}), 0, 5, [224, 224])).toThrow('the image has no pixels');
   });
 
   it('gives the input size of every preset without an image', () => {

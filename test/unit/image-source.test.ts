@@ -57,6 +57,7 @@ describe('an image', () => {
     ['a fraction of a pixel', { data: new Uint8Array(4), width: 0.5, height: 2 }, '0.5×2 is not a size of an image'],
     ['a path where there is no page', 'cat.jpg', /^cat\.jpg could not be fetched/],
     ['null', null, /^null \(did querySelector find nothing\?\) is not an image: pass an ImageBitmap/],
+    ['nothing', undefined, /^undefined is not an image: pass/],
     ['a number', 42, /^a Number is not an image/],
     [
       'an HEIC file',

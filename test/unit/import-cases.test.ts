@@ -1,7 +1,7 @@
 /** Networks that differ from a plain DenseNet in one thing each (make_import.py) → the logits that their framework computed. */
 import { describe, expect, it } from 'vitest';
 import { type ImportOptions, importCheckpoint } from '../../src/import/checkpoint.js';
-import type { DenseNetConfig } from '../../src/model/config.js';
+import type { DenseNetConfig, HeadActivation } from '../../src/model/config.js';
 import type { ModelMetadata } from '../../src/model/model.js';
 import { readSafetensors } from '../../src/tensor/safetensors.js';
 import { type Tensor, toFloat32 } from '../../src/tensor/tensor.js';
@@ -25,8 +25,10 @@ interface Case {
 }
 
 const SIGMOID = { activation: 'sigmoid', activationOrigin: 'file' } as const;
+const NEW_FIRST = { concat: 'new-first', finalRelu: false } as const;
+const HEADLESS = { activation: 'none', activationOrigin: 'file' } as const;
 const ASSUMED = { activation: 'softmax', activationOrigin: 'assumed' } as const;
-const HIDDEN = (width: number, activation: 'relu' | 'tanh' | 'gelu' | 'elu' | 'leaky-relu') => ({ width, activation });
+const HIDDEN = (width: number, activation: HeadActivation) => ({ width, activation });
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   'the activation of the last layer': [
@@ -55,6 +57,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'what weights alone do not show, said by an option': [
     { file: 'stem3-pool-state.pth', options: { stemPool: true }, config: { stemPool: true } },
     { file: 'no-final-relu-state.pth', options: { finalRelu: false }, config: { finalRelu: false } },
+    { file: 'max-pool-state.pth', options: { ...NEW_FIRST, pooling: 'max' }, config: { pooling: 'max' } },
+    { file: 'new-first-two-layer-head.pth', options: NEW_FIRST, config: { hidden: [HIDDEN(8, 'relu')] } },
+    {
+      file: 'new-first-both-pools.pth',
+      options: NEW_FIRST,
+      config: { pooling: 'both' },
+      note: /maxima, then averages, fastai's order/,
+    },
   ],
   'heads of several layers': [
     {
@@ -68,6 +78,15 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       file: 'gelu-elu-head-module.pth',
       config: { hidden: [HIDDEN(5, 'gelu'), HIDDEN(4, 'elu'), HIDDEN(4, 'leaky-relu')] },
     },
+    { file: 'gelu-tanh-head-module.pth', config: { hidden: [HIDDEN(5, 'gelu-tanh')] } },
+    ...['gelu-opset14', 'gelu-opset18', 'gelu-opset20'].map((name) => ({
+      ...{ file: `${name}.onnx`, reference: `onnx-${name}` },
+      config: { hidden: [HIDDEN(5, 'gelu'), HIDDEN(4, 'gelu-tanh')] },
+    })),
+    // A layer of twice the width with ReLUs is the same as a leaky ReLU of another slope.
+    { file: 'leaky-head-module.pth', config: { hidden: [HIDDEN(10, 'relu'), HIDDEN(8, 'relu')] } },
+    { file: 'leaky-head.onnx', reference: 'onnx-leaky-head', config: { hidden: [HIDDEN(10, 'relu')] } },
+    { file: 'fastai-opset13.onnx', reference: 'onnx-fastai-opset13', config: { pooling: 'both' } },
     { file: 'norm-head.pth', note: /The head's layers, in order: classifier\.0, classifier\.2/ },
     { file: 'fc-behind-classifier.pth', note: /densenet121\.classifier, fc/ },
     { file: 'fastai-state.pth', config: { pooling: 'both', hidden: [HIDDEN(6, 'relu')] } },
@@ -76,6 +95,16 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     { file: 'keras-norm-head.keras' },
     { file: 'keras-flatten.keras' },
     { file: 'head-of-any-name.pth' },
+  ],
+  'networks without a classifier': [
+    {
+      file: 'no-head-state.pth',
+      config: { classes: 0 },
+      metadata: HEADLESS,
+      note: /The file has no classifier: embed/,
+    },
+    { file: 'no-head-module.pth', config: { classes: 0 }, metadata: HEADLESS, note: /no classifier/ },
+    { file: 'no-head.onnx', reference: 'onnx-no-head', config: { classes: 0 }, metadata: HEADLESS },
   ],
   'state dicts with more or less in them': [
     { file: 'lightning.pth', note: /Not part of the network, ignored: criterion\.pos_weight/ },
@@ -134,8 +163,10 @@ for (const [what, cases] of Object.entries(CASES)) {
         const name = reference ?? file.replace(/\.\w+$/, '');
         const input = referenceOf(`${name}.input`);
         const [n = 0, c = 0, h = 0, w = 0] = input.shape;
-        const logits = forward(folded, inputFor(input, kept), [n, c, h, w]).get('logits')?.values ?? [];
-        expect(relativeError(logits, toFloat32(referenceOf(`${name}.logits`)))).toBeLessThan(1e-5);
+        const taps = forward(folded, inputFor(input, kept), [n, c, h, w]);
+        // Without a classifier the source's output is the pooled vector.
+        const found = taps.get(folded.config.classes > 0 ? 'logits' : 'pooled')?.values ?? [];
+        expect(relativeError(found, toFloat32(referenceOf(`${name}.logits`)))).toBeLessThan(1e-5);
       });
     }
   });

@@ -177,10 +177,16 @@ describe('a layer that does something else than a DenseNet’s', () => {
 });
 
 describe('a model that is no classifier of ours', () => {
-  it('saved without its top says how to save it', async () => {
-    const bytes = edited((layers) => layers.splice(-2, 2));
-    expect(await failure(bytes)).toMatch(
-      /the graph has no logits, it ends with the features of the last block: save .* include_top=True, or GlobalAverage/,
+  it('saved without its top has features only', async () => {
+    const { config, notes } = await importCheckpoint(
+      edited((layers) => layers.splice(-2, 2)),
+      'model',
+    );
+    expect(config.classes).toBe(0);
+    expect(notes.join(' ')).toMatch(/The file has no classifier: embed\(\) and taps\(\) give its features/);
+    const said = edited((layers) => layers.splice(-2, 2));
+    expect(await failure(said, { activation: 'sigmoid' })).toMatch(
+      /^OptionError: activation is sigmoid, but the file has no classifier: leave it out/,
     );
   });
 

@@ -59,7 +59,7 @@ describe('a Keras or TensorFlow.js file gives what Keras computes', () => {
       expect(source).toEqual({ format, scheme: isWhole ? 'by topology' : 'keras', fileName: name });
       expect(metadata).toEqual({
         ...{ bnEpsilon: 1.001e-5, activation: 'softmax', ...said, activationOrigin: isWhole ? 'file' : 'assumed' },
-        ...(isWhole ? {} : { assumed: ['stem-stride', 'stem-pool', 'concat', 'final-relu', 'epsilon'] }),
+        ...(isWhole ? {} : { assumed: ['stem-stride', 'stem-pool', 'concat', 'final-relu', 'pooling', 'epsilon'] }),
       });
       const { folded } = readModel(writeModel(tensors, metadata));
       const reference = readReferenceFor(`keras/${of}`, { config: folded.config, metadata });

@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { ModelShapeError } from '../../src/core/errors.js';
 import type { ImportOptions } from '../../src/import/checkpoint.js';
 import { failure, inFront, type Refusal, refuses, zeros } from '../reference/onnx-refusal.js';
-import { CLASSES, edited, encode, GROWTH, HALVE, INIT, ints, node, tinyDenseNet } from '../reference/onnx-writer.js';
+import {
+  CLASSES,
+  edited,
+  encode,
+  GROWTH,
+  HALVE,
+  INIT,
+  ints,
+  type NodeSpec,
+  node,
+  tinyDenseNet,
+} from '../reference/onnx-writer.js';
 
 const CIFAR = tinyDenseNet();
 const IMAGENET = tinyDenseNet('imagenet');
@@ -252,6 +263,45 @@ const HEADS: readonly Refusal[] = [
 ];
 
 describe('heads of other networks', () => refuses(HEADS));
+
+describe('an unknown activation in the head', () => {
+  /** A second dense layer behind the first, with these nodes between; the last of them is called "end". */
+  const behind = (...nodes: readonly NodeSpec[]) => {
+    const fc = CIFAR.nodes.filter(({ name }) => name === 'fc');
+    const graph = edited(
+      CIFAR,
+      { fc: [...fc, ...nodes, node('second', 'Gemm', ['end', 'second.weight'], { transB: 1 })] },
+      [zeros('second.weight', [2, CLASSES])],
+    );
+    return encode({ ...graph, outputs: ['second'] });
+  };
+
+  it('is refused by its name, without the advice to leave it out', async () => {
+    const message = `${await failure(behind(node('end', 'Softplus', ['fc'])))}`;
+    expect(message).toMatch(
+      /node "end" \(Softplus\) .*, an activation \(ReLU, .*\) or the end of the graph; Softplus is no/,
+    );
+    expect(message).not.toMatch(/export the network without it/);
+  });
+
+  it('that is written out is none of those that are known', async () => {
+    const nodes = [node('tanh', 'Tanh', ['fc']), node('end', 'Mul', ['fc', 'fc'])];
+    expect(`${await failure(behind(...nodes))}`).toMatch(
+      /"second" \(Gemm\) .* found arithmetic that is none of the known activations \(ReLU, GELU and its tanh form\)/,
+    );
+  });
+});
+
+describe('a network without dense connections', () => {
+  it('is told by its graph', async () => {
+    const others = Object.fromEntries(
+      CIFAR.nodes.filter(({ op }) => op === 'Concat').map(({ name, inputs }) => [name, { op: 'Add', inputs }]),
+    );
+    expect(`${await failure(encode(edited(CIFAR, others)))}`).toMatch(
+      /\. Nothing in it is concatenated: it is no DenseNet, and other networks cannot be run$/,
+    );
+  });
+});
 
 describe('a graph that ends too early', () => {
   it('says what should follow', async () => {

@@ -27,11 +27,9 @@ describe('unroll', () => {
     expect(() => unroll('for (var i = 0u; i < 2u; i++) {\n')).toThrow('a loop has no end');
   });
 
-  it('leaves no loop over an array in the kernels of software', () => {
+  it('leaves no loop over an array in a kernel', () => {
     for (const kernel of ['conv1x1', 'conv3x3', 'transition', 'stem'] as const) {
-      const unrolled = variantsOf(kernel, F32).filter(({ isUnrolled }) => isUnrolled);
-      expect(unrolled.length, kernel).toBeGreaterThan(0);
-      for (const variant of unrolled) {
+      for (const variant of variantsOf(kernel, F32)) {
         const text = kernelSource(kernel, variant, F32);
         expect(text.match(/for \(var \w+ = 0u; \w+ < [A-Z_]+; /g), kernel).toBeNull();
         expect(SOURCES[kernel]).toMatch(/for \(var \w+ = 0u; \w+ < [A-Z_]+; /);

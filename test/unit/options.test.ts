@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { isDenseNetError } from '../../src/core/errors.js';
 import { callSafely, checkOptions } from '../../src/runtime/options.js';
 
-function messageOf(method: 'load' | 'classify' | 'explain' | 'run', options: unknown): string | null {
+type Method = Parameters<typeof checkOptions>[0];
+
+function messageOf(method: Method, options: unknown): string | null {
   try {
     checkOptions(method, options);
     return null;
@@ -43,6 +45,7 @@ describe('load()', () => {
     [{ tune: { budgte: 5 } }, /^OptionError: tune is an object with budgte/],
     [{ tuned: { shape: 1 } }, /^OptionError: tuned is /],
     [{ cache: 'yes' }, 'OptionError: cache is "yes": make it true or false'],
+    [{ head: 5 }, /^OptionError: head is 5: make it a file of toSafetensors\(\{ headOnly: true \}\): its URL, /],
   ])('refuses %j', (options, message) => {
     const found = messageOf('load', options);
     if (typeof message === 'string') expect(found).toBe(message);
@@ -60,11 +63,14 @@ describe('load()', () => {
 });
 
 describe('the calls', () => {
-  it.each<['classify' | 'explain' | 'run', unknown, string | RegExp]>([
+  it.each<[Method, unknown, string | RegExp]>([
     ['classify', { topK: 0 }, 'OptionError: topK is 0: make it a whole number of classes, 1 or more'],
     ['classify', { topk: 3 }, 'OptionError: classify() has no option topk: it takes signal, topK'],
     ['explain', { classIndex: -1 }, /^OptionError: classIndex is -1: make it the index of a class/],
     ['run', { signal: 'stop' }, 'OptionError: signal is "stop": make it an AbortSignal'],
+    ['teach', { none: '' }, 'OptionError: none is "": make it a name that no class has'],
+    ['train', { onProgress: true }, 'OptionError: onProgress is true: make it a function'],
+    ['toSafetensors', { headonly: true }, 'OptionError: toSafetensors() has no option headonly: it takes headOnly'],
     ['run', 5, 'OptionError: the options of run() are 5: make them an object'],
   ])('%s refuses %j', (method, options, message) => {
     const found = messageOf(method, options);

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ImageArgument } from '../../src/cli/list-images.js';
 import { predictFiles } from '../../src/cli/predict-files.js';
-import type { Runner, RunnerImage, Vectors } from '../../src/cli/runner.js';
+import type { ImageRunner, RunnerImage, Vectors } from '../../src/cli/runner.js';
 import { ImageError } from '../../src/core/errors.js';
 import { gray16 } from '../cli/images.js';
 
@@ -24,10 +24,7 @@ function imageOf(width: number): ImageArgument {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 
-class AccountingRunner implements Runner {
-  readonly backend = 'node';
-  readonly adapter = { vendor: '', architecture: '', device: '', description: '', isFallback: true, features: [] };
-  readonly tuning = null;
+class AccountingRunner implements ImageRunner {
   readonly calls: (readonly number[])[] = [];
   /** Of the images that are open, by their numbers. */
   readonly widths = new Map<number, number>();
@@ -62,14 +59,9 @@ class AccountingRunner implements Runner {
   release(images: readonly number[]): void {
     for (const id of images) this.widths.delete(id);
   }
-
-  async taps(): Promise<never> {
-    throw new Error('not asked for');
-  }
-  async close(): Promise<void> {}
 }
 
-async function run(runner: Runner, images: readonly ImageArgument[], batch: number, signal?: AbortSignal) {
+async function run(runner: ImageRunner, images: readonly ImageArgument[], batch: number, signal?: AbortSignal) {
   const found: (number | string)[] = [];
   for await (const outcome of predictFiles(runner, images, { batch, vectors: ['scores'], ...(signal && { signal }) }))
     found.push('error' in outcome ? outcome.error : (outcome.vectors.get('scores')?.[0] ?? Number.NaN));

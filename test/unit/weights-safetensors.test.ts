@@ -47,6 +47,12 @@ describe('a bad file is refused with the reason', () => {
     ['entry that is no object', file('{"a":3}'), /tensor "a": its header entry is not an object/, 'a'],
     ['unknown dtype', file(`{"a":${entry(0, 4, [4], 'F4')}}`, 4), /unknown dtype "F4"/, 'a'],
     ['inherited dtype', file(`{"a":${entry(0, 4, [4], 'toString')}}`, 4), /unknown dtype/, 'a'],
+    [
+      'dtype of objects six thousand deep',
+      file(`{"a":{"dtype":${'{"a":'.repeat(6000)}1${'}'.repeat(6000)},"shape":[1],"data_offsets":[0,4]}}`, 4),
+      /unknown dtype \(object\)/,
+      'a',
+    ],
     ['missing dtype', file('{"a":{"shape":[1],"data_offsets":[0,4]}}', 4), /unknown dtype/, 'a'],
     ['negative dimension', file(`{"a":${entry(0, 4, [-1])}}`, 4), /its shape is not/, 'a'],
     ['fractional dimension', file(`{"a":${entry(0, 4, [1.5])}}`, 4), /its shape is not/, 'a'],

@@ -28,6 +28,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
   tanh: 'Tanh',
   gelu: 'Gelu',
   elu: 'Elu',
+  leaky_relu: 'LeakyRelu',
 };
 
 /**
@@ -212,7 +213,9 @@ interface Operator {
 function activationOperator(layer: Layer): readonly [op: string, attributes: Attributes] {
   const name = activationName(layer);
   const op = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
-  return [op ?? `the activation "${name}"`, op === 'Softmax' ? { axis: -1 } : {}];
+  // `keras.activations.leaky_relu` has a slope of 0.2, the layer of that name 0.3.
+  const attributes = op === 'Softmax' ? { axis: -1 } : op === 'LeakyRelu' ? { alpha: 0.2 } : {};
+  return [op ?? `the activation "${name}"`, attributes];
 }
 
 function reluOperator({ config }: Layer): string {

@@ -17,12 +17,15 @@ export interface ModuleOptions {
   /** Used where no module shows it. */
   readonly stemPool: boolean | undefined;
   readonly finalRelu: boolean | undefined;
+  readonly pooling: 'average' | 'max' | undefined;
 }
+
+type Unknown = 'stemPool' | 'finalRelu' | 'concat' | 'pooling';
 
 export interface ModuleGraph {
   readonly graph: NetworkGraph;
-  /** Facts that no module shows: `stemPool`, `finalRelu`, `concat`. */
-  readonly unknown: ReadonlySet<'stemPool' | 'finalRelu' | 'concat'>;
+  /** Facts that no module shows. */
+  readonly unknown: ReadonlySet<Unknown>;
 }
 
 /**
@@ -53,7 +56,7 @@ class MissingModule extends Error {}
 class Builder {
   readonly #byPath: ReadonlyMap<string, number>;
   readonly #nodes: LayerNode[] = [];
-  readonly #unknown = new Set<'stemPool' | 'finalRelu' | 'concat'>();
+  readonly #unknown = new Set<Unknown>();
   readonly #body = new Set<number>();
   readonly #isKnown: boolean;
   #value = 'image';
@@ -242,13 +245,16 @@ class Builder {
     this.#emit(norm);
     const behind = this.#between(norm, this.modules.length).filter((index) => this.#module(index).isLeaf);
     const firstWeights = behind.findIndex((index) => ['Gemm', 'BatchNormalization', 'Conv'].includes(this.#op(index)));
-    const front = behind.slice(0, Math.max(0, firstWeights));
+    const front = firstWeights < 0 ? behind : behind.slice(0, firstWeights);
     const pools = front.filter((index) => isPool(this.#op(index)));
     this.#finalRelu(norm, front, pools);
     if (pools.length === 2) this.#joinedPools(pools);
     for (const index of front)
       if (!isActivation(this.#op(index)) && (pools.length !== 2 || !isPool(this.#op(index)))) this.#emit(index);
-    if (pools.length === 0) this.#implied('GlobalAveragePool', norm);
+    if (pools.length === 0) {
+      if (!(this.#isKnown && this.#isOfKnownNetwork(norm))) this.#unknown.add('pooling');
+      this.#implied(this.options.pooling === 'max' ? 'GlobalMaxPool' : 'GlobalAveragePool', norm);
+    }
     this.#implied('Flatten', norm);
     for (const index of behind.slice(front.length)) this.#emit(index);
   }

@@ -2,7 +2,7 @@
 import { type NetworkFacts, TORCH_BN_EPSILON } from '../../model/config.js';
 import { names } from '../../model/tensors.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { averagesFirst, headTensors, joinLinear } from './dense.js';
+import { averagesFirst, headTensors, joinLinear, withoutSlopes } from './dense.js';
 import type { Block, Conv, HeadVector, Stem } from './graph-state.js';
 import { type Norm, withEpsilon } from './norm.js';
 import { stemConv } from './stem.js';
@@ -41,7 +41,7 @@ export function assemble({ pool, layers }: HeadVector): Assembled {
     }
   }
   norms.set(names.finalNorm, pool.norm);
-  const joined = joinLinear(layers);
+  const joined = withoutSlopes(joinLinear(layers));
   const head = pool.kinds.length > 1 && pool.kinds[0] === 'max' ? averagesFirst(joined) : joined;
   for (const [name, tensor] of headTensors(head)) put(name, tensor);
   const bnEpsilon = commonEpsilon(norms);

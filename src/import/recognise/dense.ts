@@ -86,6 +86,34 @@ function product(first: Dense, second: Dense): Dense {
   return { ...second, weight, bias };
 }
 
+/**
+ * Leaky ReLUs of other slopes as ReLUs: f(x) = ReLU(x) − slope · ReLU(−x), which a layer of twice the width and the next
+ * one compute exactly.
+ */
+export function withoutSlopes(layers: readonly Dense[]): readonly Dense[] {
+  return layers.map((layer, index) => {
+    const above = layers[index - 1];
+    const next = above?.slope === undefined ? layer : takingMirrored(layer, above.slope);
+    return next.slope === undefined ? next : mirrored(next);
+  });
+}
+
+function mirrored({ weight, bias, width }: Dense): Dense {
+  const twice = (values: Float64Array) => Float64Array.from([...values, ...values.map((value) => -value)]);
+  return { weight: twice(weight), bias: twice(bias), width: 2 * width, activation: 'relu' };
+}
+
+function takingMirrored(layer: Dense, slope: number): Dense {
+  const into = layer.weight.length / layer.width;
+  const weight = new Float64Array(2 * layer.weight.length);
+  for (const [index, value] of layer.weight.entries()) {
+    const at = 2 * into * Math.floor(index / into) + (index % into);
+    weight[at] = value;
+    weight[at + into] = -slope * value;
+  }
+  return { ...layer, weight };
+}
+
 /** The same head for averages in front of maxima, where the source joins them the other way round. */
 export function averagesFirst(layers: readonly Dense[]): readonly Dense[] {
   const [first, ...others] = layers;

@@ -127,6 +127,8 @@ export interface Dense {
   readonly bias: Float64Array;
   readonly width: number;
   readonly activation: HeadActivation;
+  /** Of a leaky ReLU, where it is not the usual 0.01. */
+  readonly slope?: number;
 }
 
 /** The pooled vector on its way through the head: [N, C], [N, C, 1, 1], or [C] where the batch is 1. */
@@ -137,6 +139,13 @@ export interface HeadVector {
   /** A norm in front of the first layer, or behind an activation: for the next layer to take in. */
   readonly pending: { readonly scale: Float64Array; readonly shift: Float64Array } | null;
   readonly rank: 1 | 2 | 4;
+}
+
+/** A function of each value of a vector on its way to an activation: its samples (curve.ts). */
+export interface Curve {
+  readonly at: 'curve';
+  readonly of: HeadVector;
+  readonly samples: Float64Array;
 }
 
 /** Behind the softmax. */
@@ -153,7 +162,17 @@ export interface Padded {
   readonly pads: readonly number[];
 }
 
-export type GraphState = Input | Features | Normed | Activated | Reduced | Averaged | HeadVector | Scores | Padded;
+export type GraphState =
+  | Input
+  | Features
+  | Normed
+  | Activated
+  | Reduced
+  | Averaged
+  | HeadVector
+  | Curve
+  | Scores
+  | Padded;
 
 /** What may follow, for the error that says what does not. */
 export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
@@ -163,7 +182,9 @@ export const FOLLOWERS: Readonly<Record<GraphState['at'], string>> = {
   activated: 'a 1×1 or 3×3 convolution, or average pooling',
   reduced: 'a batch norm, Relu and a 3×3 convolution, or average pooling of 2×2',
   averaged: 'the 1×1 convolution of a transition',
-  vector: 'a dense layer (Gemm, MatMul or a 1×1 convolution), a batch norm, an activation or the end of the graph',
+  vector:
+    'a dense layer (Gemm, MatMul or a 1×1 convolution), a batch norm, an activation (ReLU, sigmoid, tanh, GELU, ELU, leaky ReLU) or the end of the graph',
+  curve: 'the rest of an activation that is written out',
   scores: 'the end of the graph',
   padded: 'a convolution or a max pool',
 };

@@ -93,6 +93,14 @@ export function gatherVector(node: Node, state: HeadVector, indices: readonly nu
   throw unexpected(node, state, ', found Gather of a part of the features');
 }
 
+/** What a network without a classifier ends with: the pooled features, or the last map, whose averages they are. */
+export function featuresAt(state: GraphState): HeadVector | null {
+  if (state.at === 'vector') return state.layers.length === 0 && !state.pending ? state : null;
+  if ((state.at !== 'activated' && state.at !== 'normed') || !state.norm || state.from.layers.length === 0) return null;
+  const { from, norm } = state;
+  return pooledVector({ from, norm, hasRelu: state.at === 'activated', kinds: ['average'] }, 4);
+}
+
 /** A vector; also a map of 1×1, whose only pixel is its own average. */
 function pooledOf(node: Node, state: GraphState): HeadVector {
   switch (state.at) {
@@ -219,26 +227,23 @@ const ACTIVATIONS: Readonly<Record<string, HeadActivation>> = {
   Relu: 'relu',
   Sigmoid: 'sigmoid',
   Tanh: 'tanh',
-  Gelu: 'gelu',
   Elu: 'elu',
   LeakyRelu: 'leaky-relu',
 };
 
-export const isHeadActivation = (op: string): boolean => Object.hasOwn(ACTIVATIONS, op);
+export const isHeadActivation = (op: string): boolean => op === 'Gelu' || Object.hasOwn(ACTIVATIONS, op);
 
 export function activateVector(node: Node, state: HeadVector): HeadVector {
-  const activation = ACTIVATIONS[node.op];
+  const form = node.text('approximate', 'none');
+  const gelu = form === 'tanh' ? 'gelu-tanh' : form === 'none' ? 'gelu' : undefined;
+  const activation = node.op === 'Gelu' ? gelu : ACTIVATIONS[node.op];
   const last = state.layers.at(-1);
   if (!activation || !last || state.pending || last.activation !== 'none')
     throw unsupportedNode(node, 'expected it behind a dense layer of the head');
   const alpha = node.float('alpha', node.op === 'Elu' ? 1 : 0.01);
-  const isUsual = node.op === 'Elu' ? alpha === 1 : node.op !== 'LeakyRelu' || Math.abs(alpha - 0.01) < 1e-6;
-  if (!isUsual || node.text('approximate', 'none') !== 'none')
-    throw unsupportedNode(
-      node,
-      `expected the usual ${activation}, found alpha ${alpha}, ${node.text('approximate', 'exact')}`,
-    );
-  return { ...state, layers: [...state.layers.slice(0, -1), { ...last, activation }] };
+  if (node.op === 'Elu' && alpha !== 1) throw unsupportedNode(node, `expected an ELU of alpha 1, found ${alpha}`);
+  const slope = node.op === 'LeakyRelu' && Math.abs(alpha - 0.01) > 1e-6 ? { slope: alpha } : {};
+  return { ...state, layers: [...state.layers.slice(0, -1), { ...last, activation, ...slope }] };
 }
 
 export function softmax(node: Node, state: GraphState): Scores {

@@ -16,8 +16,10 @@ import {
 import { pooledVector } from './head.js';
 import { describe, isSquare, roundsDown, slide, type Window, windowOf } from './window.js';
 
-export function maxPool(node: Node, given: GraphState): Features {
+export function maxPool(node: Node, given: GraphState): Features | HeadVector {
   const { state, pads } = unpadded(given);
+  const whole = wholeMaximum(node, given);
+  if (whole) return whole;
   const features = asFeatures(state);
   const [entry, ...others] = features?.parts ?? [];
   if (!features || entry?.kind !== 'stem' || others.length > 0 || entry.isPooled) throw unexpected(node, given);
@@ -26,6 +28,19 @@ export function maxPool(node: Node, given: GraphState): Features {
     throw unsupportedNode(node, `expected the stem's max pool (3×3, stride 2, padding 1), found ${describe(window)}`);
   return { at: 'features', parts: [{ ...entry, isPooled: true }], size: slide(window, features.size) };
 }
+
+/** A window over the whole last map, as exporters write a global maximum before opset 18. */
+function wholeMaximum(node: Node, state: GraphState): HeadVector | null {
+  if ((state.at !== 'activated' && state.at !== 'normed') || state.from.layers.length === 0) return null;
+  const { from, size } = state;
+  const window = windowOf(node, size);
+  if (!coversAll(window, size)) return null;
+  const norm = state.at === 'activated' ? readyNorm(node, state) : state.norm;
+  return pooledVector({ from, norm, hasRelu: state.at === 'activated', kinds: ['max'] }, 4);
+}
+
+const coversAll = ({ kernel, pads }: Window, size: Size): boolean =>
+  kernel.every((side, axis) => side === (size[axis] ?? side)) && pads.every((pad) => pad === 0);
 
 export function averagePool(node: Node, state: GraphState): Features | Averaged | HeadVector {
   if (state.at === 'reduced' && !state.isActive && !state.norm2) {
@@ -38,8 +53,7 @@ export function averagePool(node: Node, state: GraphState): Features | Averaged 
   const norm = state.at === 'activated' ? readyNorm(node, state) : state.norm;
   const window = windowOf(node, size);
   if (isSquare(window, 2, 2, 0)) return { at: 'averaged', from, norm, hasRelu, size: slide(halving(node, size), size) };
-  const covers = window.kernel.every((side, axis) => side === (size[axis] ?? side));
-  if (!covers || window.pads.some((pad) => pad !== 0))
+  if (!coversAll(window, size))
     throw unsupportedNode(
       node,
       `expected a window over the whole map${map(size)}, or 2×2 with stride 2, found ${describe(window)}`,

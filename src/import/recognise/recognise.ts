@@ -12,11 +12,13 @@ import { type NetworkGraph, type Node, unsupportedNode } from '../graph/node.js'
 import { asInts, type Operands, tensorOf, wholeNumbers } from '../graph/operands.js';
 import type { Order } from './block.js';
 import { affine, Body, batchNorm, relu } from './body.js';
+import { curveOf, joinCurves, settled } from './curve.js';
 import { FOLLOWERS, type GraphState, type HeadVector, unexpected } from './graph-state.js';
 import {
   activateVector,
   affineVector,
   convHead,
+  featuresAt,
   flatten,
   gatherVector,
   gemm,
@@ -31,7 +33,7 @@ import { averagePool, maxPool, pad } from './pools.js';
 import { isShape, shapeAt } from './shape.js';
 
 export interface Recognised {
-  /** From which all of the network can be reached; its last layer gives the logits. */
+  /** From which all of the network can be reached. Its last layer gives the logits; without layers there is no classifier. */
   readonly vector: HeadVector;
   readonly activation: 'softmax' | 'sigmoid' | null;
   readonly order: Order;
@@ -109,6 +111,8 @@ class Walk {
     if (!state || (node.op === 'CastLike' && isConstant(inputs[0] ?? null)))
       return this.#evaluator.evaluate(node, constants);
     if (node.op === 'Concat') return this.#concat(node, inputs, states);
+    const joined = another ? joinCurves(node, states) : null;
+    if (joined) return joined;
     if (another) throw unsupportedNode(node, 'it takes two feature maps; a DenseNet joins them by Concat alone');
     // Mul and Add take the map on either side; the operands keep their order without it.
     const operands = constants.filter((_, i) => !isState(inputs[i] ?? null));
@@ -116,7 +120,7 @@ class Walk {
     if (isSwapped && node.op === 'Sub' && state.at === 'input') return affineInput(node, state, operands, true);
     if (isSwapped && node.op !== 'Mul' && node.op !== 'Add')
       throw unexpected(node, state, `, found ${node.op} of constants`);
-    return this.#follow(node, state, operands);
+    return curveOf(node, state, operands) ?? this.#follow(node, state, operands);
   }
 
   #concat(node: Node, inputs: readonly (Value | null)[], states: readonly GraphState[]): GraphState {
@@ -141,8 +145,10 @@ class Walk {
   }
 
   /** A node that works on one map. */
-  #follow(node: Node, state: GraphState, operands: Operands): Value {
+  #follow(node: Node, given: GraphState, operands: Operands): Value {
     const [first] = operands;
+    // What only passes values on may stand within an activation that is written out.
+    const state = PASSING.has(node.op) ? given : settled(node, given);
     switch (node.op) {
       case 'Identity':
       case 'CastLike':
@@ -204,8 +210,9 @@ class Walk {
     }
   }
 
-  /** Whether the classifier's logits are among the values. */
-  #isHeadReached(): boolean {
+  /** Whether a node only changes the classifier's scores: no dense layer stands behind it. */
+  #isBehindHead(index: number): boolean {
+    if (this.#graph.nodes.slice(index + 1).some(({ op }) => op === 'Gemm' || op === 'MatMul')) return false;
     for (const value of this.#values.values()) {
       if (!isState(value)) continue;
       if (value.at === 'scores' || (value.at === 'vector' && value.layers.length > 0)) return true;
@@ -213,8 +220,28 @@ class Walk {
     return false;
   }
 
+  #withoutConcat(error: ModelShapeError): ModelShapeError {
+    if (this.#graph.nodes.some(({ op }) => op === 'Concat')) return error;
+    const message = `${error.message}. Nothing in it is concatenated: it is no DenseNet, and other networks cannot be run`;
+    return new ModelShapeError(message, error.problems);
+  }
+
+  /** The end of the graph settles what an activation or a scale came to. */
+  #output(name: string): Value | null {
+    const value = this.#values.get(name) ?? null;
+    const index = this.#graph.nodes.findIndex(({ outputs }) => outputs[0] === name);
+    const node = this.#graph.nodes[index];
+    if (!isState(value) || !node) return value;
+    try {
+      return settled(node, value);
+    } catch (error) {
+      if (error instanceof ModelShapeError) return failedNode(error, index);
+      throw error;
+    }
+  }
+
   #result(): Recognised {
-    const outputs = this.#graph.outputs.map((name) => this.#values.get(name) ?? null);
+    const outputs = this.#graph.outputs.map((name) => this.#output(name));
     for (const value of outputs) {
       if (!isState(value)) continue;
       const vector = value.at === 'scores' ? value.vector : value;
@@ -230,8 +257,11 @@ class Walk {
       };
     }
     const failed = outputs.filter(isFailed).sort((a, b) => a.index - b.index)[0];
-    if (failed) throw this.#isHeadReached() ? behindHeadError(failed.error) : failed.error;
+    if (failed)
+      throw this.#isBehindHead(failed.index) ? behindHeadError(failed.error) : this.#withoutConcat(failed.error);
     const end = outputs.find(isState);
+    const features = end ? featuresAt(end) : null;
+    if (features) return { vector: features, activation: null, order: this.#body.order };
     throw new ModelShapeError(`not a DenseNet that can be run here: the graph has no logits, ${endOf(end)}`, {
       missing: ['classifier.weight'],
       extra: [],
@@ -239,6 +269,8 @@ class Walk {
     });
   }
 }
+
+const PASSING: ReadonlySet<string> = new Set(['Identity', 'Cast', 'CastLike', 'Dropout']);
 
 /** Operators of integer arithmetic, ONNX's own and ONNX Runtime's. */
 const QUANTISED = /(^|\.)((Dynamic)?(Quantize|Dequantize)Linear|QLinear\w+|QGemm|(Conv|MatMul)Integer)/;
@@ -253,13 +285,8 @@ function endOf(state: GraphState | undefined): string {
   if (!state) return 'none of its outputs is computed';
   const last = state.at === 'vector' ? state.layers.at(-1) : undefined;
   if (last) return `its last layer ends with ${last.activation}; expected logits, Softmax or Sigmoid`;
-  if (state.at === 'vector' || state.at === 'activated' || state.at === 'normed') return WITHOUT_HEAD;
   return `it ends where there should be ${FOLLOWERS[state.at]}`;
 }
-
-const WITHOUT_HEAD =
-  'it ends with the features of the last block: save the network with its classifier (Keras: include_top=True, or ' +
-  'GlobalAveragePooling2D and a Dense layer behind it)';
 
 const FOREIGN =
   "its operator is not one of ONNX's own. Export without a runtime's optimisations; onnx.inliner.inline_local_functions " +

@@ -40,7 +40,7 @@ export function headOf(modules: readonly WeightModule[], channels: number, optio
   const isBoth = widthInto(first) === 2 * channels;
   const pooling = isBoth ? 'both' : 'average';
   const path = chain.map((module) => module.path);
-  if (chain.length === 1) {
+  if (chain.length === 1 && !isBoth) {
     const tensors = new Map<string, Tensor>();
     const put = (leaf: string, tensor: Tensor) =>
       tensors.set(`${names.classifier}.${leaf}`, { ...tensor, name: `${names.classifier}.${leaf}` });

@@ -45,13 +45,14 @@ export function identify(all: TensorMap, options: IdentifyOptions): Identified {
   const { sources, scheme, config } = body;
   const used = new Set(sources.values());
   const rest = new Map([...tensors].filter(([name]) => !used.has(name)));
-  const head = headOf(modulesOf(rest), finalChannels(config), {
-    bnEpsilon: options.bnEpsilon,
-    activation: options.hiddenActivation,
-  });
-  const leftovers = head ? unusedIn(rest, head) : null;
-  if (!head || !leftovers || !areIgnorable(leftovers, [...used, ...head.path]))
-    throw mismatch(tensors) ?? headless(rest);
+  const head =
+    headOf(modulesOf(rest), finalChannels(config), {
+      bnEpsilon: options.bnEpsilon,
+      activation: options.hiddenActivation,
+    }) ?? NO_HEAD;
+  const leftovers = unusedIn(rest, head);
+  const isHeadLost = head === NO_HEAD && [...leftovers.keys()].some((name) => /\.(weight|bias)$/.test(name));
+  if (isHeadLost || !areIgnorable(leftovers, [...used, ...head.path])) throw headMismatch(tensors, rest);
   const canonical = new Map<string, Tensor>(head.tensors);
   for (const [name, source] of sources) {
     const tensor = tensors.get(source);
@@ -68,6 +69,9 @@ export function identify(all: TensorMap, options: IdentifyOptions): Identified {
     notes: notesOf(scheme, body, leftovers, head),
   };
 }
+
+/** The network ends with its features. */
+const NO_HEAD: Head = { tensors: new Map(), pooling: 'average', hiddenActivations: [], path: [], isAssumed: false };
 
 interface Body {
   readonly sources: ReadonlyMap<string, string>;
@@ -95,8 +99,7 @@ function complete(tensors: TensorMap, sources: ReadonlyMap<string, string>, sche
   const shapes = new Map([...sources].map(([name, source]) => [name, tensors.get(source)?.shape ?? []]));
   const config = guess(shapes);
   if (!config) return null;
-  const withHead = new Map(shapes).set(`${names.classifier}.weight`, [1, finalChannels(config)]);
-  return fits(withHead, { ...config, classes: 1 }) ? { sources, scheme, config } : null;
+  return fits(shapes, config) ? { sources, scheme, config } : null;
 }
 
 /** `null` for absurd numbers of blocks or layers. */
@@ -137,6 +140,8 @@ function notesOf(scheme: string, { config }: Body, leftovers: TensorMap, head: H
     );
   }
   if (head.path.length > 1) notes.push(`The head's layers, in order: ${some(head.path)}.`);
+  if (head.pooling === 'both')
+    notes.push("The head takes twice as many values as there are channels: maxima, then averages, fastai's order.");
   if (leftovers.size > 0) notes.push(`Not part of the network, ignored: ${some([...leftovers.keys()])}.`);
   return notes;
 }
@@ -144,8 +149,10 @@ function notesOf(scheme: string, { config }: Body, leftovers: TensorMap, head: H
 /** The error of the scheme that the names read best under, with everything that does not fit; `null` if none reads them. */
 function mismatch(tensors: TensorMap): Error | null {
   if (!readBody(tensors)) return null;
+  const reading = readingOf(tensors);
+  if (reading instanceof ModelShapeError) return describeMismatch(reading, tensors);
+  const { scheme, sources, tensors: canonical } = reading;
   try {
-    const { scheme, sources, tensors: canonical } = canonicalise(tensors);
     deriveConfig(new Map([...canonical.values()].map(({ name, shape }) => [name, shape])), { scheme, sources });
     return null;
   } catch (error) {
@@ -154,7 +161,23 @@ function mismatch(tensors: TensorMap): Error | null {
   }
 }
 
-function headless(rest: TensorMap): ModelShapeError {
+/** By the scheme that fits best; the error where two tensors claim one name. */
+function readingOf(tensors: TensorMap): ReturnType<typeof canonicalise> | ModelShapeError {
+  try {
+    return canonicalise(tensors);
+  } catch (error) {
+    if (error instanceof ModelShapeError) return error;
+    throw error;
+  }
+}
+
+/** The body is complete; two tensors that would both be the classifier are a head that is not understood. */
+function headMismatch(tensors: TensorMap, rest: TensorMap): Error {
+  const isTwice = readingOf(tensors) instanceof ModelShapeError;
+  return (isTwice ? null : mismatch(tensors)) ?? unknownHead(rest);
+}
+
+function unknownHead(rest: TensorMap): ModelShapeError {
   const some = [...rest].slice(0, 12).map(([name, { shape }]) => `${name} [${shape}]`);
   return new ModelShapeError(
     `the body is a DenseNet, but these do not make its head: ${shorten(some.join(', ') || 'nothing is left', 400)}`,

@@ -1,0 +1,240 @@
+/** The panel in which the user teaches classes: a card for each with its examples, and buttons to save and to share. */
+import { isLive, startLive } from './camera.js';
+import { current, onModel } from './current.js';
+import { make } from './dom.js';
+import { download } from './download.js';
+import { describeUnreadable } from './file-kind.js';
+import { page } from './page.js';
+import { announce, attempt, messageOf } from './status.js';
+import { Lesson, type TaughtClass } from './teach.js';
+
+const MOST_CLASSES = 5;
+/** Milliseconds between two frames while the button is held. */
+const FRAME_MS = 250;
+const THUMBNAIL = 48;
+/** The latest examples are shown, the others counted. */
+const MOST_THUMBNAILS = 12;
+const FILE = 'my-classes.safetensors';
+
+let lesson: Lesson | null = null;
+
+function start(): void {
+  const { model } = current();
+  if (!model) return;
+  lesson = new Lesson(model, { onChange: render, onNote: note, onEnd: end });
+  page.teachBody.hidden = false;
+  page.teachStart.hidden = true;
+  render();
+  note('Two classes are needed: name them, and give each a few examples.');
+  page.teachClasses.querySelector('input')?.select();
+}
+
+function end(): void {
+  lesson = null;
+  const hadFocus = page.teachBody.contains(document.activeElement);
+  page.teachBody.hidden = true;
+  page.teachStart.hidden = false;
+  if (hadFocus) page.teachStart.focus();
+}
+
+function note(text: string): void {
+  page.teachNote.textContent = text;
+  announce(text);
+}
+
+function render(): void {
+  if (!lesson) return;
+  const { classes } = lesson;
+  // A card that exists stays, so that the focus and a held button stay.
+  const shown = classes.map((taught) => cardOf(taught));
+  const isSame = shown.every((card, c) => page.teachClasses.children[c] === card.element);
+  if (!isSame || page.teachClasses.children.length !== shown.length) {
+    page.teachClasses.replaceChildren(...shown.map(({ element }) => element));
+  }
+  for (const card of shown) card.update();
+  page.teachAdd.disabled = classes.filter(({ isNone }) => !isNone).length >= MOST_CLASSES;
+  page.teachNone.disabled = classes.some(({ isNone }) => isNone);
+  page.teachSave.disabled = lesson.network === null;
+  page.teachShare.disabled = lesson.network === null;
+}
+
+interface Card {
+  readonly element: HTMLLIElement;
+  update(): void;
+}
+
+const cards = new WeakMap<TaughtClass, Card>();
+
+function cardOf(taught: TaughtClass): Card {
+  const known = cards.get(taught);
+  if (known) return known;
+  const name = make('input', { type: 'text', value: taught.name, maxLength: 40, ariaLabel: 'Name of the class' });
+  name.disabled = taught.isNone;
+  name.addEventListener('change', () => {
+    lesson?.rename(taught, name.value);
+    name.value = taught.name;
+  });
+  const count = make('p', { className: 'note' });
+  const thumbnails = make('ul', { className: 'thumbnails' });
+  const hold = make('button', { type: 'button', className: 'hold' }, 'Hold to add from the camera');
+  listenToHold(hold, () => addFrame(taught));
+  const choose = make('button', { type: 'button' }, 'Add pictures');
+  const files = make('input', { type: 'file', accept: 'image/*', multiple: true, hidden: true });
+  choose.addEventListener('click', () => files.click());
+  files.addEventListener('change', () => {
+    void addFiles(taught, [...(files.files ?? [])]);
+    files.value = '';
+  });
+  const shown = make('button', { type: 'button' }, 'Add the picture above');
+  shown.addEventListener('click', () => void addShown(taught));
+  const remove = make('button', { type: 'button', ariaLabel: `Remove the class ${taught.name}` }, 'Remove');
+  remove.addEventListener('click', () => lesson?.removeClass(taught));
+  const actions = make('div', { className: 'actions' }, hold, choose, files, shown, remove);
+  const element = make('li', { className: 'class-card' }, name, count, actions, thumbnails);
+  listenToDrops(element, (dropped) => void addFiles(taught, dropped));
+  const card: Card = {
+    element,
+    update() {
+      const { examples } = taught;
+      count.textContent = `${examples.length} ${examples.length === 1 ? 'example' : 'examples'}`;
+      remove.ariaLabel = `Remove the class ${taught.name}`;
+      thumbnails.replaceChildren(
+        ...examples.slice(-MOST_THUMBNAILS).map((example, e) => {
+          const image = thumbnailOf(example.bitmap);
+          const button = make(
+            'button',
+            { type: 'button', ariaLabel: `Remove example ${e + 1} of ${taught.name}` },
+            image,
+          );
+          button.addEventListener('click', () => lesson?.removeExample(taught, example));
+          return make('li', {}, button);
+        }),
+      );
+    },
+  };
+  cards.set(taught, card);
+  return card;
+}
+
+function thumbnailOf(bitmap: ImageBitmap): HTMLCanvasElement {
+  const canvas = make('canvas', { width: THUMBNAIL, height: THUMBNAIL, ariaHidden: 'true' });
+  const scale = THUMBNAIL / Math.min(bitmap.width, bitmap.height);
+  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+  canvas.getContext('2d')?.drawImage(bitmap, (THUMBNAIL - width) / 2, (THUMBNAIL - height) / 2, width, height);
+  return canvas;
+}
+
+/** Calls `onTick` at once and then again and again, as long as the button is held by pointer or keyboard. */
+function listenToHold(button: HTMLButtonElement, onTick: () => Promise<void>): void {
+  let isHeld = false;
+  const begin = async () => {
+    if (isHeld) return;
+    isHeld = true;
+    button.setAttribute('aria-pressed', 'true');
+    while (isHeld && button.isConnected) {
+      await onTick().catch((error: unknown) => note(messageOf(error)));
+      await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
+    }
+    release();
+  };
+  const release = () => {
+    isHeld = false;
+    button.setAttribute('aria-pressed', 'false');
+  };
+  button.addEventListener('pointerdown', (event) => {
+    button.setPointerCapture(event.pointerId);
+    void begin();
+  });
+  for (const type of ['pointerup', 'pointercancel', 'lostpointercapture', 'blur', 'keyup'] as const) {
+    button.addEventListener(type, release);
+  }
+  button.addEventListener('keydown', (event) => {
+    if (event.key !== ' ' && event.key !== 'Enter') return;
+    event.preventDefault();
+    void begin();
+  });
+  // A long press on a phone opens a menu.
+  button.addEventListener('contextmenu', (event) => event.preventDefault());
+}
+
+/** Files that are dropped on the card, or pasted while the focus is in it, are examples, and nothing else. */
+function listenToDrops(card: HTMLElement, onFiles: (files: readonly File[]) => void): void {
+  card.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    page.drop.hidden = true;
+    card.classList.add('target');
+  });
+  card.addEventListener('dragleave', () => card.classList.remove('target'));
+  card.addEventListener('drop', (event) => {
+    card.classList.remove('target');
+    event.preventDefault();
+    event.stopPropagation();
+    page.drop.hidden = true;
+    onFiles([...(event.dataTransfer?.files ?? [])]);
+  });
+  card.addEventListener('paste', (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return;
+    event.stopPropagation();
+    onFiles(files);
+  });
+}
+
+async function addFiles(taught: TaughtClass, files: readonly File[]): Promise<void> {
+  for (const file of files) {
+    try {
+      await lesson?.add(taught, file);
+    } catch {
+      note(`${file.name} ${await describeUnreadable(file)}. It was left out.`);
+    }
+  }
+}
+
+async function addFrame(taught: TaughtClass): Promise<void> {
+  if (!isLive()) await startLive();
+  if (isLive() && page.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) await lesson?.add(taught, page.video);
+}
+
+async function addShown(taught: TaughtClass): Promise<void> {
+  const { view } = current();
+  if (!view) return note('There is no picture yet.');
+  await lesson?.add(taught, view.bitmap).catch((error: unknown) => note(messageOf(error)));
+}
+
+async function modelFile(): Promise<File | null> {
+  const bytes = await lesson?.network?.toSafetensors();
+  return bytes ? new File([bytes], FILE, { type: 'application/octet-stream' }) : null;
+}
+
+async function save(): Promise<void> {
+  const file = await modelFile();
+  if (!file) return;
+  download(file, FILE, file.type);
+  note(`${FILE} was saved. Drop it on this page to use it again.`);
+}
+
+/** By the device's own means where it has some; else says how a link is made. */
+async function share(): Promise<void> {
+  const file = await modelFile();
+  if (!file) return;
+  if (navigator.canShare?.({ files: [file] })) {
+    await navigator.share({ files: [file], title: 'My classes' }).catch(() => undefined);
+    return;
+  }
+  download(file, FILE, file.type);
+  note(`${FILE} was saved. Put it on a web server, and share ${location.origin}/?model=ADDRESS-OF-THE-FILE.`);
+}
+
+export function listenToTeaching(): void {
+  page.teachStart.disabled = true;
+  onModel(() => {
+    page.teachStart.disabled = false;
+  });
+  page.teachStart.addEventListener('click', start);
+  page.teachAdd.addEventListener('click', () => lesson?.addClass(false));
+  page.teachNone.addEventListener('click', () => lesson?.addClass(true));
+  page.teachSave.addEventListener('click', () => void attempt('model', save, () => void save()));
+  page.teachShare.addEventListener('click', () => void attempt('model', share, () => void share()));
+  page.teachStop.addEventListener('click', () => lesson?.stop());
+}

@@ -1,0 +1,5 @@
+import { Classifier } from './classifier.jsx';
+
+export default function Page() {
+  return <Classifier />;
+}
