@@ -15,7 +15,7 @@ import { oneOf, positive, UsageError } from './command.js';
 import { PACKAGE } from './files.js';
 
 export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagenet] [--preprocess PRESET|JSON]
-       [--activation softmax|sigmoid|none] [--thresholds P|P,P,…] [--dtype f32|f16] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
+       [--activation softmax|sigmoid|none] [--thresholds P|P,P,…] [--weights f32|f16|int8] [--key NAME] [--rename 'REGEX=>NEW']… [--map FILE.json]
        [--concat old-first|new-first] [--stem-pool yes|no] [--stem-stride 1|2] [--final-relu yes|no]
        [--pooling average|max] [--epsilon X]
        [--hidden-activation ${HEAD_ACTIVATIONS.join('|')}] [--name TEXT] [--provenance TEXT] [--license TEXT]
@@ -29,6 +29,7 @@ export const IMPORT_USAGE = `CHECKPOINT -o OUT.safetensors [--labels FILE|imagen
 --activation  what turns the last layer's outputs into scores: softmax (one class per image), sigmoid (each by itself) or
               none (the outputs are the scores)
 --thresholds  for a multi-label network: the least probability of a class that is present, one for all or one per class
+--weights     how the file stores them: f16 halves it, int8 (a scale for each output channel) halves it once more
 --key         for a file with several networks: a dict's key, or the prefix of the network's tensor names
 --rename      changes tensor names before they are read; may be given several times
 --map         a JSON file {name of a tensor or module in the file: canonical name}

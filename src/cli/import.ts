@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { type ImportedCheckpoint, type ImportOptions, importCheckpoint } from '../import/checkpoint.js';
 import { describeHead } from '../import/facts.js';
 import type { ModelMetadata } from '../model/model.js';
-import { writeModel } from '../weights/model-file.js';
+import { STORAGE_TYPES, writeModel } from '../weights/model-file.js';
 import { readCatalog } from './catalog.js';
 import { type Command, oneOf, parse, UsageError } from './command.js';
 import {
@@ -26,6 +26,8 @@ const OPTIONS = {
   labels: TEXT,
   preprocess: TEXT,
   thresholds: TEXT,
+  weights: TEXT,
+  /** The older name of `weights`. */
   dtype: TEXT,
   name: TEXT,
   provenance: TEXT,
@@ -53,7 +55,7 @@ export const importCommand: Command = {
       throw new UsageError('import takes one checkpoint; run import --help for its options');
     if (!values.output && isFileName(source))
       throw new UsageError('import needs -o OUT.safetensors: the name of the file to write');
-    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16']) ?? 'f32';
+    const storage = oneOf('weights', values.weights ?? values.dtype, STORAGE_TYPES) ?? 'f32';
     const options = networkOptions(values);
     const checkpoint = await openCheckpoint(source, values.mirror);
     const { bnEpsilon, activation } = checkpoint.metadata;
@@ -83,7 +85,7 @@ export const importCommand: Command = {
       ...(values.provenance === undefined ? {} : { provenance: values.provenance }),
       ...(license === undefined ? {} : { license }),
     };
-    const file = writeModel(imported.tensors, metadata, dtype);
+    const file = writeModel(imported.tensors, metadata, storage);
     writeFileSync(output, file);
     report(output, file.byteLength, imported, metadata, values.json ?? false);
     return 0;

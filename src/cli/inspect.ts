@@ -10,6 +10,8 @@ import type { ModelMetadata } from '../model/model.js';
 import { type NetworkPlan, planNetwork } from '../plan/network.js';
 import { WRITTEN } from '../plan/step.js';
 import { inputSizeOf } from '../preprocess/spec.js';
+import { readWholeHeader } from '../tensor/safetensors.js';
+import type { Dtype } from '../tensor/tensor.js';
 import { readModel } from '../weights/model-file.js';
 import { layoutWeights } from '../weights/pack.js';
 import { type Command, oneOf, parse, UsageError } from './command.js';
@@ -33,7 +35,7 @@ export const inspect: Command = {
     const activations = oneOf('precision', values.precision, ['f32', 'f16']) ?? 'f32';
     const weights = oneOf('weights', values.weights, ['f32', 'f16']) ?? 'f32';
     const input = values.input === undefined ? null : parseInput(values.input);
-    const { config, size, metadata } = values.arch
+    const { config, size, metadata, stored } = values.arch
       ? familyMember(values.arch, input)
       : await readConfig(positionals[0] ?? values.model ?? DEFAULT_MODEL);
     if (input && input[1] !== config.inChannels) {
@@ -43,8 +45,8 @@ export const inspect: Command = {
     const caps = { subgroup: null };
     const plan = planNetwork(config, { batch: input?.[0] ?? 1, inputSize, activations, weights, caps });
     const weightBytes = layoutWeights(config, weights).bytes;
-    if (values.json) printJson(document(plan, weightBytes, metadata));
-    else show(plan, weightBytes, metadata);
+    if (values.json) printJson({ ...document(plan, weightBytes, metadata), storedBytes: stored });
+    else show(plan, weightBytes, metadata, stored);
     return 0;
   },
 };
@@ -67,19 +69,25 @@ interface Inspected {
   readonly size: Size;
   /** Empty for a member of the family without a file. */
   readonly metadata: ModelMetadata;
+  /** Bytes of the file's tensors by how they are stored; null without a file. */
+  readonly stored: Readonly<Partial<Record<Dtype, number>>> | null;
 }
 
 function familyMember(arch: string, input: Input | null): Inspected {
   if (!Object.hasOwn(FAMILY, arch))
     throw new UsageError(`--arch is ${arch}; it must be one of ${Object.keys(FAMILY).join(', ')}`);
   const config = familyConfig(arch, input ? { inChannels: input[1] } : {});
-  return { config, size: familySize(config), metadata: {} };
+  return { config, size: familySize(config), metadata: {}, stored: null };
 }
 
 async function readConfig(path: string): Promise<Inspected> {
-  const { folded, metadata } = readModel(await readModelFile(path));
+  const bytes = await readModelFile(path);
+  const { folded, metadata } = readModel(bytes);
+  const stored: Partial<Record<Dtype, number>> = {};
+  for (const { dtype, begin, end } of readWholeHeader(bytes).entries.values())
+    stored[dtype] = (stored[dtype] ?? 0) + end - begin;
   const own = metadata.preprocess ? inputSizeOf(metadata.preprocess) : null;
-  return { config: folded.config, size: own ?? familySize(folded.config), metadata };
+  return { config: folded.config, size: own ?? familySize(folded.config), metadata, stored };
 }
 
 function document(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata) {
@@ -111,7 +119,7 @@ function document(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadat
   };
 }
 
-function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata): void {
+function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata, stored: Inspected['stored']): void {
   const { config, arena, options } = plan;
   const layers = layerTable(config, options.inputSize);
   print(
@@ -119,7 +127,10 @@ function show(plan: NetworkPlan, weightBytes: number, metadata: ModelMetadata): 
   );
   const assumed = describeAssumed(metadata, config);
   if (assumed !== null) note(assumed);
-  print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per image\n`);
+  print(`${layers.parameters.toLocaleString('en')} parameters, ${layers.macs.toLocaleString('en')} MACs per image`);
+  const kinds = Object.entries(stored ?? {}).map(([dtype, bytes]) => `${dtype} ${kilobytes(bytes)}`);
+  if (kinds.length > 0) print(`stored in the file: ${kinds.join(', ')}`);
+  print('');
   const heading = ['layer', 'kind', 'in', 'out', 'map', 'parameters', 'MACs'];
   const rows = layers.rows.map((r) => [r.name, r.kind, r.in, r.out, `${r.height}×${r.width}`, r.parameters, r.macs]);
   for (const line of table([heading, ...rows])) print(line);

@@ -3,6 +3,7 @@ import { oldFeaturesFirst } from '../import/concat-order.js';
 import { HEAD_ACTIVATIONS, stemOf } from '../model/config.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
+import { withoutScale } from '../tensor/int8.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import type { TensorMap } from '../tensor/tensor.js';
 import { interpretTensors } from '../weights/interpret.js';
@@ -21,7 +22,8 @@ const EPSILONS = [1e-5, 1.001e-5, 1e-3];
 
 /** @param model a file that `import` wrote; others assume nothing */
 export function* alternativesOf(model: Uint8Array): Generator<Alternative> {
-  const { tensors, metadata: entries } = readSafetensors(model);
+  const { tensors: stored, metadata: entries } = readSafetensors(model);
+  const tensors = new Map([...stored].map(([name, tensor]) => [name, withoutScale(tensor)]));
   const metadata = decodeMetadata(entries);
   const { config } = interpretTensors(tensors, metadata);
   const { stride, pool } = stemOf(config);

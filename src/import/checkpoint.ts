@@ -4,6 +4,7 @@ import type { DenseNetConfig } from '../model/config.js';
 import { unusualFacts } from '../model/derive.js';
 import { decodeMetadata } from '../model/metadata.js';
 import type { ModelMetadata } from '../model/model.js';
+import { withoutScale } from '../tensor/int8.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { interpretTensors } from '../weights/interpret.js';
@@ -100,7 +101,8 @@ async function decode(format: CheckpointFormat, bytes: Uint8Array, options: Impo
   switch (format) {
     case 'safetensors': {
       const { tensors, metadata } = readSafetensors(bytes);
-      return { tensors: chosen(tensors, options.key), metadata: decodeMetadata(metadata) };
+      const floats = new Map([...tensors].map(([name, tensor]) => [name, withoutScale(tensor)]));
+      return { tensors: chosen(floats, options.key), metadata: decodeMetadata(metadata) };
     }
     case 'pytorch': {
       const { tensors, modules, script } = readPyTorch(bytes, options.key);

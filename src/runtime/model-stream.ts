@@ -72,10 +72,11 @@ export class ModelStream {
     return this.received === this.body.length;
   }
 
-  /** Where one of the tensors ends in the body; 0 for one that is not in it. */
-  endOf({ bytes }: Tensor): number {
+  /** Where one of the tensors ends in the body, with its scale; 0 for one that is not in it. */
+  endOf({ bytes, scale }: Tensor): number {
     if (bytes.buffer !== this.body.buffer) return 0;
-    return bytes.byteOffset + bytes.length - this.body.byteOffset;
+    const end = bytes.byteOffset + bytes.length - this.body.byteOffset;
+    return scale ? Math.max(end, this.endOf(scale)) : end;
   }
 
   /** Resolves when the body has been received up to byte `end`; one caller may wait at a time. @throws what ended it */

@@ -7,6 +7,7 @@
  */
 import { ModelFormatError } from '../core/errors.js';
 import { repeatedKey } from '../core/json-keys.js';
+import { joinScales, splitScales } from './int8.js';
 import { DTYPE_BYTES, type Dtype, isDtype, type Tensor, type TensorMap } from './tensor.js';
 
 /** DenseNet-264 with 22,000 class names needs half of this; parsed, hostile JSON takes forty times its length. */
@@ -70,12 +71,16 @@ export function readWholeHeader(bytes: Uint8Array): SafetensorsHeader {
   return header;
 }
 
-/** Views into the body, whose bytes may still be on their way. */
+/**
+ * Views into the body, whose bytes may still be on their way. Integers and their scales are one tensor.
+ *
+ * @throws ModelFormatError when a scale does not fit its integers
+ */
 export function tensorsIn(header: SafetensorsHeader, body: Uint8Array): TensorMap {
   const tensors = new Map<string, Tensor>();
   for (const { name, dtype, shape, begin, end } of header.entries.values())
     tensors.set(name, { name, dtype, shape, bytes: body.subarray(begin, end) });
-  return tensors;
+  return joinScales(tensors);
 }
 
 /** What other files begin with, and what to do about them. */
@@ -191,7 +196,7 @@ export function writeSafetensors(
   tensors: Iterable<Tensor>,
   metadata: Iterable<readonly [string, string]> = [],
 ): Uint8Array<ArrayBuffer> {
-  const ordered = [...tensors].sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
+  const ordered = splitScales(tensors).sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
   const header = new Map<string, unknown>([['__metadata__', Object.fromEntries(metadata)]]);
   let position = 0;
   for (const { name, dtype, shape, bytes } of ordered) {

@@ -35,6 +35,8 @@ export interface Tensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
+  /** Of I8: F32, a factor for each row. See int8.ts. */
+  readonly scale?: Tensor;
 }
 
 export type TensorMap = ReadonlyMap<string, Tensor>;
@@ -50,9 +52,9 @@ export function floatTensor(name: string, shape: readonly number[], values: Floa
 }
 
 /**
- * The values as float32; exact for F32, F16 and BF16, rounded for F64. May be a view of the tensor's own bytes.
+ * The values as float32; exact for F32, F16 and BF16, rounded for F64; I8 times their scales. May be a view of the tensor's own bytes.
  *
- * @throws ModelFormatError for integer tensors
+ * @throws ModelFormatError for integers without a scale
  */
 export function toFloat32(tensor: Tensor): Float32Array {
   const values = toFloats(tensor);
@@ -64,6 +66,9 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
   const count = elementCount(tensor.shape);
   const size = DTYPE_BYTES[tensor.dtype];
   const bytes = tensor.bytes.byteOffset % size === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
+  if (tensor.scale) {
+    return scaledRows(new Int8Array(bytes.buffer, bytes.byteOffset, count), toFloats(tensor.scale));
+  }
   switch (tensor.dtype) {
     case 'F32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, count);
@@ -79,6 +84,16 @@ export function toFloats(tensor: Tensor): Float32Array | Float64Array {
         tensor: tensor.name,
       });
   }
+}
+
+function scaledRows(integers: Int8Array, scales: Float32Array | Float64Array): Float32Array {
+  const values = new Float32Array(integers.length);
+  const width = integers.length / scales.length;
+  let index = 0;
+  for (const scale of scales) {
+    for (const end = index + width; index < end; index++) values[index] = (integers[index] ?? 0) * scale;
+  }
+  return values;
 }
 
 const bfloat16ToFloat32 = (words: Uint16Array): Float32Array =>

@@ -4,8 +4,9 @@
 
 import { decodeMetadata, encodeMetadata } from '../model/metadata.js';
 import type { FoldedModel, ModelMetadata } from '../model/model.js';
-import { expectedTensors } from '../model/tensors.js';
+import { expectedTensors, names } from '../model/tensors.js';
 import { float32ToFloat16 } from '../tensor/float16.js';
+import { toInt8 } from '../tensor/int8.js';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.js';
 import { type Tensor, type TensorMap, toFloat32 } from '../tensor/tensor.js';
 import { foldModel } from './fold.js';
@@ -40,8 +41,13 @@ export function modelFromTensors(tensors: TensorMap, metadata: ModelMetadata): M
   return { folded: foldModel(canonical, config), metadata, scheme };
 }
 
-/** How weights are stored. `f16` halves the file; the batch norms' vectors stay f32, as running variances need range. */
-export type StorageType = 'f32' | 'f16';
+/**
+ * How weights are stored. `f16` halves the file, `int8` halves it once more: convolutions as integers with a scale for each
+ * output channel, the first convolution and the dense layers of the head as f16. The vectors of batch norms stay f32,
+ * as running variances need range.
+ */
+export const STORAGE_TYPES = ['f32', 'f16', 'int8'] as const;
+export type StorageType = (typeof STORAGE_TYPES)[number];
 
 /**
  * A model file with canonical names, in the network's order: the same network gives the same bytes.
@@ -64,7 +70,8 @@ export function writeModel(
 function store(tensor: Tensor, storage: StorageType): Tensor {
   const values = toFloat32(tensor);
   const { name, shape } = tensor;
-  if (storage === 'f16' && shape.length > 1) {
+  if (storage === 'int8' && shape.length > 2 && name !== `${names.stemConv}.weight`) return toInt8(tensor);
+  if (storage !== 'f32' && shape.length > 1) {
     const halves = float32ToFloat16(name, values);
     return { name, shape, dtype: 'F16', bytes: new Uint8Array(halves.buffer) };
   }

@@ -52,7 +52,7 @@ describe('import by an id of the catalogue', () => {
 
   it('downloads, converts, and writes the catalogue’s facts into the metadata', async () => {
     const id = 'timm-densenet121.ra_in1k';
-    const { status, stdout, stderr } = await cli('import', id, '--mirror', server.origin, '--dtype', 'f16', '--json');
+    const { status, stdout, stderr } = await cli('import', id, '--mirror', server.origin, '--weights', 'f16', '--json');
     expect([status, JSON.parse(stdout).output]).toEqual([0, `${id}.safetensors`]);
     expect(stderr).toMatch(/^timm-densenet121\.ra_in1k {2}█+ 100 % {2}30\.\d of 30\.\d MiB$/m);
     const { folded, metadata } = readModel(readFileSync(join(OUT, `${id}.safetensors`)));

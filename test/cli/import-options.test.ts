@@ -55,6 +55,23 @@ describe('--concat new-first', () => {
   });
 });
 
+describe('--weights', () => {
+  it.each(['--weights', '--dtype'])('int8 is written, spelled %s, and shown by inspect', (option) => {
+    expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, option, 'int8').status).toBe(0);
+    const { storedBytes } = JSON.parse(cli('inspect', model, '--json').stdout);
+    expect(Object.keys(storedBytes).sort()).toEqual(['F16', 'F32', 'I8']);
+    expect(storedBytes.I8).toBeGreaterThan(storedBytes.F16);
+    expect(cli('inspect', model).stdout).toMatch(
+      /\nstored in the file: F32 [\d.]+ KiB, F16 [\d.]+ KiB, I8 [\d.]+ KiB\n/,
+    );
+  });
+
+  it('of another kind is wrong usage', () => {
+    const { status, stderr } = cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, '--weights', 'int4');
+    expect([status, stderr]).toEqual([2, '--weights is int4; it must be one of f32, f16, int8\n']);
+  });
+});
+
 describe('--license', () => {
   it.each(['--license', '--licence'])('is written to the metadata, spelled %s', (option) => {
     expect(cli('import', join(FIXTURES, 'densenet3-bc.pth'), '-o', model, option, 'MIT').status).toBe(0);

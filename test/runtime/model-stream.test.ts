@@ -5,8 +5,13 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dawnGpu } from '../../src/cli/dawn.js';
 import { DenseNet } from '../../src/densenet.js';
+import { decodeMetadata } from '../../src/model/metadata.js';
+import { splitScales } from '../../src/tensor/int8.js';
 import { readSafetensors, readWholeHeader, writeSafetensors } from '../../src/tensor/safetensors.js';
+import { DTYPE_BYTES, type Tensor } from '../../src/tensor/tensor.js';
+import { writeModel } from '../../src/weights/model-file.js';
 import { hasDriver } from '../kernels/dawn.js';
+import { relativeError } from '../reference/fixtures.js';
 import { CountingGpu, expectNoComplaints } from './counting.js';
 import { failure, SIDE, SMALL_MODEL, smallInput } from './models.js';
 
@@ -14,6 +19,19 @@ afterEach(expectNoComplaints);
 
 const INPUT_SIZE = [SIDE, SIDE] as const;
 const { bodyOffset } = readWholeHeader(SMALL_MODEL);
+
+/** A safetensors file with its tensors in this order. */
+function fileOf(tensors: readonly Tensor[], metadata: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
+  let end = 0;
+  const entries = tensors.map(({ name, dtype, shape, bytes }) => {
+    end += bytes.length;
+    return [name, { dtype, shape, data_offsets: [end - bytes.length, end] }] as const;
+  });
+  const header = { __metadata__: Object.fromEntries(metadata), ...Object.fromEntries(entries) };
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = new Uint8Array(new BigUint64Array([BigInt(text.length)]).buffer);
+  return new Uint8Array(Buffer.concat([length, text, ...tensors.map(({ bytes }) => bytes)]));
+}
 
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -101,6 +119,23 @@ describe.skipIf(!hasDriver('swiftshader'))('a model that streams in', () => {
     answer = (_, response) => void inPieces(turned, 2000, true)(response);
     const net = await DenseNet.load(url, { gpu, inputSize: INPUT_SIZE });
     expect((await net.run(smallInput(1))).logits).toEqual(logits);
+    net.dispose();
+  });
+
+  it('integers before their scales', async () => {
+    const { tensors, metadata } = readSafetensors(SMALL_MODEL);
+    const stored = readSafetensors(writeModel(tensors, decodeMetadata(metadata), 'int8'));
+    // Written by size of their elements, scales would come first.
+    const parts = splitScales(stored.tensors.values()).sort((a, b) => DTYPE_BYTES[a.dtype] - DTYPE_BYTES[b.dtype]);
+    const turned = fileOf(parts, stored.metadata);
+    const whole = await DenseNet.load(turned, { gpu, inputSize: INPUT_SIZE });
+    answer = (_, response) => void inPieces(turned, 500, true)(response);
+    const net = await DenseNet.load(url, { gpu, inputSize: INPUT_SIZE });
+    const { logits: expected } = await whole.run(smallInput(1));
+    expect((await net.run(smallInput(1))).logits).toEqual(expected);
+    expect(relativeError(expected, logits)).toBeGreaterThan(0);
+    expect(relativeError(expected, logits)).toBeLessThan(5e-2);
+    whole.dispose();
     net.dispose();
   });
 
