@@ -44,6 +44,8 @@ const withoutLong = {
 const bundle = (options) =>
   esbuild.build({ bundle: true, format: 'esm', target: 'es2022', metafile: true, logLevel: 'warning', ...options });
 const library = { minify: true, sourcemap: true };
+/** Without a map, which would be as large as the module's. */
+const script = { format: 'iife', globalName: 'DenseNetWebGPU', sourcemap: false };
 const cli = {
   platform: 'node',
   target: 'node20',
@@ -63,7 +65,7 @@ async function bundleAll() {
   const module = { entryPoints: ['src/index.ts'], ...library };
   const results = await Promise.all([
     bundle({ ...module, outfile: 'dist/densenet-webgpu.js' }),
-    bundle({ ...module, outfile: 'dist/densenet-webgpu.iife.js', format: 'iife', globalName: 'DenseNetWebGPU' }),
+    bundle({ ...module, ...script, outfile: 'dist/densenet-webgpu.iife.js' }),
     bundle({
       ...library,
       entryPoints: ['src/import/index.ts'],
