@@ -3,7 +3,7 @@
 import { elementCount, toFloats } from '../../tensor/tensor.js';
 import { type Node, unsupportedNode } from '../graph/node.js';
 import { type Operands, tensorOf } from '../graph/operands.js';
-import type { Input } from './graph-state.js';
+import { type GraphState, type Input, unexpected } from './graph-state.js';
 
 /** `Mul`, `Div`, `Add` and `Sub` of one number, or of one for each channel. */
 export function affineInput(node: Node, input: Input, [operand]: Operands, isSwapped: boolean): Input {
@@ -55,4 +55,12 @@ export function pickChannels(node: Node, input: Input, indices: readonly number[
     throw unsupportedNode(node, 'expected channels of the image itself');
   const known = from.filter((channel) => channel !== undefined);
   return { ...input, dims: input.dims.map((side, axis) => (axis === 1 ? known.length : side)), from: known };
+}
+
+/** NHWC → NCHW, as converters from TensorFlow write before the stem. */
+export function transposeInput(node: Node, state: GraphState): GraphState {
+  const order = node.ints('perm') ?? [];
+  if (state.at !== 'input' || order.join() !== '0,3,1,2')
+    throw unexpected(node, state, `, found an order of [${order}]`);
+  return { ...state, dims: order.map((axis) => state.dims[axis] ?? null) };
 }

@@ -28,7 +28,7 @@ import {
   normVector,
   softmax,
 } from './head.js';
-import { affineInput, joinInputs, pickChannels } from './input.js';
+import { affineInput, joinInputs, pickChannels, transposeInput } from './input.js';
 import { averagePool, maxPool, pad } from './pools.js';
 import { isShape, shapeAt } from './shape.js';
 
@@ -317,14 +317,6 @@ function castMap(node: Node, state: GraphState): GraphState {
   // A name before opset 6.
   if (FLOAT_TYPES.includes(to) || /^(FLOAT|DOUBLE)/.test(node.text('to', ''))) return state;
   throw unsupportedNode(node, `expected a floating-point type (${FLOAT_TYPES.join(', ')}), found ${to}`);
-}
-
-/** NHWC → NCHW, as converters from TensorFlow write before the stem. */
-function transposeInput(node: Node, state: GraphState): GraphState {
-  const order = node.ints('perm') ?? [];
-  if (state.at !== 'input' || order.join() !== '0,3,1,2')
-    throw unexpected(node, state, `, found an order of [${order}]`);
-  return { ...state, dims: order.map((axis) => state.dims[axis] ?? null) };
 }
 
 /** Channels of the image. */
