@@ -16,11 +16,15 @@ export interface Demo {
   readonly server: RunningServer;
 }
 
+/** What tests write, for people to look at. */
+export const SHOTS = `${ROOT}.cache/demo/`;
+
 /** Chrome's own camera: a pacman that eats, given to every page that asks. */
 const CAMERA_FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 /** @param files served beside the page, for the tests to drop on it */
 export async function openDemo(files: ReadonlyMap<string, Uint8Array> = new Map()): Promise<Demo> {
+  mkdirSync(SHOTS, { recursive: true });
   return { browser: await launchBrowser('chrome', CAMERA_FLAGS), server: await startServer({ ...DEMO, files }) };
 }
 
@@ -112,11 +116,8 @@ export async function bringAll(
   );
 }
 
-const SHOTS = `${ROOT}.cache/demo/`;
-
 /** Writes a screenshot to `.cache/demo/`, and returns its path. */
 export async function shoot(page: Page, name: string, fullPage = true): Promise<string> {
-  mkdirSync(SHOTS, { recursive: true });
   const path = `${SHOTS}${name}.png`;
   await page.screenshot({ path, fullPage });
   return path;

@@ -18,6 +18,7 @@ import {
   downloadTo,
   openDemo,
   ROOT,
+  SHOTS,
   said,
   shoot,
   textOf,
@@ -361,7 +362,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
       return String(reader.result);
     });
     const png = Buffer.from(url.replace(/^data:image\/png;base64,/, ''), 'base64');
-    writeFileSync(`${ROOT}.cache/demo/copied.png`, png);
+    writeFileSync(`${SHOTS}copied.png`, png);
     const { width, height } = await sharp(png).metadata();
     expect([width, height]).toEqual([512, 608]);
     // The middle of the aeroplane is painted, its sky at the corner is not.
