@@ -5,7 +5,7 @@
 // The layer's second batch norm is folded into weight and bias. scale and shift are stored halved: see twiceRelu.
 //
 //   src      [quad][plane] of Quad; a plane is the whole batch's pixels of one channel quad, srcPlane apart
-//   weights  [input quad][output quad] of Weights
+//   weights  [input quad][output quad] of StoredWeights
 //   norm     [input quad]
 //   bias     [output quad]
 //   dst      [quad][image][row][column] of Quad, planes dstPlane apart: with a border of one zero around each image
@@ -28,7 +28,7 @@ struct Params {
 const SUMS = TILE_PIXELS * TILE_QUADS;
 
 @group(0) @binding(0) var<storage, read> src: array<Quad>;
-@group(0) @binding(1) var<storage, read> weights: array<Weights>;
+@group(0) @binding(1) var<storage, read> weights: array<StoredWeights>;
 @group(0) @binding(2) var<storage, read> norm: array<Norm>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;

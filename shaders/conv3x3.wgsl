@@ -6,7 +6,7 @@
 // Behind a bottleneck input is src, stored with a border of zeros (parts/bordered.wgsl); in nets without bottlenecks it is
 // the normed block itself (parts/normed.wgsl).
 //
-//   weights  [input quad][row 3][output quad][column 3] of Weights
+//   weights  [input quad][row 3][output quad][column 3] of StoredWeights
 //   norm     [input quad], read by parts/normed.wgsl only
 //   bias     [output quad]
 //   dst      [quad][plane] of Quad, from the layer's slice on
@@ -32,7 +32,7 @@ struct Params {
 const SUMS = TILE_PIXELS * TILE_QUADS;
 const COLUMNS = TILE_PIXELS + 2u;
 
-@group(0) @binding(1) var<storage, read> weights: array<Weights>;
+@group(0) @binding(1) var<storage, read> weights: array<StoredWeights>;
 @group(0) @binding(2) var<storage, read> norm: array<Norm>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;

@@ -24,7 +24,7 @@ struct Params {
 const SUMS = TILE_PIXELS * TILE_QUADS;
 
 @group(0) @binding(0) var<storage, read> src: array<Quad>;
-@group(0) @binding(1) var<storage, read> weights: array<Weights>;
+@group(0) @binding(1) var<storage, read> weights: array<StoredWeights>;
 @group(0) @binding(2) var<storage, read> norm: array<Norm>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dst: array<Quad>;

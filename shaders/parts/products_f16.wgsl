@@ -5,6 +5,7 @@ alias Weights = mat4x4h;
 alias Input = vec4h;
 struct Sum { total: vec4f, part: vec4h }
 const CARRY = 8u;
+fn columnOf(stored: WeightQuad) -> vec4h { return vec4h(bitcast<vec2h>(stored.x), bitcast<vec2h>(stored.y)); }
 fn inputOf(x: vec4f) -> Input { return vec4h(x); }
 fn storedInput(quad: Quad) -> Input { return vec4h(bitcast<vec2h>(quad.x), bitcast<vec2h>(quad.y)); }
 fn added(sum: Sum, w: Weights, x: Input) -> Sum {

@@ -4,6 +4,7 @@ alias Weights = mat4x4f;
 alias Input = vec4f;
 alias Sum = vec4f;
 const CARRY = 0x40000000u; // input quads that a part of a sum spans: all
+fn columnOf(stored: WeightQuad) -> vec4f { return weightOf(stored); }
 fn inputOf(x: vec4f) -> Input { return x; }
 fn storedInput(quad: Quad) -> Input { return inputOf(vectorOf(quad)); }
 fn added(sum: Sum, w: Weights, x: Input) -> Sum {

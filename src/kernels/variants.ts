@@ -45,7 +45,7 @@ export function candidates(shape: ConvShape, caps: AdapterCaps, precision: Preci
     .filter((tile) => fits(tile, shape, caps, machine))
     .map((tile, i) => ({ tile, cost: costOf(shape, machine, tile) * (i === 0 ? PREFERENCE : 1) }))
     .sort((a, b) => a.cost - b.cost)
-    .map(({ tile }) => variantOf(shape, tile, machine, precision));
+    .map(({ tile }) => variantOf(shape, tile, machine));
 }
 
 /** Half of a tile's output quads exist; and splits are whole subgroups, so that a subgroup has one split's addresses. */
@@ -65,7 +65,6 @@ function variantOf(
   shape: ConvShape,
   [pixels, quads, splits = 1]: Tile,
   { workgroup, isShared, isFloat16 }: Machine,
-  { weights }: Precision,
 ): Variant {
   const tile = { TILE_PIXELS: pixels, TILE_QUADS: quads, WORKGROUP: workgroup };
   if (shape.kernel === 'stem') {
@@ -75,7 +74,7 @@ function variantOf(
   }
   const inPlace = shape.kernel === 'conv3x3' && shape.normed;
   const parts: PartName[] = [
-    isFloat16 ? 'products_f16' : weights === 'f16' ? 'products_mixed' : 'products_f32',
+    isFloat16 ? 'products_f16' : 'products_f32',
     isShared ? 'weights_shared' : 'weights_alone',
     isShared ? 'norm_shared' : 'norm_alone',
     splits > 1 ? 'split_k' : 'whole_k',
