@@ -142,6 +142,14 @@ export const PEERS = {
     runsOn: 'webgpu',
     package: 'densenet-webgpu',
   },
+  'ours-tuned': {
+    title: 'densenet-webgpu, f32, tiles measured for up to two minutes on this adapter (load({ tune }))',
+    backends: ['browser', 'node'],
+    standard: false,
+    tolerance: F32,
+    runsOn: 'webgpu',
+    package: 'densenet-webgpu',
+  },
   'ort-webgpu': {
     title: 'onnxruntime-web/webgpu, WebGPU execution provider',
     backends: ['browser', 'node'],

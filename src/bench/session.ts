@@ -65,9 +65,11 @@ function openPeer(host: Host, task: Task): Promise<() => Promise<Network>> {
     openOrt(host, task, { threads: 1, ...choice });
   switch (task.peer) {
     case 'ours':
-      return openOurs(host, task, false);
+      return openOurs(host, task, { precision: 'f32' });
     case 'ours-f16':
-      return openOurs(host, task, true);
+      return openOurs(host, task, { precision: 'f16', weights: 'f16' });
+    case 'ours-tuned':
+      return openOurs(host, task, { precision: 'f32', tune: { budget: 120_000 } });
     case 'ort-webgpu':
       return ort({ build: 'webgpu', provider: 'webgpu' });
     case 'ort-webgpu-capture':

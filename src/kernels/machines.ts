@@ -211,10 +211,6 @@ const EIGHT_LANES: Tiles = {
     [4, 3],
     [4, 1],
   ],
-  transition: [
-    [4, 4],
-    [4, 1],
-  ],
   conv3x3: [
     [7, 1],
     [4, 1],

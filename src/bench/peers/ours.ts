@@ -4,14 +4,14 @@ import { machineFor } from '../../kernels/machines.js';
 import { adapterName } from '../disguise.js';
 import { asFloats, type Host, type KernelRow, type Network, type Task } from '../peer.js';
 
-export async function openOurs(host: Host, task: Task, f16: boolean): Promise<() => Promise<Network>> {
+export async function openOurs(host: Host, task: Task, chosen: LoadOptions): Promise<() => Promise<Network>> {
   const { DenseNet } = await host.ours();
   return async () => {
     const { shape, files } = task;
     const [batch, , height, width] = shape;
     const model = await host.read(files.safetensors);
     const options: LoadOptions = {
-      ...(f16 ? { precision: 'f16', weights: 'f16' } : { precision: 'f32' }),
+      ...chosen,
       ...(host.gpu ? { gpu: host.gpu } : {}),
       batch,
       inputSize: [height, width],
