@@ -54,171 +54,75 @@ export interface Machine {
  * Intel: 128 registers of 16 lanes hold 9 vec4 sums and what they are made of; larger tiles spill. 1×1: 2 × 4 0.81, 1 × 4
  * 0.72. 3×3: 4 × 1 0.85, 2 × 2 0.83. Transition: 1 × 8 0.68. Stem: 3 × 1 0.84.
  */
+// biome-ignore format: a table, a kernel a line
 const FEW_REGISTERS: Tiles = {
-  conv1x1: [
-    [2, 4],
-    [1, 8],
-    [2, 4, 4],
-    [1, 4, 4],
-    [4, 1],
-  ],
-  transition: [
-    [1, 8],
-    [1, 8, 4],
-    [1, 4, 4],
-    [1, 1],
-  ],
-  conv3x3: [
-    [4, 1],
-    [2, 2],
-    [4, 1, 4],
-    [2, 2, 4],
-  ],
-  normed3x3: [
-    [2, 2],
-    [2, 1],
-  ],
-  stem: [
-    [3, 1],
-    [2, 1],
-  ],
+  conv1x1: [[2, 4], [1, 8], [2, 4, 4], [1, 4, 4], [4, 1]],
+  transition: [[1, 8], [1, 8, 4], [1, 4, 4], [1, 1]],
+  conv3x3: [[4, 1], [2, 2], [4, 1, 4], [2, 2, 4]],
+  normed3x3: [[2, 2], [2, 1]],
+  stem: [[3, 1], [2, 1]],
 };
 
 /**
  * Intel with weights in f16: each number of a weight takes a move. 1×1: 2 × 3 0.46, 2 × 4 spills; 3×3: 3 × 1 0.56 to
  * 0.57, 4 × 1 spills. Arithmetic in f16 is no faster there.
  */
+// biome-ignore format: a table, a kernel a line
 const FEW_REGISTERS_F16: Tiles = {
   ...FEW_REGISTERS,
-  conv1x1: [
-    [2, 3],
-    [2, 2],
-    [1, 4, 4],
-    [2, 1],
-  ],
-  transition: [
-    [1, 8],
-    [1, 4, 4],
-    [1, 1],
-  ],
-  conv3x3: [
-    [3, 1],
-    [2, 2],
-    [2, 2, 4],
-    [2, 1],
-  ],
+  conv1x1: [[2, 3], [2, 2], [1, 4, 4], [2, 1]],
+  transition: [[1, 8], [1, 4, 4], [1, 1]],
+  conv3x3: [[3, 1], [2, 2], [2, 2, 4], [2, 1]],
 };
 
 /**
  * AMD: up to 16 vec4 sums, twice as many waves in flight with 8. On RDNA: 1×1: 2 × 8 0.96, 1 × 8 0.96, 1 × 4 0.92. 3×3 0.98
  * and more with all. Transition: 1 × 16 0.90, 1 × 8 0.82. Stem: 4 × 2 0.99. NVIDIA and Apple have as many registers.
  */
+// biome-ignore format: a table, a kernel a line
 const MANY_REGISTERS: Tiles = {
-  conv1x1: [
-    [2, 8],
-    [1, 8],
-    [1, 4],
-    [1, 8, 4],
-    [1, 4, 4],
-    [4, 1],
-  ],
-  transition: [
-    [1, 16],
-    [1, 8],
-    [1, 4],
-    [1, 8, 4],
-    [1, 1],
-  ],
-  conv3x3: [
-    [4, 2],
-    [4, 1],
-    [2, 2, 4],
-    [1, 4, 4],
-  ],
-  normed3x3: [
-    [4, 2],
-    [4, 1],
-    [2, 2, 4],
-  ],
-  stem: [
-    [4, 2],
-    [4, 1],
-  ],
+  conv1x1: [[2, 8], [1, 8], [1, 4], [1, 8, 4], [1, 4, 4], [4, 1]],
+  transition: [[1, 16], [1, 8], [1, 4], [1, 8, 4], [1, 1]],
+  conv3x3: [[4, 2], [4, 1], [2, 2, 4], [1, 4, 4]],
+  normed3x3: [[4, 2], [4, 1], [2, 2, 4]],
+  stem: [[4, 2], [4, 1]],
 };
 
 /**
  * Adreno, whose lanes load a matrix number by number: 1×1: 2 × 8 0.64, 2 × 4 0.59, 1 × 4 0.43. 3×3: 4 × 2 0.76, 4 × 1 0.71. No
  * splits: a subgroup may be larger than a split of 64 lanes.
  */
+// biome-ignore format: a table, a kernel a line
 const WIDE_SUBGROUPS: Tiles = {
   ...MANY_REGISTERS,
-  conv1x1: [
-    [2, 8],
-    [2, 4],
-    [1, 4],
-    [4, 1],
-  ],
-  transition: [
-    [1, 16],
-    [1, 8],
-    [1, 4],
-    [1, 1],
-  ],
-  conv3x3: [
-    [4, 2],
-    [4, 1],
-    [2, 2],
-  ],
+  conv1x1: [[2, 8], [2, 4], [1, 4], [4, 1]],
+  transition: [[1, 16], [1, 8], [1, 4], [1, 1]],
+  conv3x3: [[4, 2], [4, 1], [2, 2]],
 };
 
 /**
  * Software: a CPU's vectors, for which a load is a gather, lane by lane. Tiles are as large as compiles in reasonable time:
  * a pipeline takes 0.2 to 5 s. The family's maps have sides of 7, 14, 28 and 56.
  */
+// biome-ignore format: a table, a kernel a line
 const FOUR_LANES: Tiles = {
-  conv1x1: [
-    [7, 8],
-    [7, 4],
-    [4, 4],
-    [4, 1],
-  ],
-  transition: [
-    [4, 8],
-    [4, 1],
-  ],
-  conv3x3: [
-    [7, 8],
-    [7, 4],
-    [7, 3],
-    [4, 1],
-  ],
-  normed3x3: [
-    [7, 4],
-    [7, 3],
-    [4, 1],
-  ],
-  stem: [
-    [8, 4],
-    [4, 1],
-  ],
+  conv1x1: [[7, 8], [7, 4], [4, 4], [4, 1]],
+  transition: [[4, 8], [4, 1]],
+  conv3x3: [[7, 8], [7, 4], [7, 3], [4, 1]],
+  normed3x3: [[7, 4], [7, 3], [4, 1]],
+  stem: [[8, 4], [4, 1]],
 };
 
-/** Larger tiles, whose sums the compiler of lavapipe keeps in memory, take it 1.3 to 2 times as long. */
+/**
+ * Lavapipe, whose loads are about 58 instructions for each lane of a vector: five sixths of the time of the 3×3. Larger tiles
+ * load less but are no faster: their loop's code outgrows the processor's instruction cache (7 × 1: 31 KB, 7 × 2: 50 KB).
+ */
+// biome-ignore format: a table, a kernel a line
 const EIGHT_LANES: Tiles = {
   ...FOUR_LANES,
-  conv1x1: [
-    [4, 4],
-    [4, 3],
-    [4, 1],
-  ],
-  conv3x3: [
-    [7, 1],
-    [4, 1],
-  ],
-  normed3x3: [
-    [7, 1],
-    [4, 1],
-  ],
+  conv1x1: [[4, 4], [4, 3], [4, 1]],
+  conv3x3: [[7, 1], [4, 1]],
+  normed3x3: [[7, 1], [4, 1]],
 };
 
 const SOFTWARE = { turn: 8, quad: 48 } as const;
