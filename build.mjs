@@ -27,6 +27,7 @@ const CLI_EXTERNAL = [
   'onnxruntime-web',
   '@tensorflow/*',
   '@jax-js/jax',
+  'wgsl_reflect',
 ];
 
 /**

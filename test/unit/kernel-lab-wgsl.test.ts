@@ -99,8 +99,33 @@ describe('the loops of a text', () => {
     expect(turnsIn('tile[0][0] = vec4f(); sums[0] = 1.0;', {}, { before })).toEqual([[4, true, []]]);
   });
 
+  it('zero workgroup memory whose length an override gives', () => {
+    const before = 'var<workgroup> tile: array<f32, WORKGROUP * ROWS>; override ROWS = TILE;';
+    const zeroed = (constants: Record<string, number>) => turnsIn('tile[0] = 1.0;', {}, { before, constants });
+    expect(zeroed({})).toEqual([[2, true, []]]);
+    expect(zeroed({ ROWS: 5 })).toEqual([[5, true, []]]);
+  });
+
+  it('of `for` may end by a counter that the body changes, and are unknown where only a branch of it does', () => {
+    const body = `
+      var left = params.inQuads;
+      for (var i = 0u; left > 1u; i++) { left = (left + 1u) / 2u; }
+      var n = 0u;
+      for (var i = 0u; n < 8u; i++) { if (dst[i].x > 0.0) { n += 1u; } }`;
+    expect(turnsIn(body, { params: { inQuads: 10 } })).toEqual([
+      [4, false, []],
+      [undefined, true, []],
+    ]);
+  });
+
   it('are refused in a text that is no WGSL, and without the entry point', () => {
-    expect(() => new WgslModule({ code: 'fn main() { # }', constants: {} })).toThrow(/no WGSL: #/);
+    expect(() => new WgslModule({ code: 'fn main() { # }', constants: {} })).toThrow(
+      /no WGSL that wgsl_reflect understands: Invalid syntax at line 1/,
+    );
+    const unknownEnd = 'fn main() {} interface Shape {}';
+    expect(() => new WgslModule({ label: 'conv', code: unknownEnd, constants: {} })).toThrow(
+      /^conv is no WGSL that wgsl_reflect understands: it stops at interface Shape/,
+    );
     expect(() => new WgslModule({ code: 'fn main() {}', entryPoint: 'other', constants: {} }).entry).toThrow(
       /no entry point other/,
     );
@@ -161,6 +186,16 @@ describe('a place in a dispatch', () => {
     ]);
   });
 
+  it('is known to a struct of builtins, too', () => {
+    const code = `${HEAD}
+      struct Input { @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32 }
+      @compute @workgroup_size(64) fn main(input: Input) {
+        for (var q = input.group.x + input.lane; q < 8u; q++) { dst[q] = vec4f(); }
+      }`;
+    const place = { ...FIRST, group: [2, 0, 0], lane: 3 } as const;
+    expect(shape(loopsAt(new WgslModule({ code, constants: {} }), {}, place))).toEqual([[3, false, []]]);
+  });
+
   it('beyond the work returns, and no loop behind turns', () => {
     const body = `
       let pixel = group.x * WORKGROUP + lane;
@@ -198,6 +233,7 @@ describe('recorded uniform buffers', () => {
     expect(turns('given.size[2]')).toEqual([[7, false, []]]);
     expect(turns('-given.size.y')).toEqual([[6, false, []]]);
     expect(turns('i32(given.after)')).toEqual([[8, false, []]]);
+    expect(turns('i32((given.after - 1u) / 2u)')).toEqual([[3, false, []]]);
     expect(turns('i32(given.last.y)')).toEqual([[12, false, []]]);
     expect(turns('i32(given.half.x)')).toEqual([[undefined, false, []]]);
     expect(turns('(given.size.xz + vec2(1, 1)).y')).toEqual([[8, false, []]]);

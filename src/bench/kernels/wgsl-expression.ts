@@ -1,297 +1,125 @@
-/**
- * Values of WGSL's integer expressions, as far as constants, parameters and an invocation's place say them.
- */
+/** Values of WGSL's expressions, as far as constants, parameters and an invocation's place say them. */
+import * as wgsl from 'wgsl_reflect/wgsl_reflect.module.js';
 
-/** A number, or an operand of one that has no value of its own (a vector, an array). */
 export interface Value {
-  /** `undefined` where it is not known before the kernel runs. */
-  readonly number: number | undefined;
+  /** A scalar's number, or a vector's; `undefined` is one that is not known before the kernel runs. */
+  readonly numbers: readonly (number | undefined)[];
   /** Whether a compiler knows it: made of literals, `const` and `override` alone. */
   readonly fixed: boolean;
-  /** Whether it is a struct of builtins, any of which counts as 0. */
-  readonly builtin?: boolean;
-  /** Components of a vector. */
-  readonly parts?: readonly (number | undefined)[];
+  /** Of a struct, by name. */
+  readonly members?: ReadonlyMap<string, Value>;
 }
 
-export const UNKNOWN: Value = { number: undefined, fixed: false };
-export const BUILTIN: Value = { number: 0, fixed: false, builtin: true };
+export const UNKNOWN: Value = { numbers: [undefined], fixed: false };
+
+/** What is known only when the kernel runs. */
+export const atRunTime = (numbers: Value['numbers']): Value => ({ numbers, fixed: false });
+export const structOf = (members: Iterable<readonly [string, Value]>): Value => ({
+  ...UNKNOWN,
+  members: new Map(members),
+});
 
 export interface Scope {
   get(name: string): Value | undefined;
-  set(name: string, value: Value): void;
-  /** Value of a field of a uniform, or of what else a member access names. */
-  member(name: string, field: string): Value | undefined;
-  /** What a function of the kernel gives, or `undefined` for others. */
-  called(name: string, args: readonly Value[]): Value | undefined;
+  /** What a function of the kernel returns, or `undefined` for others. */
+  call(name: string, args: readonly Value[]): Value | undefined;
 }
 
-const TOKEN =
-  /\s*(?:(0[xX][0-9a-fA-F]+|\d*\.?\d+(?:[eE][-+]?\d+)?\.?)[uifh]?|([A-Za-z_]\w*)|(<<=?|>>=?|[-+*/%&|^<>=!]=|&&|\|\||\+\+|--|->|[-+*/%&|^~!<>=(){}[\],;:.@]))/y;
+type Operation = (...numbers: number[]) => number | undefined;
 
-export interface Token {
-  readonly text: string;
-  readonly kind: 'number' | 'name' | 'mark';
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ['+', (a, b) => a + b],
+  ['-', (a, b) => a - b],
+  ['*', (a, b) => a * b],
+  ['/', (a, b) => (b === 0 ? undefined : Number.isInteger(a) && Number.isInteger(b) ? Math.trunc(a / b) : a / b)],
+  ['%', (a, b) => (b === 0 ? undefined : a % b)],
+  ['<<', (a, b) => a * 2 ** b],
+  ['>>', (a, b) => Math.floor(a / 2 ** b)],
+  ['&', (a, b) => a & b],
+  ['|', (a, b) => a | b],
+  ['^', (a, b) => a ^ b],
+  ['<', (a, b) => Number(a < b)],
+  ['>', (a, b) => Number(a > b)],
+  ['<=', (a, b) => Number(a <= b)],
+  ['>=', (a, b) => Number(a >= b)],
+  ['==', (a, b) => Number(a === b)],
+  ['!=', (a, b) => Number(a !== b)],
+  ['&&', (a, b) => Number(a !== 0 && b !== 0)],
+  ['||', (a, b) => Number(a !== 0 || b !== 0)],
+  ['u32', Math.trunc],
+  ['i32', Math.trunc],
+  ['f32', (x) => x],
+  ['bool', (x) => Number(x !== 0)],
+  ['min', Math.min],
+  ['max', Math.max],
+  ['abs', Math.abs],
+  ['ceil', Math.ceil],
+  ['floor', Math.floor],
+  ['clamp', (x, low, high) => Math.min(Math.max(x, low), high)],
+  ['select', (no, yes, which) => (which !== 0 ? yes : no)],
+  ['subgroupBroadcastFirst', (x) => x],
+]);
+
+export function evaluate(node: wgsl.Expression | null, scope: Scope): Value {
+  if (!node) return UNKNOWN;
+  let value = operand(node, scope);
+  for (let part = node.postfix; part; part = part.postfix) {
+    if (part instanceof wgsl.ArrayIndex) value = elementOf(value, evaluate(part.index, scope));
+    else value = part instanceof wgsl.StringExpr ? memberOf(value, part.value) : UNKNOWN;
+  }
+  return value;
 }
 
-/** @throws SyntaxError at text that is no WGSL */
-export function tokens(source: string): Token[] {
-  const text = source
-    .replace(/\/\/.*$/gm, '')
-    .replace(/\/\*[\s\S]*?\*\//g, '')
-    .trimEnd();
-  const list: Token[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.length) {
-    const at = TOKEN.lastIndex;
-    const [, number, name, mark] = TOKEN.exec(text) ?? [];
-    if (number !== undefined) list.push({ text: number, kind: 'number' });
-    else if (name !== undefined) list.push({ text: name, kind: 'name' });
-    else if (mark !== undefined) list.push({ text: mark, kind: 'mark' });
-    else throw new SyntaxError(`no WGSL: ${text.slice(at, at + 40).trim()}`);
-  }
-  return list;
+function operand(node: wgsl.Expression, scope: Scope): Value {
+  if (node instanceof wgsl.LiteralExpr) return literal(node);
+  if (node instanceof wgsl.VariableExpr) return scope.get(node.name) ?? UNKNOWN;
+  // The parser takes a variable for the constant of the same name that it hides.
+  if (node instanceof wgsl.ConstExpr) return scope.get(node.name) ?? evaluate(node.initializer, scope);
+  if (node instanceof wgsl.UnaryOperator) return unary(node.operator, evaluate(node.right, scope));
+  if (node instanceof wgsl.BinaryOperator)
+    return operate(node.operator, [evaluate(node.left, scope), evaluate(node.right, scope)]);
+  if (node instanceof wgsl.BitcastExpr) return operate('bitcast', [evaluate(node.value, scope)]);
+  if (!(node instanceof wgsl.CallExpr || node instanceof wgsl.CreateExpr)) return UNKNOWN;
+  const args = (node.args ?? []).map((arg) => evaluate(arg, scope));
+  if (node instanceof wgsl.CallExpr) return scope.call(node.name, args) ?? operate(node.name, args);
+  const name = node.type?.name ?? '';
+  return name.startsWith('vec') ? vectorOf(Number(name[3]), args) : operate(name, args);
 }
 
-/** Reads tokens one after another. */
-export class Cursor {
-  constructor(
-    private readonly list: readonly Token[],
-    public at = 0,
-  ) {}
-
-  get text(): string {
-    return this.list[this.at]?.text ?? '';
-  }
-  get kind(): Token['kind'] | 'end' {
-    return this.list[this.at]?.kind ?? 'end';
-  }
-  next(): string {
-    const { text } = this;
-    this.at++;
-    return text;
-  }
-  take(text: string): boolean {
-    if (this.text !== text) return false;
-    this.at++;
-    return true;
-  }
-  peek(ahead: number): string {
-    return this.list[this.at + ahead]?.text ?? '';
-  }
-  /** The place behind the bracket that closes the one here. */
-  behindBracket(): number {
-    let depth = 0;
-    for (let at = this.at; at < this.list.length; at++) {
-      const { text } = this.list[at] ?? { text: '' };
-      if (text === '(' || text === '{' || text === '[') depth++;
-      else if ((text === ')' || text === '}' || text === ']') && --depth === 0) return at + 1;
-    }
-    throw new SyntaxError(`a bracket is never closed: ${this.text}`);
-  }
+function literal(node: wgsl.LiteralExpr): Value {
+  if (node.isScalar) return { numbers: [node.scalarValue], fixed: true };
+  return { numbers: node.isVector ? [...node.vectorValue] : [undefined], fixed: true };
 }
 
-/** To behind the next `;`, over whole brackets. @param inBlock stops in front of a bracket that closes */
-export function skipStatement(cursor: Cursor, inBlock = false): void {
-  while (cursor.kind !== 'end') {
-    if (cursor.take(';')) return;
-    if (inBlock && (cursor.text === '}' || cursor.text === ')')) return;
-    if (cursor.text === '(' || cursor.text === '{' || cursor.text === '[') cursor.at = cursor.behindBracket();
-    else cursor.at++;
-  }
+/** Component by component; a scalar goes with each of them. */
+export function operate(name: string, args: readonly Value[]): Value {
+  const operation = OPERATIONS.get(name);
+  const length = Math.max(1, ...args.map(({ numbers }) => numbers.length));
+  const numbers = Array.from({ length }, (_, i) => {
+    const known = args.flatMap((arg) => arg.numbers[arg.numbers.length === 1 ? 0 : i] ?? []);
+    return known.length === args.length ? operation?.(...known) : undefined;
+  });
+  return { numbers, fixed: name !== 'subgroupBroadcastFirst' && args.every(({ fixed }) => fixed) };
 }
 
-/** Weakest first. */
-const LEVELS: readonly (readonly string[])[] = [
-  ['||'],
-  ['&&'],
-  ['|'],
-  ['^'],
-  ['&'],
-  ['==', '!='],
-  ['<', '>', '<=', '>='],
-  ['<<', '>>'],
-  ['+', '-'],
-  ['*', '/', '%'],
-];
-
-/** The level of sums, where `>` closes a type's arguments and is no comparison. */
-export const ADDITIVE = 8;
-
-/** Reads one expression from the cursor. */
-export function evaluate(cursor: Cursor, scope: Scope, level = 0): Value {
-  const operators = LEVELS[level];
-  if (!operators) return unary(cursor, scope);
-  let left = evaluate(cursor, scope, level + 1);
-  while (cursor.kind === 'mark' && operators.includes(cursor.text)) {
-    const operator = cursor.next();
-    left = combine(operator, left, evaluate(cursor, scope, level + 1));
-  }
-  return left;
+function unary(operator: string, value: Value): Value {
+  const zero: Value = { numbers: [0], fixed: true };
+  if (operator === '-') return operate('-', [zero, value]);
+  return operator === '!' ? operate('==', [zero, value]) : UNKNOWN;
 }
 
-export function combine(operator: string, left: Value, right: Value): Value {
-  const fixed = left.fixed && right.fixed;
-  const length = Math.max(left.parts?.length ?? 0, right.parts?.length ?? 0);
-  if (length === 0) return { number: combined(operator, left.number, right.number), fixed };
-  const part = (value: Value, i: number) => (value.parts ? value.parts[i] : value.number);
-  const parts = Array.from({ length }, (_, i) => combined(operator, part(left, i), part(right, i)));
-  return { number: undefined, fixed, parts };
+function vectorOf(length: number, args: readonly Value[]): Value {
+  const given = args.flatMap(({ numbers }) => numbers);
+  const numbers = given.length === 1 ? Array.from({ length }, () => given[0]) : given;
+  return { numbers, fixed: args.every(({ fixed }) => fixed) };
 }
 
-const combined = (operator: string, a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined || b === undefined ? undefined : binary(operator, a, b);
-
-function binary(operator: string, a: number, b: number): number | undefined {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return b === 0 ? undefined : Number.isInteger(a) && Number.isInteger(b) ? Math.trunc(a / b) : a / b;
-    case '%':
-      return b === 0 ? undefined : a % b;
-    case '<<':
-      return a * 2 ** b;
-    case '>>':
-      return Math.floor(a / 2 ** b);
-    case '&':
-      return a & b;
-    case '|':
-      return a | b;
-    case '^':
-      return a ^ b;
-    case '<':
-      return Number(a < b);
-    case '>':
-      return Number(a > b);
-    case '<=':
-      return Number(a <= b);
-    case '>=':
-      return Number(a >= b);
-    case '==':
-      return Number(a === b);
-    case '!=':
-      return Number(a !== b);
-    case '&&':
-      return Number(a !== 0 && b !== 0);
-    case '||':
-      return Number(a !== 0 || b !== 0);
-    default:
-      return undefined;
-  }
+function elementOf({ numbers, fixed }: Value, index: Value): Value {
+  const [at = -1] = index.numbers;
+  return { numbers: [numbers[at]], fixed: fixed && index.fixed };
 }
 
-function unary(cursor: Cursor, scope: Scope): Value {
-  if (cursor.take('-')) return combine('-', { number: 0, fixed: true }, unary(cursor, scope));
-  if (cursor.take('!')) return combine('==', unary(cursor, scope), { number: 0, fixed: true });
-  for (const mark of ['~', '&', '*']) {
-    if (!cursor.take(mark)) continue;
-    unary(cursor, scope);
-    return UNKNOWN;
-  }
-  return postfix(cursor, scope);
-}
-
-function postfix(cursor: Cursor, scope: Scope): Value {
-  const name = cursor.kind === 'name' ? cursor.text : '';
-  let isName = true;
-  let value = primary(cursor, scope);
-  for (;;) {
-    if (cursor.take('[')) {
-      const index = evaluate(cursor, scope);
-      cursor.take(']');
-      value = partOf(value, index.number, value.fixed && index.fixed);
-    } else if (cursor.take('.')) {
-      const field = cursor.next();
-      value = (isName && scope.member(name, field)) || swizzled(value, field);
-    } else return value;
-    isName = false;
-  }
-}
-
-const COMPONENTS: Readonly<Record<string, number>> = { x: 0, y: 1, z: 2, w: 3, r: 0, g: 1, b: 2, a: 3 };
-
-function swizzled(value: Value, field: string): Value {
-  if (value.builtin) return BUILTIN;
-  if (field.length === 1) return partOf(value, COMPONENTS[field], value.fixed);
-  const parts = [...field].map((letter) => value.parts?.[COMPONENTS[letter] ?? -1]);
-  return { number: undefined, fixed: value.fixed, parts };
-}
-
-function partOf({ builtin, parts }: Value, index: number | undefined, fixed: boolean): Value {
-  if (builtin) return BUILTIN;
-  return { number: index === undefined ? undefined : parts?.[index], fixed };
-}
-
-function primary(cursor: Cursor, scope: Scope): Value {
-  if (cursor.take('(')) {
-    const value = evaluate(cursor, scope);
-    cursor.take(')');
-    return value;
-  }
-  if (cursor.kind === 'number') return { number: Number(cursor.next()), fixed: true };
-  if (cursor.kind !== 'name') throw new SyntaxError(`an expression has ${cursor.text || 'no end'}`);
-  const name = cursor.next();
-  if (name === 'true' || name === 'false') return { number: Number(name === 'true'), fixed: true };
-  skipTemplate(cursor);
-  if (cursor.text !== '(') return scope.get(name) ?? UNKNOWN;
-  return call(name, cursor, scope);
-}
-
-/** `array<vec4f, 4>` and the like: a type's arguments, which no comparison looks like. */
-function skipTemplate(cursor: Cursor): void {
-  if (cursor.text !== '<') return;
-  let depth = 0;
-  for (let ahead = 0; ; ahead++) {
-    const text = cursor.peek(ahead);
-    if (text === '<') depth++;
-    else if (text === '>') depth--;
-    else if (text === '>>') depth -= 2;
-    else if (!/^[\w,]+$/.test(text)) return;
-    if (depth > 0) continue;
-    if (cursor.peek(ahead + 1) === '(') cursor.at += ahead + 1;
-    return;
-  }
-}
-
-const FUNCTIONS: Readonly<Record<string, (...args: number[]) => number>> = {
-  u32: (x) => Math.trunc(x),
-  i32: (x) => Math.trunc(x),
-  f32: (x) => x,
-  bool: (x) => Number(x !== 0),
-  min: Math.min,
-  max: Math.max,
-  abs: Math.abs,
-  ceil: Math.ceil,
-  floor: Math.floor,
-  clamp: (x, low, high) => Math.min(Math.max(x, low), high),
-  select: (no, yes, which) => (which !== 0 ? yes : no),
-  subgroupBroadcastFirst: (x) => x,
-};
-
-function call(name: string, cursor: Cursor, scope: Scope): Value {
-  const args: Value[] = [];
-  cursor.take('(');
-  while (cursor.text !== ')' && cursor.kind !== 'end') {
-    args.push(evaluate(cursor, scope));
-    if (!cursor.take(',')) break;
-  }
-  if (!cursor.take(')')) throw new SyntaxError(`the arguments of ${name} have no end`);
-  const result = scope.called(name, args);
-  if (result) return result;
-  const fixed = args.every((arg) => arg.fixed);
-  const numbers = args.flatMap(({ number }) => (number === undefined ? [] : [number]));
-  const known = numbers.length === args.length && Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (known) return { number: known(...numbers), fixed: fixed && name !== 'subgroupBroadcastFirst' };
-  const isBuiltin = args.length > 0 && args.every((arg) => arg.builtin) && /^(?:u32|vec)/.test(name);
-  if (isBuiltin) return BUILTIN;
-  const [, count] = /^vec([234])/.exec(name) ?? [];
-  if (count === undefined) return { number: undefined, fixed };
-  const given = args.flatMap((arg) => arg.parts ?? [arg.number]);
-  const parts = given.length === 1 ? Array.from({ length: Number(count) }, () => given[0]) : given;
-  return { number: undefined, fixed, parts };
+function memberOf({ numbers, fixed, members }: Value, name: string): Value {
+  if (members) return members.get(name) ?? UNKNOWN;
+  return { numbers: [...name].map((letter) => numbers['xyzwrgba'.indexOf(letter) % 4]), fixed };
 }

@@ -1,5 +1,6 @@
 /** Where in a dispatch an invocation is, and the builtin values that it sees there. */
-import { BUILTIN, type Value } from './wgsl-expression.js';
+import * as wgsl from 'wgsl_reflect/wgsl_reflect.module.js';
+import { atRunTime, structOf, UNKNOWN, type Value } from './wgsl-expression.js';
 
 export type Triple = readonly [x: number, y: number, z: number];
 
@@ -24,32 +25,29 @@ const placeIn = ([x, y]: Triple, index: number): Triple => [
   Math.floor(index / (x * y)),
 ];
 
-/** @param name of the builtin; without one the parameter is a struct of them */
-export function builtinValue(name: string | undefined, size: Triple, place: Place): Value {
-  const { workgroups, group, lane, lanes } = place;
+/** The value of an entry point's parameter: a builtin, or a struct of them. */
+export function builtinValue(parameter: wgsl.Argument | wgsl.Member, size: Triple, place: Place): Value {
+  const builtin = parameter.attributes?.find(({ name }) => name === 'builtin')?.value;
+  if (typeof builtin === 'string') return atRunTime(builtins(size, place)[builtin] ?? []);
+  if (!(parameter.type instanceof wgsl.Struct)) return UNKNOWN;
+  return structOf(parameter.type.members.map((member) => [member.name, builtinValue(member, size, place)]));
+}
+
+function builtins(
+  size: Triple,
+  { workgroups, group, lane, lanes }: Place,
+): Readonly<Record<string, readonly number[]>> {
   const local = placeIn(size, lane);
-  const vector = (parts: readonly number[]): Value => ({ number: undefined, fixed: false, parts });
-  const scalar = (number: number): Value => ({ number, fixed: false });
-  switch (name) {
-    case 'workgroup_id':
-      return vector(group);
-    case 'num_workgroups':
-      return vector(workgroups);
-    case 'local_invocation_id':
-      return vector(local);
-    case 'global_invocation_id':
-      return vector(local.map((at, i) => at + (group[i] ?? 0) * (size[i] ?? 1)));
-    case 'local_invocation_index':
-      return scalar(lane);
-    case 'subgroup_size':
-      return scalar(lanes);
-    case 'subgroup_id':
-      return scalar(Math.floor(lane / lanes));
-    case 'subgroup_invocation_id':
-      return scalar(0);
-    default:
-      return BUILTIN;
-  }
+  return {
+    workgroup_id: group,
+    num_workgroups: workgroups,
+    local_invocation_id: local,
+    global_invocation_id: local.map((at, i) => at + (group[i] ?? 0) * (size[i] ?? 1)),
+    local_invocation_index: [lane],
+    subgroup_size: [lanes],
+    subgroup_id: [Math.floor(lane / lanes)],
+    subgroup_invocation_id: [0],
+  };
 }
 
 /** The most places that are looked at in one dispatch. */

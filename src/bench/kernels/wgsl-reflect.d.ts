@@ -1,4 +1,4 @@
 /** wgsl_reflect types its main entry only; Node needs the module by its path. */
 declare module 'wgsl_reflect/wgsl_reflect.module.js' {
-  export { detectRaces, WgslReflect } from 'wgsl_reflect';
+  export * from 'wgsl_reflect';
 }
