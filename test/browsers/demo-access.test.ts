@@ -6,7 +6,19 @@ import { copyFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, audit, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
+import {
+  answered,
+  audit,
+  closeDemo,
+  type Demo,
+  openDemo,
+  ROOT,
+  said,
+  shoot,
+  textOf,
+  useColors,
+  visit,
+} from './demo-page.js';
 
 interface Screen {
   readonly width: number;
@@ -56,7 +68,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
     await explained(page);
     for (const [name, { width, height, scale = 1, dark = false }] of Object.entries(SCREENS)) {
       await page.setViewport({ width, height, deviceScaleFactor: scale });
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+      await useColors(page, dark);
       await openTables(page, true);
       expect(await audit(page), name).toEqual([]);
       await openTables(page, false);

@@ -1,36 +1,54 @@
-/** The demo page as a visitor has it: the built page in Chrome, from the server of `npm start`. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+/** The demo page as a visitor has it: the built page in a browser, from the server of `npm start`. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'puppeteer-core';
+import type { Browser, BrowserContext, Page } from 'puppeteer-core';
 import { expect, vi } from 'vitest';
-import { launchBrowser } from '../../src/cli/browser.js';
+import { type BrowserSettings, launchBrowser } from '../../src/cli/browser.js';
+import type { BrowserKind } from '../../src/cli/installed-browsers.js';
 import { DEMO } from '../../src/cli/serve.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface Demo {
+  readonly kind: BrowserKind;
   readonly browser: Browser;
+  /** Where the pages open. */
+  readonly context: BrowserContext;
   readonly server: RunningServer;
+  /** The folder of the files that pages hand to the user. */
+  readonly downloads: string;
 }
 
 /** What tests write, for people to look at. */
 export const SHOTS = `${ROOT}.cache/demo/`;
 
-/** Chrome's own camera: a pacman that eats, given to every page that asks. */
-const CAMERA_FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+/** The browser's own camera, given to every page that asks: a pacman that eats in Chrome, a colour in Firefox. */
+const CAMERA: BrowserSettings = {
+  chromeFlags: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  firefoxPrefs: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
+};
 
 /** @param files served beside the page, for the tests to drop on it */
-export async function openDemo(files: ReadonlyMap<string, Uint8Array> = new Map()): Promise<Demo> {
+export async function openDemo(
+  files: ReadonlyMap<string, Uint8Array> = new Map(),
+  kind: BrowserKind = 'chrome',
+): Promise<Demo> {
   mkdirSync(SHOTS, { recursive: true });
-  return { browser: await launchBrowser('chrome', CAMERA_FLAGS), server: await startServer({ ...DEMO, files }) };
+  const browser = await launchBrowser(kind, CAMERA);
+  const downloads = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
+  const downloadBehavior = { policy: 'allow', downloadPath: downloads } as const;
+  const context = await browser.createBrowserContext({ downloadBehavior });
+  return { kind, browser, context, server: await startServer({ ...DEMO, files }), downloads };
 }
 
 export async function closeDemo(demo: Demo | undefined): Promise<void> {
   await demo?.browser.close();
   await demo?.server.close();
+  if (demo) rmSync(demo.downloads, { recursive: true, force: true });
 }
 
 export interface Visit {
@@ -50,22 +68,28 @@ export interface VisitOptions {
   readonly before?: string;
 }
 
-export async function visit({ browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
+export async function visit({ kind, context, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
   const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/' } = options;
-  const page = await browser.newPage();
+  const page = await context.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('request', (request) => {
     const url = request.url();
-    if (!url.startsWith(`${server.origin}/`) && !url.startsWith('blob:')) complaints.push(`request to ${url}`);
+    // Firefox has its own font for list markers at a data: URL.
+    if (!url.startsWith(`${server.origin}/`) && !/^(blob|data):/.test(url)) complaints.push(`request to ${url}`);
   });
   await page.setViewport({ width, height, deviceScaleFactor: scale });
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+  if (kind === 'chrome') await useColors(page, dark);
   if (before) await page.evaluateOnNewDocument(before);
   await page.goto(`${server.origin}${path}`);
   return { page, complaints };
+}
+
+/** The user's choice of dark or light colours. Puppeteer cannot make it in Firefox, which is light. */
+export function useColors(page: Page, dark: boolean): Promise<void> {
+  return page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
 }
 
 /** Waits for the answer to a picture, which the page finds by itself for its first sample. */
@@ -123,15 +147,9 @@ export async function shoot(page: Page, name: string, fullPage = true): Promise<
   return path;
 }
 
-/** Files that the page hands to the user go to this folder. */
-export async function downloadTo(page: Page, folder: string): Promise<void> {
-  const client = await page.createCDPSession();
-  await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
-}
-
-/** Waits for a file that the page hands to the user. */
-export async function downloaded(folder: string, name: string): Promise<Buffer> {
-  const path = join(folder, name);
+/** Waits for a file that a page hands to the user. */
+export async function downloaded({ downloads }: Demo, name: string): Promise<Buffer> {
+  const path = join(downloads, name);
   await vi.waitFor(() => expect(existsSync(path), name).toBe(true), { timeout: 20_000 });
   return readFileSync(path);
 }

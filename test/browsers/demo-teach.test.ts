@@ -1,7 +1,4 @@
-/** The demo page taught classes of the user: from dropped pictures and the camera, saved, and loaded again. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The demo page taught classes of the user: from pictures and the camera, saved, and loaded again; in both browsers. */
 import type { Page } from 'puppeteer-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,11 +11,11 @@ import {
   closeDemo,
   type Demo,
   downloaded,
-  downloadTo,
   openDemo,
   said,
   shoot,
   textOf,
+  useColors,
   type Visit,
   visit,
 } from './demo-page.js';
@@ -26,8 +23,6 @@ import {
 const SHAPES = SHAPE_NAMES.slice(0, 3);
 const [EXAMPLES, UNSEEN] = [12, 7];
 const FILE = 'my-classes.safetensors';
-const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-teach-'));
-const files = new Map<string, Uint8Array>();
 
 async function png(name: ShapeName, seed: number): Promise<Uint8Array> {
   const { data, width, height } = drawShape(name, seed);
@@ -74,107 +69,130 @@ const noted = (page: Page, pattern: RegExp) =>
     pattern.source,
   );
 
-/** The label and the figure of each picture of the strip. */
+/** Waits for the label and the figure of each picture of the strip. */
 async function stripOf(page: Page): Promise<readonly string[]> {
-  const done = `document.getElementById('strip-note').textContent === '${unseen.length} pictures'`;
-  await page.waitForFunction(done);
+  await page.waitForFunction(
+    (count) => {
+      const all = [...document.querySelectorAll('#strip button')];
+      return all.length === count && all.every(({ textContent }) => /%$/.test(textContent ?? ''));
+    },
+    {},
+    unseen.length,
+  );
   return page.$$eval('#strip button', (all) => all.map(({ textContent }) => textContent ?? ''));
 }
 
-describe.skipIf(!findBrowser('chrome'))('the demo page, taught', () => {
-  let demo: Demo;
-  let open: Visit;
-
-  beforeAll(async () => {
-    for (const name of SHAPES) {
-      for (const seed of [...Array(EXAMPLES).keys(), ...Array.from({ length: UNSEEN }, (_, i) => 100 + i)])
-        files.set(`/test/${name}-${seed}.png`, await png(name, seed));
-    }
-    demo = await openDemo(files);
-    open = await visit(demo);
-    await said(open.page, /The default model is ready/);
-    await answered(open.page, 'airplane');
-  });
-  afterAll(async () => {
-    rmSync(DOWNLOADS, { recursive: true, force: true });
-    await closeDemo(demo);
+/** Empties the labels of the strip: those that come are of the next model. */
+const clearStrip = (page: Page) =>
+  page.$$eval('#strip button span', (all) => {
+    for (const label of all) label.textContent = '';
   });
 
-  it('names at least 95 % of unseen pictures of three classes, and says how good it is', async () => {
-    const { page, complaints } = open;
-    await page.click('#teach-start');
-    await page.click('#teach-add');
-    for (const [c, name] of SHAPES.entries()) await rename(page, c + 1, name);
-    await noted(page, /Examples are missing for disc and ring and square/);
-    for (const [c, name] of SHAPES.entries()) await dropOn(page, c + 1, drawn(name, 0, EXAMPLES));
-    await noted(page, new RegExp(`Trained on ${SHAPES.length * EXAMPLES} examples\\. It names \\d+ % of them right`));
-    await said(page, /Your model is ready/);
-    await bringAll(page, 'drop', unseen);
-    const labels = await stripOf(page);
-    const right = labels.filter((label, i) => label.startsWith(unseen[i]?.name.split('-')[0] ?? '-'));
-    console.log(`${right.length} of ${unseen.length}; ${await textOf(page, '#teach-note')}`);
-    expect(right.length / unseen.length).toBeGreaterThanOrEqual(0.95);
-    // The picture that is open has bars and a map of the taught classes.
-    await page.click('#heat');
-    await page.waitForSelector('#answer button[aria-pressed="true"]');
-    expect(await page.$$eval('#answer li', (rows) => rows.length)).toBe(SHAPES.length);
-    expect(complaints).toEqual([]);
-  });
+for (const kind of ['chrome', 'firefox'] as const) {
+  describe.skipIf(!findBrowser(kind))(`the demo page, taught, in ${kind}`, () => {
+    const files = new Map<string, Uint8Array>();
+    let demo: Demo;
+    let open: Visit;
 
-  it('has nothing that axe objects to and nothing that sticks out: light, dark, phone', async () => {
-    const { page } = open;
-    for (const [name, width, dark] of [
-      ['light', 1120, false],
-      ['dark', 1120, true],
-      ['phone', 360, true],
-    ] as const) {
-      await page.setViewport({ width, height: 900 });
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
-      expect(await audit(page), name).toEqual([]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(0);
-      await shoot(page, `teach-${name}`);
-    }
-    await page.setViewport({ width: 1120, height: 900 });
-  });
+    beforeAll(async () => {
+      for (const name of SHAPES) {
+        for (const seed of [...Array(EXAMPLES).keys(), ...Array.from({ length: UNSEEN }, (_, i) => 100 + i)])
+          files.set(`/test/${name}-${seed}.png`, await png(name, seed));
+      }
+      demo = await openDemo(files, kind);
+      open = await visit(demo);
+      await said(open.page, /The default model is ready/);
+      await answered(open.page, 'airplane');
+    });
+    afterAll(() => closeDemo(demo));
 
-  it('is saved; the file gives the same answers, and the teacher stops', async () => {
-    const { page, complaints } = open;
-    const before = await stripOf(page);
-    await downloadTo(page, DOWNLOADS);
-    await page.click('#teach-save');
-    await noted(page, /my-classes\.safetensors was saved/);
-    files.set(`/test/${FILE}`, new Uint8Array(await downloaded(DOWNLOADS, FILE)));
-    await bringAll(page, 'drop', [{ url: `/test/${FILE}`, name: FILE, type: '' }]);
-    await said(page, /my-classes\.safetensors is ready/);
-    expect(await stripOf(page)).toEqual(before);
-    expect(await page.$eval('#teach-body', (body) => body.hasAttribute('hidden'))).toBe(true);
-    expect(complaints).toEqual([]);
-  });
+    it('names at least 95 % of unseen pictures of three classes, and says how good it is', async () => {
+      const { page, complaints } = open;
+      await page.click('#teach-start');
+      await page.click('#teach-add');
+      for (const [c, name] of SHAPES.entries()) await rename(page, c + 1, name);
+      await noted(page, /Examples are missing for disc and ring and square/);
+      for (const [c, name] of SHAPES.entries()) await dropOn(page, c + 1, drawn(name, 0, EXAMPLES));
+      await noted(page, new RegExp(`Trained on ${SHAPES.length * EXAMPLES} examples\\. It names \\d+ % of them right`));
+      await said(page, /Your model is ready/);
+      await bringAll(page, 'drop', unseen);
+      const labels = await stripOf(page);
+      const right = labels.filter((label, i) => label.startsWith(unseen[i]?.name.split('-')[0] ?? '-'));
+      console.log(`${right.length} of ${unseen.length}; ${await textOf(page, '#teach-note')}`);
+      expect(right.length / unseen.length).toBeGreaterThanOrEqual(0.95);
+      // The picture that is open has bars and a map of the taught classes.
+      await page.click('#heat');
+      await page.waitForSelector('#answer button[aria-pressed="true"]');
+      expect(await page.$$eval('#answer li', (rows) => rows.length)).toBe(SHAPES.length);
+      expect(complaints).toEqual([]);
+    });
 
-  it('takes frames of the camera while the button is held, has "none of these", and goes back', async () => {
-    const { page, complaints } = open;
-    await page.click('#teach-start');
-    await page.click('#teach-none');
-    const hold = async (card: number, frames: number) => {
-      const button = await page.waitForSelector(`#teach-classes > li:nth-child(${card}) button`);
-      await button?.focus();
-      await page.keyboard.down('Enter');
-      const counted = `document.querySelectorAll('#teach-classes > li:nth-child(${card}) .thumbnails li').length >= ${frames}`;
-      await page.waitForFunction(counted);
-      await page.keyboard.up('Enter');
-    };
-    await hold(1, 2);
-    await hold(2, 2);
-    await hold(3, 1);
-    await noted(page, /Trained on \d+ examples/);
-    await page.click('#camera');
-    await page.waitForFunction("document.querySelectorAll('#answer li').length === 3");
-    expect(await textOf(page, '#answer')).toMatch(/Class 1/);
-    expect(await textOf(page, '#answer')).toMatch(/None of these/);
-    await shoot(page, 'teach-none');
-    await page.click('#teach-stop');
-    await said(page, /my-classes\.safetensors is ready/);
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('teach-start');
-    expect(complaints).toEqual([]);
+    it('has nothing that axe objects to and nothing that sticks out: light, dark, phone', async () => {
+      const { page } = open;
+      for (const [name, width, dark] of [
+        ['light', 1120, false],
+        ['dark', 1120, true],
+        ['phone', 360, true],
+      ] as const) {
+        // In Firefox, which is light: the page and the phone.
+        if (kind === 'chrome') await useColors(page, dark);
+        else if (name === 'dark') continue;
+        await page.setViewport({ width, height: 900 });
+        expect(await audit(page), name).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(
+          0,
+        );
+        await shoot(page, `teach-${name}-${kind}`);
+      }
+      await page.setViewport({ width: 1120, height: 900 });
+    });
+
+    it('is saved; the file and a link to it give the same answers, and the teacher stops', async () => {
+      const { page, complaints } = open;
+      const before = await stripOf(page);
+      await page.click('#teach-save');
+      await noted(page, /my-classes\.safetensors was saved/);
+      files.set(`/test/${FILE}`, new Uint8Array(await downloaded(demo, FILE)));
+      await clearStrip(page);
+      await bringAll(page, 'drop', [{ url: `/test/${FILE}`, name: FILE, type: '' }]);
+      await said(page, /my-classes\.safetensors is ready/);
+      expect(await stripOf(page)).toEqual(before);
+      expect(await page.$eval('#teach-body', (body) => body.hasAttribute('hidden'))).toBe(true);
+      expect(complaints).toEqual([]);
+      const link = await visit(demo, { path: `/?model=/test/${FILE}` });
+      await said(link.page, /my-classes\.safetensors is ready/);
+      await bringAll(link.page, 'drop', unseen);
+      expect(await stripOf(link.page), 'by a link').toEqual(before);
+      expect(link.complaints).toEqual([]);
+      await link.page.close();
+      await page.bringToFront();
+    });
+
+    it('takes frames of the camera while the button is held, has "none of these", and goes back', async () => {
+      const { page, complaints } = open;
+      await page.click('#teach-start');
+      await page.click('#teach-none');
+      const hold = async (card: number, frames: number) => {
+        const button = await page.waitForSelector(`#teach-classes > li:nth-child(${card}) button`);
+        await button?.focus();
+        await page.keyboard.down('Enter');
+        const counted = `document.querySelectorAll('#teach-classes > li:nth-child(${card}) .thumbnails li').length >= ${frames}`;
+        await page.waitForFunction(counted);
+        await page.keyboard.up('Enter');
+      };
+      await hold(1, 2);
+      await hold(2, 2);
+      await hold(3, 1);
+      await noted(page, /Trained on \d+ examples/);
+      await page.click('#camera');
+      await page.waitForFunction("document.querySelectorAll('#answer li').length === 3");
+      expect(await textOf(page, '#answer')).toMatch(/Class 1/);
+      expect(await textOf(page, '#answer')).toMatch(/None of these/);
+      await shoot(page, `teach-none-${kind}`);
+      await page.click('#teach-stop');
+      await said(page, /my-classes\.safetensors is ready/);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('teach-start');
+      expect(complaints).toEqual([]);
+    });
   });
-});
+}

@@ -1,7 +1,5 @@
 /** The demo page in Chrome: pictures and models in by every way there is, answers, evidence, times and errors out. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer-core';
 import sharp from 'sharp';
@@ -15,7 +13,6 @@ import {
   type Demo,
   DemoPages,
   downloaded,
-  downloadTo,
   openDemo,
   ROOT,
   SHOTS,
@@ -82,8 +79,6 @@ async function paste(page: Page, text: string): Promise<void> {
   }, text);
 }
 
-const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
-
 describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   let demo: Demo;
   const pages = new DemoPages(() => demo);
@@ -96,10 +91,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
   afterEach(async () => {
     expect(await pages.complaints()).toEqual([]);
   });
-  afterAll(async () => {
-    rmSync(DOWNLOADS, { recursive: true, force: true });
-    await closeDemo(demo);
-  });
+  afterAll(() => closeDemo(demo));
 
   it('names its samples, each by its class, and says how long it took on what', async () => {
     const page = await ready();
@@ -194,9 +186,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('takes a picture from the clipboard by Ctrl+V', async () => {
     const page = await ready();
-    await demo.browser
-      .defaultBrowserContext()
-      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-sanitized-write']);
+    await demo.context.overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-sanitized-write']);
     await page.evaluate(async () => {
       const picture = await (await fetch('/samples/frog.png')).blob();
       await navigator.clipboard.write([new ClipboardItem({ 'image/png': picture })]);
@@ -276,7 +266,6 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('names several pictures in a strip, opens each, and gives them as CSV', async () => {
     const page = await ready();
-    await downloadTo(page, DOWNLOADS);
     const names = ['ship', 'frog', 'truck'];
     await bringAll(page, 'drop', [
       ...names.map((name) => ({ url: `/samples/${name}.png`, name: `${name}.png`, type: 'image/png' })),
@@ -289,7 +278,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
     await page.click('#strip li:nth-child(2) button');
     await answered(page, 'frog');
     await page.click('#csv');
-    const csv = await downloaded(DOWNLOADS, 'predictions.csv');
+    const csv = await downloaded(demo, 'predictions.csv');
     const [head, ship, , , broken] = csv.toString().split('\r\n');
     expect(head).toMatch(/^file,class 1,probability 1,class 2/);
     expect(ship).toMatch(/^ship\.png,ship,0\.\d{6},/);
@@ -345,9 +334,11 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('copies the picture with its map', async () => {
     const page = await ready();
-    await demo.browser
-      .defaultBrowserContext()
-      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await demo.context.overridePermissions(demo.server.origin, [
+      'clipboard-read',
+      'clipboard-write',
+      'clipboard-sanitized-write',
+    ]);
     await page.click('#heat');
     await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#copy');
