@@ -118,21 +118,25 @@ export function bring(page: Page, how: 'drop' | 'paste', url: string, name: stri
   return bringAll(page, how, [{ url, name, type }]);
 }
 
-/** The same with several files at once. */
+/** The same with several files at once, on an element. */
 export async function bringAll(
   page: Page,
   how: 'drop' | 'paste',
   files: readonly { readonly url: string; readonly name: string; readonly type: string }[],
+  selector = 'body',
 ): Promise<void> {
-  await page.evaluate(
-    async (event, brought) => {
+  await page.$eval(
+    selector,
+    async (element, event, brought) => {
       const transfer = new DataTransfer();
       for (const { url, name, type } of brought)
         transfer.items.add(new File([await (await fetch(url)).arrayBuffer()], name, { type }));
-      document.body.dispatchEvent(
+      const options = { bubbles: true, cancelable: true };
+      // Firefox's constructor of a paste takes no files.
+      element.dispatchEvent(
         event === 'drop'
-          ? new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true })
-          : new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true }),
+          ? new DragEvent('drop', { dataTransfer: transfer, ...options })
+          : Object.defineProperty(new ClipboardEvent('paste', options), 'clipboardData', { value: transfer }),
       );
     },
     how,
@@ -152,6 +156,24 @@ export async function downloaded({ downloads }: Demo, name: string): Promise<Buf
   const path = join(downloads, name);
   await vi.waitFor(() => expect(existsSync(path), name).toBe(true), { timeout: 20_000 });
   return readFileSync(path);
+}
+
+/** What is wider than the page or than its panel, which would cut it; things that scroll in a box of their own may be. */
+export function stickingOut(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const isWide = document.documentElement.scrollWidth > innerWidth ? ['the page'] : [];
+    const found = [...document.querySelectorAll('.panel')].flatMap((panel) => {
+      const right = panel.getBoundingClientRect().right;
+      const scrolls = (element: Element | null): boolean =>
+        element !== null &&
+        element !== panel &&
+        (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+      return [...panel.querySelectorAll('*')]
+        .filter((element) => element.getBoundingClientRect().right > right && !scrolls(element.parentElement))
+        .map((element) => `${element.tagName} ${element.id} in ${panel.id}`);
+    });
+    return [...isWide, ...found];
+  });
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
