@@ -6,7 +6,7 @@ import { download } from './download.js';
 import { describeUnreadable } from './file-kind.js';
 import { page } from './page.js';
 import { announce, attempt, messageOf } from './status.js';
-import { Lesson, type TaughtClass } from './teach.js';
+import { Lesson, type TaughtClass, type TaughtExample } from './teach.js';
 
 const MOST_CLASSES = 5;
 /** Milliseconds between two frames while the button is held. */
@@ -88,28 +88,45 @@ function cardOf(taught: TaughtClass): Card {
   const shown = make('button', { type: 'button' }, 'Add the picture above');
   shown.addEventListener('click', () => void addShown(taught));
   const remove = make('button', { type: 'button', ariaLabel: `Remove the class ${taught.name}` }, 'Remove');
-  remove.addEventListener('click', () => lesson?.removeClass(taught));
+  remove.addEventListener('click', () => {
+    lesson?.removeClass(taught);
+    (taught.isNone ? page.teachNone : page.teachAdd).focus();
+  });
   const actions = make('div', { className: 'actions' }, hold, choose, files, shown, remove);
   const element = make('li', { className: 'class-card' }, name, count, actions, thumbnails);
   listenToDrops(element, (dropped) => void addFiles(taught, dropped));
+  const items = new Map<TaughtExample, HTMLLIElement>();
+  const itemOf = (example: TaughtExample): HTMLLIElement => {
+    const button = make('button', { type: 'button' }, thumbnailOf(example.bitmap));
+    const item = make('li', {}, button);
+    button.addEventListener('click', () => {
+      const index = [...thumbnails.children].indexOf(item);
+      lesson?.removeExample(taught, example);
+      // The focus goes to the next example, or where there are more to be had.
+      (thumbnails.querySelectorAll('button')[Math.min(index, thumbnails.children.length - 1)] ?? choose).focus();
+    });
+    return item;
+  };
   const card: Card = {
     element,
     update() {
       const { examples } = taught;
       count.textContent = `${examples.length} ${examples.length === 1 ? 'example' : 'examples'}`;
       remove.ariaLabel = `Remove the class ${taught.name}`;
-      thumbnails.replaceChildren(
-        ...examples.slice(-MOST_THUMBNAILS).map((example, e) => {
-          const image = thumbnailOf(example.bitmap);
-          const button = make(
-            'button',
-            { type: 'button', ariaLabel: `Remove example ${e + 1} of ${taught.name}` },
-            image,
-          );
-          button.addEventListener('click', () => lesson?.removeExample(taught, example));
-          return make('li', {}, button);
-        }),
-      );
+      const shown = examples.slice(-MOST_THUMBNAILS);
+      for (const [example, item] of items) {
+        if (shown.includes(example)) continue;
+        item.remove();
+        items.delete(example);
+      }
+      // An item that exists stays where it is, so that the focus stays.
+      for (const [e, example] of shown.entries()) {
+        const item = items.get(example) ?? itemOf(example);
+        items.set(example, item);
+        if (thumbnails.children[e] !== item) thumbnails.insertBefore(item, thumbnails.children[e] ?? null);
+        const number = examples.length - shown.length + e + 1;
+        item.firstElementChild?.setAttribute('aria-label', `Remove example ${number} of ${taught.name}`);
+      }
     },
   };
   cards.set(taught, card);
@@ -152,6 +169,12 @@ function listenToHold(button: HTMLButtonElement, onTick: () => Promise<void>): v
     if (event.key !== ' ' && event.key !== 'Enter') return;
     event.preventDefault();
     void begin();
+  });
+  // Firefox makes a click of Space when it goes up.
+  button.addEventListener('keyup', (event) => event.preventDefault());
+  // A screen reader presses the button without holding it: one frame.
+  button.addEventListener('click', ({ detail }) => {
+    if (detail === 0) void onTick().catch((error: unknown) => note(messageOf(error)));
   });
   // A long press on a phone opens a menu.
   button.addEventListener('contextmenu', (event) => event.preventDefault());
@@ -202,6 +225,19 @@ async function addShown(taught: TaughtClass): Promise<void> {
   await lesson?.add(taught, view.bitmap).catch((error: unknown) => note(messageOf(error)));
 }
 
+/** The new class wants a name. */
+function addClass(): void {
+  lesson?.addClass(false);
+  const name = [...page.teachClasses.querySelectorAll<HTMLInputElement>('input[type="text"]:enabled')].at(-1);
+  name?.focus();
+  name?.select();
+}
+
+function addNone(): void {
+  lesson?.addClass(true);
+  page.teachClasses.lastElementChild?.querySelector('button')?.focus();
+}
+
 async function modelFile(): Promise<File | null> {
   const bytes = await lesson?.network?.toSafetensors();
   return bytes ? new File([bytes], FILE, { type: 'application/octet-stream' }) : null;
@@ -232,8 +268,8 @@ export function listenToTeaching(): void {
     page.teachStart.disabled = false;
   });
   page.teachStart.addEventListener('click', start);
-  page.teachAdd.addEventListener('click', () => lesson?.addClass(false));
-  page.teachNone.addEventListener('click', () => lesson?.addClass(true));
+  page.teachAdd.addEventListener('click', addClass);
+  page.teachNone.addEventListener('click', addNone);
   page.teachSave.addEventListener('click', () => void attempt('model', save, () => void save()));
   page.teachShare.addEventListener('click', () => void attempt('model', share, () => void share()));
   page.teachStop.addEventListener('click', () => lesson?.stop());

@@ -1,5 +1,5 @@
 /** The demo page taught classes of the user: from pictures and the camera, saved, and loaded again; in both browsers. */
-import type { Page } from 'puppeteer-core';
+import type { KeyInput, Page } from 'puppeteer-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
@@ -14,6 +14,7 @@ import {
   openDemo,
   said,
   shoot,
+  stickingOut,
   textOf,
   useColors,
   type Visit,
@@ -40,20 +41,8 @@ const drawn = (name: ShapeName, first: number, count: number) =>
 const unseen = SHAPES.flatMap((name) => drawn(name, 100, UNSEEN));
 
 /** Drops pictures on the card of a class. */
-async function dropOn(page: Page, card: number, pictures: ReturnType<typeof drawn>): Promise<void> {
-  await page.evaluate(
-    async (nth, brought) => {
-      const transfer = new DataTransfer();
-      for (const { url, name, type } of brought)
-        transfer.items.add(new File([await (await fetch(url)).arrayBuffer()], name, { type }));
-      document
-        .querySelector(`#teach-classes > li:nth-child(${nth})`)
-        ?.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    },
-    card,
-    pictures,
-  );
-}
+const dropOn = (page: Page, card: number, pictures: ReturnType<typeof drawn>) =>
+  bringAll(page, 'drop', pictures, `#teach-classes > li:nth-child(${card})`);
 
 async function rename(page: Page, card: number, name: string): Promise<void> {
   const field = `#teach-classes > li:nth-child(${card}) input[type="text"]`;
@@ -139,12 +128,59 @@ for (const kind of ['chrome', 'firefox'] as const) {
         else if (name === 'dark') continue;
         await page.setViewport({ width, height: 900 });
         expect(await audit(page), name).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(
-          0,
-        );
+        expect(await stickingOut(page), name).toEqual([]);
         await shoot(page, `teach-${name}-${kind}`);
       }
       await page.setViewport({ width: 1120, height: 900 });
+    });
+
+    it('is taught by keyboard alone: names, pasted pictures, the picture above; the focus is never lost', async () => {
+      const page = (await visit(demo)).page;
+      await said(page, /The default model is ready/);
+      await answered(page, 'airplane');
+      const focused = () =>
+        page.evaluate(() => {
+          const { activeElement: at } = document;
+          return at instanceof HTMLInputElement ? at.value : (at?.ariaLabel ?? at?.textContent);
+        });
+      const press = async (key: KeyInput, times = 1) => {
+        for (let n = 0; n < times; n++) await page.keyboard.press(key);
+      };
+      await page.focus('#teach-start');
+      await press('Enter');
+      await page.keyboard.type('plane');
+      await press('Tab', 3);
+      expect(await focused()).toBe('Add the picture above');
+      await press('Enter');
+      await page.waitForSelector('#teach-classes > li:nth-child(1) .thumbnails li');
+      await press('Tab', 3);
+      expect(await focused()).toBe('Class 2');
+      await page.keyboard.type('disc');
+      await bringAll(page, 'paste', drawn('disc', 0, 2), ':focus');
+      await page.waitForSelector('#teach-classes > li:nth-child(2) .thumbnails li:nth-child(2)');
+      await noted(page, /Trained on 3 examples/);
+      expect(await focused(), 'after training').toBe('disc');
+      await press('Tab', 5);
+      expect(await focused()).toBe('Remove example 1 of disc');
+      await press('Enter');
+      expect(await focused(), 'the next example').toBe('Remove example 1 of disc');
+      await press('Enter');
+      expect(await focused(), 'of no examples').toBe('Add pictures');
+      await press('Tab', 3);
+      expect(await focused()).toBe('Add a class');
+      await press('Enter');
+      expect(await focused()).toBe('Class 3');
+      await press('Tab', 4);
+      expect(await focused()).toBe('Remove the class Class 3');
+      await press('Enter');
+      expect(await focused()).toBe('Add a class');
+      await press('Tab');
+      await press('Enter');
+      expect(await focused(), 'of "none of these"').toBe('Hold to add from the camera');
+      // A screen reader presses without holding.
+      await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.click());
+      await page.waitForSelector('#teach-classes > li:nth-child(3) .thumbnails li');
+      await page.close();
     });
 
     it('is saved; the file and a link to it give the same answers, and the teacher stops', async () => {
