@@ -1,12 +1,14 @@
 /** The panel in which the user teaches classes: a card for each with its examples, and buttons to save and to share. */
 import { isLive, startLive } from './camera.js';
-import { current, onModel } from './current.js';
+import { current, onAnswer, onModel } from './current.js';
 import { make } from './dom.js';
 import { download } from './download.js';
 import { describeUnreadable } from './file-kind.js';
+import { percent } from './format.js';
 import { page } from './page.js';
 import { announce, attempt, messageOf } from './status.js';
 import { Lesson, type TaughtClass, type TaughtExample } from './teach.js';
+import { paint } from './viewer.js';
 
 const MOST_CLASSES = 5;
 /** Milliseconds between two frames while the button is held. */
@@ -14,6 +16,8 @@ const FRAME_MS = 250;
 const THUMBNAIL = 48;
 /** The latest examples are shown, the others counted. */
 const MOST_THUMBNAILS = 12;
+/** The best classes that are shown in the panel. */
+const MOST_BARS = 3;
 const FILE = 'my-classes.safetensors';
 
 let lesson: Lesson | null = null;
@@ -25,6 +29,7 @@ function start(): void {
   page.teachBody.hidden = false;
   page.teachStart.hidden = true;
   render();
+  showLive();
   note('Two classes are needed: name them, and give each a few examples.');
   page.teachClasses.querySelector('input')?.select();
 }
@@ -56,6 +61,27 @@ function render(): void {
   page.teachNone.disabled = classes.some(({ isNone }) => isNone);
   page.teachSave.disabled = lesson.network === null;
   page.teachShare.disabled = lesson.network === null;
+}
+
+/** The picture with its map and the best classes, since the panel of the picture is out of sight on a phone. */
+function showLive(): void {
+  const { view, predictions, model } = current();
+  const context = page.teachView.getContext('2d');
+  if (!lesson || !view || !context) return;
+  const { width, height } = page.teachView;
+  context.clearRect(0, 0, width, height);
+  paint(context, width, height, { ...view, isLive: false });
+  page.teachView.classList.toggle('mirrored', page.viewBox.classList.contains('mirrored'));
+  // The answers of the network before are to other classes.
+  const best = model?.net === lesson.network ? predictions.slice(0, MOST_BARS) : [];
+  page.teachAnswer.replaceChildren(
+    ...best.map(({ label, probability }) => {
+      const bar = make('span', { className: 'bar' });
+      bar.style.inlineSize = percent(probability).replace(' ', '');
+      const figure = make('span', { className: 'figure' }, percent(probability));
+      return make('li', {}, make('span', {}, label), figure, make('span', { className: 'track' }, bar));
+    }),
+  );
 }
 
 interface Card {
@@ -267,6 +293,7 @@ export function listenToTeaching(): void {
   onModel(() => {
     page.teachStart.disabled = false;
   });
+  onAnswer(showLive);
   page.teachStart.addEventListener('click', start);
   page.teachAdd.addEventListener('click', addClass);
   page.teachNone.addEventListener('click', addNone);

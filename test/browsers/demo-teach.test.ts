@@ -131,6 +131,21 @@ for (const kind of ['chrome', 'firefox'] as const) {
         expect(await stickingOut(page), name).toEqual([]);
         await shoot(page, `teach-${name}-${kind}`);
       }
+      // The phone shows the picture and its answer beside the cards.
+      await page.$eval('#teach-classes > li:last-child', (card) => card.scrollIntoView({ block: 'end' }));
+      const seen = await page.$$eval('#view, #teach-view, #teach-answer li', (all) =>
+        all
+          .filter((element) => {
+            const { top, bottom } = element.getBoundingClientRect();
+            return top >= 0 && bottom <= innerHeight;
+          })
+          .map(({ id, textContent }) => id || textContent?.replace(/ .*/, '')),
+      );
+      const answer = await page.$$eval('#answer li', (rows) =>
+        rows.map(({ textContent }) => textContent?.replace(/ .*/, '')),
+      );
+      expect(seen).toEqual(['teach-view', ...answer]);
+      await shoot(page, `teach-phone-cards-${kind}`, false);
       await page.setViewport({ width: 1120, height: 900 });
     });
 
