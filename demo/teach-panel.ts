@@ -276,7 +276,7 @@ async function save(): Promise<void> {
   note(`${FILE} was saved. Drop it on this page to use it again.`);
 }
 
-/** By the device's own means where it has some; else says how a link is made. */
+/** By the device's own means where it has some; else says how a link is made, which works for any file of the web. */
 async function share(): Promise<void> {
   const file = await modelFile();
   if (!file) return;
@@ -285,7 +285,13 @@ async function share(): Promise<void> {
     return;
   }
   download(file, FILE, file.type);
-  note(`${FILE} was saved. Put it on a web server, and share ${location.origin}/?model=ADDRESS-OF-THE-FILE.`);
+  const link = `${location.origin}${location.pathname}?model=ADDRESS-OF-THE-FILE`;
+  const own = /^(localhost|127\.0\.0\.1)$/.test(location.hostname)
+    ? ' This page is on your own computer: others start theirs with "npx densenet-webgpu serve".'
+    : '';
+  note(
+    `${FILE} was saved. Put it where other pages may read it (Hugging Face, GitHub Pages), and share ${link}.${own}`,
+  );
 }
 
 export function listenToTeaching(): void {

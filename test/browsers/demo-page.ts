@@ -66,10 +66,12 @@ export interface VisitOptions {
   readonly path?: string;
   /** Run in the page ahead of its own scripts. */
   readonly before?: string;
+  /** URL → bytes: files of other servers, which any page may read. */
+  readonly elsewhere?: Pick<ReadonlyMap<string, Uint8Array>, 'has' | 'get'>;
 }
 
 export async function visit({ kind, context, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
-  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/' } = options;
+  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/', elsewhere } = options;
   const page = await context.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
@@ -78,13 +80,24 @@ export async function visit({ kind, context, server }: Demo, options: VisitOptio
   page.on('request', (request) => {
     const url = request.url();
     // Firefox has its own font for list markers at a data: URL.
-    if (!url.startsWith(`${server.origin}/`) && !/^(blob|data):/.test(url)) complaints.push(`request to ${url}`);
+    const isKnown = url.startsWith(`${server.origin}/`) || /^(blob|data):/.test(url) || elsewhere?.has(url);
+    if (!isKnown) complaints.push(`request to ${url}`);
   });
+  if (elsewhere) await answerFor(page, elsewhere);
   await page.setViewport({ width, height, deviceScaleFactor: scale });
   if (kind === 'chrome') await useColors(page, dark);
   if (before) await page.evaluateOnNewDocument(before);
   await page.goto(`${server.origin}${path}`);
   return { page, complaints };
+}
+
+async function answerFor(page: Page, files: NonNullable<VisitOptions['elsewhere']>): Promise<void> {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const body = files.get(request.url());
+    const headers = { 'Access-Control-Allow-Origin': '*' };
+    void (body ? request.respond({ status: 200, headers, body }) : request.continue());
+  });
 }
 
 /** The user's choice of dark or light colours. Puppeteer cannot make it in Firefox, which is light. */
