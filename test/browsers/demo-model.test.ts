@@ -149,6 +149,28 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     expect(await rowsOf(page)).toEqual(rows);
   });
 
+  it('shows the card again when the teaching of the model ends', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
+    await said(page, /mine\.pth is ready/);
+    await bring(page, 'drop', '/test/labels.txt', 'labels.txt');
+    await page.waitForFunction("document.querySelector('#classes li')?.textContent === 'zero'");
+    await said(page, /mine\.pth is ready/);
+    await page.click('#teach-start');
+    for (const [n, sample] of ['ship', 'frog'].entries()) {
+      const picture = { url: `/samples/${sample}.png`, name: `${sample}.png`, type: 'image/png' };
+      await bringAll(page, 'drop', [picture], `#teach-classes > li:nth-child(${n + 1})`);
+    }
+    await said(page, /Your model is ready/);
+    expect(await page.$eval('#model-card', (card) => card.hasAttribute('hidden'))).toBe(true);
+    await page.click('#teach-stop');
+    await said(page, /mine\.pth is ready/);
+    await page.waitForSelector('#model-card:not([hidden]) #model-form:not([hidden])');
+    expect(await textOf(page, '#labels-origin')).toBe('yours');
+    await page.select('#activation', 'sigmoid');
+    await page.waitForFunction("document.querySelectorAll('#answer li').length === 10");
+  });
+
   it('lets the user say what the file does not show', async () => {
     const page = await ready();
     await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
