@@ -23,6 +23,11 @@ export interface Demo {
   readonly downloads: string;
 }
 
+/** The samples of the page; a title ends in the name of its class. */
+export const SAMPLES: readonly { readonly file: string; readonly title: string }[] = JSON.parse(
+  readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'),
+);
+
 /** What tests write, for people to look at. */
 export const SHOTS = `${ROOT}.cache/demo/`;
 
