@@ -42,7 +42,9 @@ function end(): void {
   if (hadFocus) page.teachStart.focus();
 }
 
+/** Says it once, however many examples come. */
 function note(text: string): void {
+  if (text === page.teachNote.textContent) return;
   page.teachNote.textContent = text;
   announce(text);
 }

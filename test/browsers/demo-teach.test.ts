@@ -108,9 +108,13 @@ for (const kind of ['chrome', 'firefox'] as const) {
       await page.click('#teach-add');
       for (const [c, name] of SHAPES.entries()) await rename(page, c + 1, name);
       await noted(page, /Examples are missing for disc and ring and square/);
+      await page.evaluate(`globalThis.spoken = [];
+        new MutationObserver(() => spoken.push(document.getElementById('announce').textContent))
+          .observe(document.getElementById('announce'), { childList: true });`);
       for (const [c, name] of SHAPES.entries()) await dropOn(page, c + 1, drawn(name, 0, EXAMPLES));
       await noted(page, new RegExp(`Trained on ${SHAPES.length * EXAMPLES} examples\\. It names \\d+ % of them right`));
       await said(page, /Your model is ready/);
+      expect(await page.evaluate('spoken.filter((text, i) => text === spoken[i - 1])'), 'said twice').toEqual([]);
       await bringAll(page, 'drop', unseen);
       const labels = await stripOf(page);
       const right = labels.filter((label, i) => label.startsWith(unseen[i]?.name.split('-')[0] ?? '-'));
