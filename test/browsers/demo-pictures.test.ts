@@ -154,7 +154,7 @@ describe.skipIf(!findBrowser('chrome'))('pictures on the demo page', () => {
     await paste(page, `${demo.server.origin}/samples/nothing.png`);
     await said(page, /answered with status 404: check the address/);
     await paste(page, 'https://pictures.example/cat.jpg');
-    await said(page, /pictures\.example did not give the file to this page .*: save it and drop the file/);
+    await said(page, /pictures\.example did not give the file to this page .*: save it and drop it here/);
     await pages.complaints(); // the console's word for the 404
   });
 
