@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, BrowserContext, Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { expect, vi } from 'vitest';
 import { type BrowserSettings, launchBrowser } from '../../src/cli/browser.js';
 import type { BrowserKind } from '../../src/cli/installed-browsers.js';
@@ -16,8 +16,6 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export interface Demo {
   readonly kind: BrowserKind;
   readonly browser: Browser;
-  /** Where the pages open. */
-  readonly context: BrowserContext;
   readonly server: RunningServer;
   /** The folder of the files that pages hand to the user. */
   readonly downloads: string;
@@ -31,11 +29,19 @@ export const SAMPLES: readonly { readonly file: string; readonly title: string }
 /** What tests write, for people to look at. */
 export const SHOTS = `${ROOT}.cache/demo/`;
 
-/** The browser's own camera, given to every page that asks: a pacman that eats in Chrome, a colour in Firefox. */
-const CAMERA: BrowserSettings = {
+/**
+ * The browser's own camera, given to every page that asks: a pacman that eats in Chrome, a colour in Firefox. And in
+ * Firefox the folder of downloads, which Chrome takes from the debugger.
+ */
+const settingsOf = (downloads: string): BrowserSettings => ({
   chromeFlags: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-  firefoxPrefs: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
-};
+  firefoxPrefs: {
+    'media.navigator.streams.fake': true,
+    'media.navigator.permission.disabled': true,
+    'browser.download.folderList': 2,
+    'browser.download.dir': downloads,
+  },
+});
 
 /** @param files served beside the page, for the tests to drop on it */
 export async function openDemo(
@@ -43,11 +49,13 @@ export async function openDemo(
   kind: BrowserKind = 'chrome',
 ): Promise<Demo> {
   mkdirSync(SHOTS, { recursive: true });
-  const browser = await launchBrowser(kind, CAMERA);
   const downloads = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
-  const downloadBehavior = { policy: 'allow', downloadPath: downloads } as const;
-  const context = await browser.createBrowserContext({ downloadBehavior });
-  return { kind, browser, context, server: await startServer({ ...DEMO, files }), downloads };
+  const browser = await launchBrowser(kind, settingsOf(downloads));
+  if (kind === 'chrome') {
+    const client = await browser.target().createCDPSession();
+    await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+  }
+  return { kind, browser, server: await startServer({ ...DEMO, files }), downloads };
 }
 
 export async function closeDemo(demo: Demo | undefined): Promise<void> {
@@ -75,9 +83,9 @@ export interface VisitOptions {
   readonly elsewhere?: Pick<ReadonlyMap<string, Uint8Array>, 'has' | 'get'>;
 }
 
-export async function visit({ kind, context, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
+export async function visit({ kind, browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
   const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/', elsewhere } = options;
-  const page = await context.newPage();
+  const page = await browser.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));

@@ -80,7 +80,9 @@ describe.skipIf(!findBrowser('chrome'))('pictures on the demo page', () => {
 
   it('takes a picture from the clipboard by Ctrl+V', async () => {
     const page = await ready();
-    await demo.context.overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-sanitized-write']);
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-sanitized-write']);
     await page.evaluate(async () => {
       const picture = await (await fetch('/samples/frog.png')).blob();
       await navigator.clipboard.write([new ClipboardItem({ 'image/png': picture })]);

@@ -149,11 +149,9 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('copies the picture with its map', async () => {
     const page = await ready();
-    await demo.context.overridePermissions(demo.server.origin, [
-      'clipboard-read',
-      'clipboard-write',
-      'clipboard-sanitized-write',
-    ]);
+    await demo.browser
+      .defaultBrowserContext()
+      .overridePermissions(demo.server.origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
     await page.click('#heat');
     await page.waitForSelector('#evidence:not([hidden])');
     await page.click('#copy');
