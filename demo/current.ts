@@ -78,6 +78,13 @@ export async function useModel(load: () => Promise<Model>): Promise<void> {
   for (const listener of [...modelListeners]) listener(model);
 }
 
+const answerListeners = new Set<() => void>();
+
+/** Calls `listener` whenever an image is drawn with its answer. */
+export function onAnswer(listener: () => void): void {
+  answerListeners.add(listener);
+}
+
 async function swapModel(next: Model): Promise<void> {
   if (model && model.net !== kept && model !== next) model.net.dispose();
   model = next;
@@ -166,6 +173,7 @@ async function classifyAndDraw(drawn: CurrentImage): Promise<void> {
   showCaption(evidence ? `${caption} ${describeEvidence(evidence)}` : caption);
   showAnswer(net, predictions, evidence?.shown.classIndex ?? null, toggleClass);
   announceAnswer(net, predictions, drawn.isLive);
+  for (const listener of answerListeners) listener();
 }
 
 const countOf = ({ metadata, config }: DenseNet): number =>

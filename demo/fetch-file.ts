@@ -1,4 +1,5 @@
 /** Fetches a file by its address. The request goes from this browser to the file's own server, and nowhere else. */
+import { DownloadError } from 'densenet-webgpu';
 
 /** The last part of an address, or its host. */
 export function nameOf(url: string): string {
@@ -11,13 +12,14 @@ export function nameOf(url: string): string {
   }
 }
 
-/** @throws Error that says what to do when the server does not give the file to other pages */
+/** @throws DownloadError that says what to do when the server does not give the file to other pages */
 export async function fetchFile(url: string): Promise<Blob> {
   const { host } = new URL(url);
   const response = await fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
     const why = 'no CORS permission, or no connection';
-    throw new Error(`${host} did not give the file to this page (${why}): save it and drop the file here`);
+    throw new DownloadError(url, null, `${host} did not give the file to this page (${why}): save it and drop it here`);
   });
-  if (!response.ok) throw new Error(`${host} answered with status ${response.status}: check the address`);
+  const { ok, status } = response;
+  if (!ok) throw new DownloadError(url, status, `${host} answered with status ${status}: check the address`);
   return response.blob();
 }

@@ -14,6 +14,11 @@ const IMAGE_NAMES =
   /\.(jpe?g|png|webp|gif|avif|bmp|svg|ico|heic|heif|tiff?|dcm|dicom|pdf|jxl|jp2|psd|cr2|nef|arw|dng)$/i;
 const LABEL_NAMES = /(\.txt|(labels|classes|class_index|categories)[\w-]*\.json)$/i;
 
+/** Whether a file is a head alone, as `toSafetensors({ headOnly: true })` writes it: its header says so. */
+export async function isHead(file: Blob): Promise<boolean> {
+  return (await file.slice(0, 2 ** 16).text()).includes('"densenet-webgpu-head"');
+}
+
 interface Row {
   /** At this offset the file holds this text. */
   readonly at: number;

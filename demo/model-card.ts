@@ -1,9 +1,10 @@
 /** The card of the user's own model: what its file says, what is assumed, and what the user changes. */
 import { parsePreprocess } from '../src/preprocess/parse.js';
 import { Checkpoint } from './checkpoint.js';
-import { onModel, useModel } from './current.js';
+import { current, onModel, useModel } from './current.js';
 import { make } from './dom.js';
 import { download } from './download.js';
+import { isHead } from './file-kind.js';
 import type { Facts } from './import-worker.js';
 import {
   type Changes,
@@ -47,7 +48,9 @@ export function openModel(open: () => Promise<File>, name: string, all: readonly
   const load = () =>
     startLoading(async (signal) => {
       setBusy('model', `${name}: reading …`);
-      const checkpoint = await Checkpoint.open(await open(), all, signal);
+      const file = await open();
+      if (await isHead(file)) return loadModel(file, name, signal);
+      const checkpoint = await Checkpoint.open(file, all, signal);
       const next: Own = { name, checkpoint, facts: {}, changes: waitingLabels(checkpoint) };
       return run(next, signal).catch((error: unknown) => {
         checkpoint.close();
@@ -83,7 +86,8 @@ async function run(next: Own, signal: AbortSignal): Promise<Model> {
 /** Takes a file of labels, for the model on the page or for the one that comes next. */
 export async function takeLabels(file: File, isWithModel: boolean): Promise<void> {
   const text = await file.text();
-  if (own && !isWithModel) {
+  const isTaught = current().model?.base !== undefined;
+  if (own && !isWithModel && !isTaught) {
     page.labels.value = text;
     changeLabels();
     return;
@@ -211,6 +215,12 @@ async function downloadModel(): Promise<void> {
 export function listenToModelCard(): void {
   onModel((model) => {
     if (own && model === loaded) return show(own);
+    // The card comes back when the teaching ends.
+    if (own && model.base === loaded) {
+      page.modelCard.hidden = true;
+      page.modelForm.hidden = true;
+      return;
+    }
     own?.checkpoint.close();
     own = null;
     page.modelCard.hidden = waiting === null;

@@ -1,5 +1,5 @@
 /** Loads models from an address or from bytes, and shows the progress. */
-import { DenseNet, type LoadProgress, type ModelSource } from 'densenet-webgpu';
+import { DenseNet, type LoadProgress, ModelFormatError, type ModelSource } from 'densenet-webgpu';
 import { bytes } from './format.js';
 import { page } from './page.js';
 import { setBusy } from './status.js';
@@ -7,6 +7,8 @@ import { setBusy } from './status.js';
 export interface Model {
   readonly net: DenseNet;
   readonly name: string;
+  /** The model that this one was taught from, on this page. */
+  readonly base?: Model;
 }
 
 const DEFAULT_MODEL = '/weights/default.safetensors';
@@ -45,8 +47,17 @@ function showProgress(name: string, { phase, loaded, total }: LoadProgress): voi
   setBusy('model', `${name}: ${PHASES[phase]} …`);
 }
 
-/** @throws as `DenseNet.load` */
+/**
+ * A file with a head alone is put on the default model, which is the only one that the page has by itself.
+ *
+ * @throws as `DenseNet.load`
+ */
 export async function loadModel(source: ModelSource, name: string, signal: AbortSignal): Promise<Model> {
-  const onProgress = (progress: LoadProgress) => showProgress(name, progress);
-  return { net: await DenseNet.load(source, { onProgress, signal }), name };
+  const options = { onProgress: (progress: LoadProgress) => showProgress(name, progress), signal };
+  try {
+    return { net: await DenseNet.load(source, options), name };
+  } catch (error) {
+    if (!(error instanceof ModelFormatError && error.context.format === 'head')) throw error;
+    return { net: await DenseNet.load(DEFAULT_MODEL, { ...options, head: source }), name };
+  }
 }

@@ -72,6 +72,8 @@ export const page = {
   downloadModel: find('download-model', HTMLButtonElement),
   teachStart: find('teach-start', HTMLButtonElement),
   teachBody: find('teach-body', HTMLElement),
+  teachView: find('teach-view', HTMLCanvasElement),
+  teachAnswer: find('teach-answer', HTMLOListElement),
   teachClasses: find('teach-classes', HTMLUListElement),
   teachNote: find('teach-note', HTMLElement),
   teachAdd: find('teach-add', HTMLButtonElement),

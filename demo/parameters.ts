@@ -1,4 +1,4 @@
-/** The page's address: `?model=hf:OWNER/NAME&image=URL&class=NAME`, each of them optional. */
+/** The page's address: `?model=hf:OWNER/NAME&image=URL&class=NAME`. What is empty or missing is as without. */
 import { showClass, useImage, useModel } from './current.js';
 import { fetchFile, nameOf } from './fetch-file.js';
 import { openModel } from './model-card.js';
@@ -7,9 +7,9 @@ import { loadDefault, loadModel, startLoading } from './models.js';
 /** Loads what the address asks for, the default model without one. Returns whether it asks for an image. */
 export function useParameters(search: string): boolean {
   const asked = new URLSearchParams(search);
-  const model = asked.get('model');
-  const image = asked.get('image');
-  const classText = asked.get('class');
+  const model = asked.get('model') || null;
+  const image = asked.get('image') || null;
+  const classText = asked.get('class') || null;
   const loading = model === null ? useModel(loadDefault) : useModelAt(model);
   const looking = image === null ? Promise.resolve() : useImageAt(image);
   // The class is known when the model is, and its map is of the image.

@@ -1,12 +1,14 @@
 /** The panel in which the user teaches classes: a card for each with its examples, and buttons to save and to share. */
 import { isLive, startLive } from './camera.js';
-import { current, onModel } from './current.js';
+import { current, onAnswer, onModel } from './current.js';
 import { make } from './dom.js';
 import { download } from './download.js';
 import { describeUnreadable } from './file-kind.js';
+import { percent } from './format.js';
 import { page } from './page.js';
 import { announce, attempt, messageOf } from './status.js';
-import { Lesson, type TaughtClass } from './teach.js';
+import { Lesson, type TaughtClass, type TaughtExample } from './teach.js';
+import { paint } from './viewer.js';
 
 const MOST_CLASSES = 5;
 /** Milliseconds between two frames while the button is held. */
@@ -14,6 +16,8 @@ const FRAME_MS = 250;
 const THUMBNAIL = 48;
 /** The latest examples are shown, the others counted. */
 const MOST_THUMBNAILS = 12;
+/** The best classes that are shown in the panel. */
+const MOST_BARS = 3;
 const FILE = 'my-classes.safetensors';
 
 let lesson: Lesson | null = null;
@@ -25,6 +29,7 @@ function start(): void {
   page.teachBody.hidden = false;
   page.teachStart.hidden = true;
   render();
+  showLive();
   note('Two classes are needed: name them, and give each a few examples.');
   page.teachClasses.querySelector('input')?.select();
 }
@@ -37,7 +42,9 @@ function end(): void {
   if (hadFocus) page.teachStart.focus();
 }
 
+/** Says it once, however many examples come. */
 function note(text: string): void {
+  if (text === page.teachNote.textContent) return;
   page.teachNote.textContent = text;
   announce(text);
 }
@@ -56,6 +63,27 @@ function render(): void {
   page.teachNone.disabled = classes.some(({ isNone }) => isNone);
   page.teachSave.disabled = lesson.network === null;
   page.teachShare.disabled = lesson.network === null;
+}
+
+/** The picture with its map and the best classes, since the panel of the picture is out of sight on a phone. */
+function showLive(): void {
+  const { view, predictions, model } = current();
+  const context = page.teachView.getContext('2d');
+  if (!lesson || !view || !context) return;
+  const { width, height } = page.teachView;
+  context.clearRect(0, 0, width, height);
+  paint(context, width, height, { ...view, isLive: false });
+  page.teachView.classList.toggle('mirrored', page.viewBox.classList.contains('mirrored'));
+  // The answers of the network before are to other classes.
+  const best = model?.net === lesson.network ? predictions.slice(0, MOST_BARS) : [];
+  page.teachAnswer.replaceChildren(
+    ...best.map(({ label, probability }) => {
+      const bar = make('span', { className: 'bar' });
+      bar.style.inlineSize = percent(probability).replace(' ', '');
+      const figure = make('span', { className: 'figure' }, percent(probability));
+      return make('li', {}, make('span', {}, label), figure, make('span', { className: 'track' }, bar));
+    }),
+  );
 }
 
 interface Card {
@@ -88,28 +116,45 @@ function cardOf(taught: TaughtClass): Card {
   const shown = make('button', { type: 'button' }, 'Add the picture above');
   shown.addEventListener('click', () => void addShown(taught));
   const remove = make('button', { type: 'button', ariaLabel: `Remove the class ${taught.name}` }, 'Remove');
-  remove.addEventListener('click', () => lesson?.removeClass(taught));
+  remove.addEventListener('click', () => {
+    lesson?.removeClass(taught);
+    (taught.isNone ? page.teachNone : page.teachAdd).focus();
+  });
   const actions = make('div', { className: 'actions' }, hold, choose, files, shown, remove);
   const element = make('li', { className: 'class-card' }, name, count, actions, thumbnails);
   listenToDrops(element, (dropped) => void addFiles(taught, dropped));
+  const items = new Map<TaughtExample, HTMLLIElement>();
+  const itemOf = (example: TaughtExample): HTMLLIElement => {
+    const button = make('button', { type: 'button' }, thumbnailOf(example.bitmap));
+    const item = make('li', {}, button);
+    button.addEventListener('click', () => {
+      const index = [...thumbnails.children].indexOf(item);
+      lesson?.removeExample(taught, example);
+      // The focus goes to the next example, or where there are more to be had.
+      (thumbnails.querySelectorAll('button')[Math.min(index, thumbnails.children.length - 1)] ?? choose).focus();
+    });
+    return item;
+  };
   const card: Card = {
     element,
     update() {
       const { examples } = taught;
       count.textContent = `${examples.length} ${examples.length === 1 ? 'example' : 'examples'}`;
       remove.ariaLabel = `Remove the class ${taught.name}`;
-      thumbnails.replaceChildren(
-        ...examples.slice(-MOST_THUMBNAILS).map((example, e) => {
-          const image = thumbnailOf(example.bitmap);
-          const button = make(
-            'button',
-            { type: 'button', ariaLabel: `Remove example ${e + 1} of ${taught.name}` },
-            image,
-          );
-          button.addEventListener('click', () => lesson?.removeExample(taught, example));
-          return make('li', {}, button);
-        }),
-      );
+      const shown = examples.slice(-MOST_THUMBNAILS);
+      for (const [example, item] of items) {
+        if (shown.includes(example)) continue;
+        item.remove();
+        items.delete(example);
+      }
+      // An item that exists stays where it is, so that the focus stays.
+      for (const [e, example] of shown.entries()) {
+        const item = items.get(example) ?? itemOf(example);
+        items.set(example, item);
+        if (thumbnails.children[e] !== item) thumbnails.insertBefore(item, thumbnails.children[e] ?? null);
+        const number = examples.length - shown.length + e + 1;
+        item.firstElementChild?.setAttribute('aria-label', `Remove example ${number} of ${taught.name}`);
+      }
     },
   };
   cards.set(taught, card);
@@ -152,6 +197,12 @@ function listenToHold(button: HTMLButtonElement, onTick: () => Promise<void>): v
     if (event.key !== ' ' && event.key !== 'Enter') return;
     event.preventDefault();
     void begin();
+  });
+  // Firefox makes a click of Space when it goes up.
+  button.addEventListener('keyup', (event) => event.preventDefault());
+  // A screen reader presses the button without holding it: one frame.
+  button.addEventListener('click', ({ detail }) => {
+    if (detail === 0) void onTick().catch((error: unknown) => note(messageOf(error)));
   });
   // A long press on a phone opens a menu.
   button.addEventListener('contextmenu', (event) => event.preventDefault());
@@ -202,6 +253,19 @@ async function addShown(taught: TaughtClass): Promise<void> {
   await lesson?.add(taught, view.bitmap).catch((error: unknown) => note(messageOf(error)));
 }
 
+/** The new class wants a name. */
+function addClass(): void {
+  lesson?.addClass(false);
+  const name = [...page.teachClasses.querySelectorAll<HTMLInputElement>('input[type="text"]:enabled')].at(-1);
+  name?.focus();
+  name?.select();
+}
+
+function addNone(): void {
+  lesson?.addClass(true);
+  page.teachClasses.lastElementChild?.querySelector('button')?.focus();
+}
+
 async function modelFile(): Promise<File | null> {
   const bytes = await lesson?.network?.toSafetensors();
   return bytes ? new File([bytes], FILE, { type: 'application/octet-stream' }) : null;
@@ -214,7 +278,7 @@ async function save(): Promise<void> {
   note(`${FILE} was saved. Drop it on this page to use it again.`);
 }
 
-/** By the device's own means where it has some; else says how a link is made. */
+/** By the device's own means where it has some; else says how a link is made, which works for any file of the web. */
 async function share(): Promise<void> {
   const file = await modelFile();
   if (!file) return;
@@ -223,7 +287,13 @@ async function share(): Promise<void> {
     return;
   }
   download(file, FILE, file.type);
-  note(`${FILE} was saved. Put it on a web server, and share ${location.origin}/?model=ADDRESS-OF-THE-FILE.`);
+  const link = `${location.origin}${location.pathname}?model=ADDRESS-OF-THE-FILE`;
+  const own = /^(localhost|127\.0\.0\.1)$/.test(location.hostname)
+    ? ' This page is on your own computer: others start theirs with "npx densenet-webgpu serve".'
+    : '';
+  note(
+    `${FILE} was saved. Put it where other pages may read it (Hugging Face, GitHub Pages), and share ${link}.${own}`,
+  );
 }
 
 export function listenToTeaching(): void {
@@ -231,9 +301,10 @@ export function listenToTeaching(): void {
   onModel(() => {
     page.teachStart.disabled = false;
   });
+  onAnswer(showLive);
   page.teachStart.addEventListener('click', start);
-  page.teachAdd.addEventListener('click', () => lesson?.addClass(false));
-  page.teachNone.addEventListener('click', () => lesson?.addClass(true));
+  page.teachAdd.addEventListener('click', addClass);
+  page.teachNone.addEventListener('click', addNone);
   page.teachSave.addEventListener('click', () => void attempt('model', save, () => void save()));
   page.teachShare.addEventListener('click', () => void attempt('model', share, () => void share()));
   page.teachStop.addEventListener('click', () => lesson?.stop());

@@ -163,7 +163,7 @@ export class Lesson {
     }
     const { net, accuracy } = await teacher.train();
     if (this.isOver) return net.dispose();
-    const next: Model = { net, name: NAME };
+    const next: Model = { net, name: NAME, base: this.base };
     this.taught = next;
     await useModel(async () => next);
     this.listener.onChange();

@@ -29,18 +29,24 @@ const SOFTWARE_FLAGS = ['--use-webgpu-adapter=swiftshader'];
 const LAUNCH_MS = 60_000;
 const ADAPTER_MS = 30_000;
 
+/** What a page needs besides WebGPU. */
+export interface BrowserSettings {
+  readonly chromeFlags?: readonly string[];
+  readonly firefoxPrefs?: Readonly<Record<string, boolean | number | string>>;
+}
+
 /**
- * @param chromeFlags further flags for Chrome
  * @throws WebGPUUnavailableError with the choices, when there is no browser or it has no adapter
  */
-export async function launchBrowser(kind: BrowserKind, chromeFlags: readonly string[] = []): Promise<Browser> {
+export async function launchBrowser(kind: BrowserKind, settings: BrowserSettings = {}): Promise<Browser> {
+  const { chromeFlags = [], firefoxPrefs = {} } = settings;
   const executablePath = findBrowser(kind);
   if (executablePath === null) {
     throw new WebGPUUnavailableError('no-webgpu', `no ${NAMES[kind]} is installed: ${choices(kind)}`);
   }
   const attempts =
     kind === 'firefox'
-      ? [() => launchFirefox(executablePath)]
+      ? [() => launchFirefox(executablePath, firefoxPrefs)]
       : [GPU_FLAGS, SOFTWARE_FLAGS].map((flags) => () => launchChrome(executablePath, [...flags, ...chromeFlags]));
   let cause: unknown;
   for (const attempt of attempts) {
@@ -65,7 +71,7 @@ function launchChrome(executablePath: string, flags: readonly string[]): Promise
 /** Ctrl-C closes the browser and ends the process, unless the command handles it. */
 const isInterruptFree = (): boolean => process.listenerCount('SIGINT') === 0;
 
-function launchFirefox(executablePath: string): Promise<Browser> {
+function launchFirefox(executablePath: string, prefs: NonNullable<BrowserSettings['firefoxPrefs']>): Promise<Browser> {
   return puppeteer.launch({
     browser: 'firefox',
     executablePath,
@@ -73,7 +79,7 @@ function launchFirefox(executablePath: string): Promise<Browser> {
     handleSIGINT: isInterruptFree(),
     env: { ...process.env, HOME: process.env.HOME ?? tmpdir() },
     // Without a GPU it uses lavapipe, unless the driver is on its blocklist.
-    extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true },
+    extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true, ...prefs },
   });
 }
 

@@ -6,7 +6,20 @@ import { copyFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
-import { answered, audit, closeDemo, type Demo, openDemo, ROOT, said, shoot, textOf, visit } from './demo-page.js';
+import {
+  answered,
+  audit,
+  closeDemo,
+  type Demo,
+  openDemo,
+  ROOT,
+  said,
+  shoot,
+  stickingOut,
+  textOf,
+  useColors,
+  visit,
+} from './demo-page.js';
 
 interface Screen {
   readonly width: number;
@@ -56,11 +69,11 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
     await explained(page);
     for (const [name, { width, height, scale = 1, dark = false }] of Object.entries(SCREENS)) {
       await page.setViewport({ width, height, deviceScaleFactor: scale });
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+      await useColors(page, dark);
       await openTables(page, true);
       expect(await audit(page), name).toEqual([]);
       await openTables(page, false);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(0);
+      expect(await stickingOut(page), name).toEqual([]);
       await shoot(page, name);
       if (name === 'desktop' && process.env.UPDATE_SCREENSHOT) {
         copyFileSync(await shoot(page, 'readme', false), `${ROOT}demo/screenshot.png`);
@@ -74,6 +87,9 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
     const { page, complaints } = await visit(demo, { width: 320, height: 640 });
     await answered(page, 'airplane');
     await said(page, /is ready/);
+    await page.click('#heat');
+    await page.waitForSelector('#evidence:not([hidden])');
+    await page.evaluate(() => scrollTo(0, 0));
     for (const [width, height] of [
       [320, 640],
       [480, 640],
@@ -92,7 +108,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page is accessible', () => {
         expect(box.bottom, where).toBeLessThanOrEqual(height);
         expect(box.right, where).toBeLessThanOrEqual(width);
       }
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      expect(await stickingOut(page), `at ${width} × ${height}`).toEqual([]);
       await shoot(page, `layout-${width}`, false);
     }
     expect(complaints).toEqual([]);

@@ -1,6 +1,5 @@
 /** The demo page with the user's own model: every format, the card with what is assumed, and the file that it writes. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../../src/cli/installed-browsers.js';
@@ -12,7 +11,6 @@ import {
   closeDemo,
   type Demo,
   downloaded,
-  downloadTo,
   openDemo,
   ROOT,
   said,
@@ -35,7 +33,6 @@ const FILES = new Map<string, Uint8Array>([
   ['/test/labels.txt', Buffer.from(LABELS.join('\n'))],
   ['/test/few.txt', Buffer.from('zero\none')],
 ]);
-const DOWNLOADS = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
 
 describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user', () => {
   let demo: Demo;
@@ -50,10 +47,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     open = null;
     expect(complaints).toEqual([]);
   });
-  afterAll(async () => {
-    rmSync(DOWNLOADS, { recursive: true, force: true });
-    await closeDemo(demo);
-  });
+  afterAll(() => closeDemo(demo));
 
   /** The default model may still be loading: a newer model takes its place. */
   async function ready(): Promise<Visit['page']> {
@@ -125,7 +119,6 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
 
   it('says what is wrong with labels, and writes what the card says to a file that gives the same answers', async () => {
     const page = await ready();
-    await downloadTo(page, DOWNLOADS);
     await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
     await said(page, /mine\.pth is ready/);
     await bring(page, 'drop', '/test/few.txt', 'few.txt');
@@ -141,7 +134,7 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     await said(page, /is ready/);
     const rows = await rowsOf(page);
     await page.click('#download-model');
-    const bytes = await downloaded(DOWNLOADS, 'mine.safetensors');
+    const bytes = await downloaded(demo, 'mine.safetensors');
     expect(readModel(bytes).metadata).toMatchObject({
       labels: LABELS,
       activation: 'sigmoid',
@@ -150,10 +143,32 @@ describe.skipIf(!findBrowser('chrome'))('the demo page with a model of the user'
     await bring(page, 'drop', '/weights/default.safetensors', 'other.safetensors');
     await said(page, /other\.safetensors is ready/);
     const [chooser] = await Promise.all([page.waitForFileChooser(), page.click('#choose')]);
-    await chooser.accept([join(DOWNLOADS, 'mine.safetensors')]);
+    await chooser.accept([join(demo.downloads, 'mine.safetensors')]);
     await said(page, /mine\.safetensors is ready/);
     await page.waitForFunction("document.getElementById('thresholds-origin').textContent === 'from the file'");
     expect(await rowsOf(page)).toEqual(rows);
+  });
+
+  it('shows the card again when the teaching of the model ends', async () => {
+    const page = await ready();
+    await bring(page, 'drop', '/test/checkpoint.pth', 'mine.pth');
+    await said(page, /mine\.pth is ready/);
+    await bring(page, 'drop', '/test/labels.txt', 'labels.txt');
+    await page.waitForFunction("document.querySelector('#classes li')?.textContent === 'zero'");
+    await said(page, /mine\.pth is ready/);
+    await page.click('#teach-start');
+    for (const [n, sample] of ['ship', 'frog'].entries()) {
+      const picture = { url: `/samples/${sample}.png`, name: `${sample}.png`, type: 'image/png' };
+      await bringAll(page, 'drop', [picture], `#teach-classes > li:nth-child(${n + 1})`);
+    }
+    await said(page, /Your model is ready/);
+    expect(await page.$eval('#model-card', (card) => card.hasAttribute('hidden'))).toBe(true);
+    await page.click('#teach-stop');
+    await said(page, /mine\.pth is ready/);
+    await page.waitForSelector('#model-card:not([hidden]) #model-form:not([hidden])');
+    expect(await textOf(page, '#labels-origin')).toBe('yours');
+    await page.select('#activation', 'sigmoid');
+    await page.waitForFunction("document.querySelectorAll('#answer li').length === 10");
   });
 
   it('lets the user say what the file does not show', async () => {

@@ -40,11 +40,20 @@ describe.skipIf(!findBrowser('chrome'))('the demo page', () => {
 
   it('says that there is no such class, and takes markup for text', async () => {
     const markup = '<img src=x onerror=alert(1)>';
-    open = await visit(demo, { path: `/?class=${encodeURIComponent(markup)}` });
+    open = await visit(demo, { path: `/?model=&image=&class=${encodeURIComponent(markup)}` });
     expect(await said(open.page, /knows no class/)).toBe(
       `the model knows no class "${markup}": give one of its names, or a number from 0 to 9`,
     );
     expect(await open.page.$$eval('#status *', (inside) => inside.length)).toBe(0);
+    await answered(open.page, 'airplane');
+  });
+
+  it('says that there is no model at an address, and tries again', async () => {
+    open = await visit(demo, { path: '/?model=/nothing.pth' });
+    await said(open.page, /answered with status 404: check the address/);
+    await open.page.waitForSelector('#retry:not([hidden])');
+    // The console's word for the 404; there is no other.
+    expect(open.complaints.splice(0)).toEqual([expect.stringMatching(/404/)]);
   });
 
   it('works without a network after one visit', async () => {

@@ -1,36 +1,67 @@
-/** The demo page as a visitor has it: the built page in Chrome, from the server of `npm start`. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+/** The demo page as a visitor has it: the built page in a browser, from the server of `npm start`. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { expect, vi } from 'vitest';
-import { launchBrowser } from '../../src/cli/browser.js';
+import { type BrowserSettings, launchBrowser } from '../../src/cli/browser.js';
+import type { BrowserKind } from '../../src/cli/installed-browsers.js';
 import { DEMO } from '../../src/cli/serve.js';
 import { type RunningServer, startServer } from '../../src/cli/server.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface Demo {
+  readonly kind: BrowserKind;
   readonly browser: Browser;
   readonly server: RunningServer;
+  /** The folder of the files that pages hand to the user. */
+  readonly downloads: string;
 }
+
+/** The samples of the page; a title ends in the name of its class. */
+export const SAMPLES: readonly { readonly file: string; readonly title: string }[] = JSON.parse(
+  readFileSync(`${ROOT}demo/samples/index.json`, 'utf8'),
+);
 
 /** What tests write, for people to look at. */
 export const SHOTS = `${ROOT}.cache/demo/`;
 
-/** Chrome's own camera: a pacman that eats, given to every page that asks. */
-const CAMERA_FLAGS = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+/**
+ * The browser's own camera, given to every page that asks: a pacman that eats in Chrome, a colour in Firefox. And in
+ * Firefox the folder of downloads, which Chrome takes from the debugger.
+ */
+const settingsOf = (downloads: string): BrowserSettings => ({
+  chromeFlags: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  firefoxPrefs: {
+    'media.navigator.streams.fake': true,
+    'media.navigator.permission.disabled': true,
+    'browser.download.folderList': 2,
+    'browser.download.dir': downloads,
+  },
+});
 
 /** @param files served beside the page, for the tests to drop on it */
-export async function openDemo(files: ReadonlyMap<string, Uint8Array> = new Map()): Promise<Demo> {
+export async function openDemo(
+  files: ReadonlyMap<string, Uint8Array> = new Map(),
+  kind: BrowserKind = 'chrome',
+): Promise<Demo> {
   mkdirSync(SHOTS, { recursive: true });
-  return { browser: await launchBrowser('chrome', CAMERA_FLAGS), server: await startServer({ ...DEMO, files }) };
+  const downloads = mkdtempSync(join(tmpdir(), 'densenet-webgpu-downloads-'));
+  const browser = await launchBrowser(kind, settingsOf(downloads));
+  if (kind === 'chrome') {
+    const client = await browser.target().createCDPSession();
+    await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+  }
+  return { kind, browser, server: await startServer({ ...DEMO, files }), downloads };
 }
 
 export async function closeDemo(demo: Demo | undefined): Promise<void> {
   await demo?.browser.close();
   await demo?.server.close();
+  if (demo) rmSync(demo.downloads, { recursive: true, force: true });
 }
 
 export interface Visit {
@@ -48,10 +79,12 @@ export interface VisitOptions {
   readonly path?: string;
   /** Run in the page ahead of its own scripts. */
   readonly before?: string;
+  /** URL → bytes: files of other servers, which any page may read. */
+  readonly elsewhere?: Pick<ReadonlyMap<string, Uint8Array>, 'has' | 'get'>;
 }
 
-export async function visit({ browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
-  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/' } = options;
+export async function visit({ kind, browser, server }: Demo, options: VisitOptions = {}): Promise<Visit> {
+  const { width = 1120, height = 900, scale = 1, dark = false, before, path = '/', elsewhere } = options;
   const page = await browser.newPage();
   const complaints: string[] = [];
   // Chrome reports each violation of the CSP as an error on the console.
@@ -59,13 +92,30 @@ export async function visit({ browser, server }: Demo, options: VisitOptions = {
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('request', (request) => {
     const url = request.url();
-    if (!url.startsWith(`${server.origin}/`) && !url.startsWith('blob:')) complaints.push(`request to ${url}`);
+    // Firefox has its own font for list markers at a data: URL.
+    const isKnown = url.startsWith(`${server.origin}/`) || /^(blob|data):/.test(url) || elsewhere?.has(url);
+    if (!isKnown) complaints.push(`request to ${url}`);
   });
+  if (elsewhere) await answerFor(page, elsewhere);
   await page.setViewport({ width, height, deviceScaleFactor: scale });
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+  if (kind === 'chrome') await useColors(page, dark);
   if (before) await page.evaluateOnNewDocument(before);
   await page.goto(`${server.origin}${path}`);
   return { page, complaints };
+}
+
+async function answerFor(page: Page, files: NonNullable<VisitOptions['elsewhere']>): Promise<void> {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const body = files.get(request.url());
+    const headers = { 'Access-Control-Allow-Origin': '*' };
+    void (body ? request.respond({ status: 200, headers, body }) : request.continue());
+  });
+}
+
+/** The user's choice of dark or light colours. Puppeteer cannot make it in Firefox, which is light. */
+export function useColors(page: Page, dark: boolean): Promise<void> {
+  return page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
 }
 
 /** Waits for the answer to a picture, which the page finds by itself for its first sample. */
@@ -94,21 +144,25 @@ export function bring(page: Page, how: 'drop' | 'paste', url: string, name: stri
   return bringAll(page, how, [{ url, name, type }]);
 }
 
-/** The same with several files at once. */
+/** The same with several files at once, on an element. */
 export async function bringAll(
   page: Page,
   how: 'drop' | 'paste',
   files: readonly { readonly url: string; readonly name: string; readonly type: string }[],
+  selector = 'body',
 ): Promise<void> {
-  await page.evaluate(
-    async (event, brought) => {
+  await page.$eval(
+    selector,
+    async (element, event, brought) => {
       const transfer = new DataTransfer();
       for (const { url, name, type } of brought)
         transfer.items.add(new File([await (await fetch(url)).arrayBuffer()], name, { type }));
-      document.body.dispatchEvent(
+      const options = { bubbles: true, cancelable: true };
+      // Firefox's constructor of a paste takes no files.
+      element.dispatchEvent(
         event === 'drop'
-          ? new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true })
-          : new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true }),
+          ? new DragEvent('drop', { dataTransfer: transfer, ...options })
+          : Object.defineProperty(new ClipboardEvent('paste', options), 'clipboardData', { value: transfer }),
       );
     },
     how,
@@ -123,17 +177,29 @@ export async function shoot(page: Page, name: string, fullPage = true): Promise<
   return path;
 }
 
-/** Files that the page hands to the user go to this folder. */
-export async function downloadTo(page: Page, folder: string): Promise<void> {
-  const client = await page.createCDPSession();
-  await client.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
-}
-
-/** Waits for a file that the page hands to the user. */
-export async function downloaded(folder: string, name: string): Promise<Buffer> {
-  const path = join(folder, name);
+/** Waits for a file that a page hands to the user. */
+export async function downloaded({ downloads }: Demo, name: string): Promise<Buffer> {
+  const path = join(downloads, name);
   await vi.waitFor(() => expect(existsSync(path), name).toBe(true), { timeout: 20_000 });
   return readFileSync(path);
+}
+
+/** What is wider than the page or than its panel, which would cut it; things that scroll in a box of their own may be. */
+export function stickingOut(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const isWide = document.documentElement.scrollWidth > innerWidth ? ['the page'] : [];
+    const found = [...document.querySelectorAll('.panel')].flatMap((panel) => {
+      const right = panel.getBoundingClientRect().right;
+      const scrolls = (element: Element | null): boolean =>
+        element !== null &&
+        element !== panel &&
+        (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+      return [...panel.querySelectorAll('*')]
+        .filter((element) => element.getBoundingClientRect().right > right && !scrolls(element.parentElement))
+        .map((element) => `${element.tagName} ${element.id} in ${panel.id}`);
+    });
+    return [...isWide, ...found];
+  });
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

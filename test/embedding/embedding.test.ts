@@ -21,7 +21,7 @@ import { type Passed, rowOf, writeTable } from './table.js';
 const MODE = process.env.EMBEDDING;
 const BROWSERS = MODE ? (['chrome', 'firefox'] as const) : (['chrome'] as const);
 /** A camera that shows a test pattern. */
-const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+const CAMERA = { chromeFlags: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] };
 const BUILD_MS = 180_000;
 const ANSWER_MS = 60_000;
 
