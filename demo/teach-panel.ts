@@ -7,7 +7,7 @@ import { describeUnreadable } from './file-kind.js';
 import { percent } from './format.js';
 import { page } from './page.js';
 import { announce, attempt, messageOf } from './status.js';
-import { Lesson, type TaughtClass, type TaughtExample } from './teach.js';
+import { Lesson, newClasses, type TaughtClass, type TaughtExample } from './teach.js';
 import { paint } from './viewer.js';
 
 const MOST_CLASSES = 5;
@@ -21,16 +21,23 @@ const MOST_BARS = 3;
 const FILE = 'my-classes.safetensors';
 
 let lesson: Lesson | null = null;
+/** They outlive a lesson: another model may be taught with them. */
+const classes = newClasses();
+/** Examples in the file that was saved last. */
+let saved = 0;
+
+const countExamples = (): number => classes.reduce((count, { examples }) => count + examples.length, 0);
 
 function start(): void {
   const { model } = current();
   if (!model) return;
-  lesson = new Lesson(model, { onChange: render, onNote: note, onEnd: end });
+  lesson = new Lesson(model, classes, { onChange: render, onNote: note, onEnd: end });
   page.teachBody.hidden = false;
   page.teachStart.hidden = true;
   render();
   showLive();
-  note('Two classes are needed: name them, and give each a few examples.');
+  if (countExamples() > 0) lesson.start();
+  else note('Two classes are needed: name them, and give each a few examples.');
   page.teachClasses.querySelector('input')?.select();
 }
 
@@ -39,6 +46,8 @@ function end(): void {
   const hadFocus = page.teachBody.contains(document.activeElement);
   page.teachBody.hidden = true;
   page.teachStart.hidden = false;
+  const count = countExamples();
+  page.teachStart.textContent = count > 0 ? `Teach with your ${count} examples` : 'Start teaching';
   if (hadFocus) page.teachStart.focus();
 }
 
@@ -51,7 +60,6 @@ function note(text: string): void {
 
 function render(): void {
   if (!lesson) return;
-  const { classes } = lesson;
   // A card that exists stays, so that the focus and a held button stay.
   const shown = classes.map((taught) => cardOf(taught));
   const isSame = shown.every((card, c) => page.teachClasses.children[c] === card.element);
@@ -275,6 +283,7 @@ async function save(): Promise<void> {
   const file = await modelFile();
   if (!file) return;
   download(file, FILE, file.type);
+  saved = countExamples();
   note(`${FILE} was saved. Drop it on this page to use it again.`);
 }
 
@@ -308,4 +317,7 @@ export function listenToTeaching(): void {
   page.teachSave.addEventListener('click', () => void attempt('model', save, () => void save()));
   page.teachShare.addEventListener('click', () => void attempt('model', share, () => void share()));
   page.teachStop.addEventListener('click', () => lesson?.stop());
+  addEventListener('beforeunload', (event) => {
+    if (countExamples() !== saved) event.preventDefault();
+  });
 }

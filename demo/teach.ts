@@ -42,11 +42,13 @@ export interface LessonListener {
   onEnd(): void;
 }
 
+/** Two classes without examples. */
+export const newClasses = (): TaughtClass[] => [
+  { name: 'Class 1', isNone: false, examples: [] },
+  { name: 'Class 2', isNone: false, examples: [] },
+];
+
 export class Lesson {
-  readonly classes: TaughtClass[] = [
-    { name: 'Class 1', isNone: false, examples: [] },
-    { name: 'Class 2', isNone: false, examples: [] },
-  ];
   private course: Course | null = null;
   private taught: Model | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -54,9 +56,13 @@ export class Lesson {
   private isOver = false;
   private readonly forgetModel: () => void;
 
-  /** @param base the network that is taught; kept while the taught one is on the page */
+  /**
+   * @param base the network that is taught; kept while the taught one is on the page
+   * @param classes with the examples of the lesson before, which stay when a lesson ends
+   */
   constructor(
     private readonly base: Model,
+    readonly classes: TaughtClass[],
     private readonly listener: LessonListener,
   ) {
     keepNetwork(base.net);
@@ -66,6 +72,11 @@ export class Lesson {
       this.end();
       base.net.dispose();
     });
+  }
+
+  /** Trains on the examples that there are. */
+  start(): void {
+    this.changed();
   }
 
   addClass(isNone: boolean): void {
@@ -118,7 +129,6 @@ export class Lesson {
     this.forgetModel();
     clearTimeout(this.timer);
     keepNetwork(null);
-    for (const { examples } of this.classes) for (const { bitmap } of examples) bitmap.close();
     this.listener.onEnd();
   }
 

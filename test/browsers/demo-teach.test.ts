@@ -228,6 +228,7 @@ for (const kind of ['chrome', 'firefox'] as const) {
       await said(page, /my-classes\.safetensors is ready/);
       expect(await stripOf(page)).toEqual(before);
       expect(await page.$eval('#teach-body', (body) => body.hasAttribute('hidden'))).toBe(true);
+      expect(await textOf(page, '#teach-start'), 'the examples are kept').toBe('Teach with your 36 examples');
       expect(complaints).toEqual([]);
     });
 
@@ -256,6 +257,13 @@ for (const kind of ['chrome', 'firefox'] as const) {
     it('takes frames of the camera while the button is held, has "none of these", and goes back', async () => {
       const { page, complaints } = open;
       await page.click('#teach-start');
+      await noted(page, /Trained on 36 examples/);
+      // Without the mouse: the page becomes shorter below it.
+      const press = (selector: string) =>
+        page.$eval(selector, (button) => button instanceof HTMLElement && button.click());
+      for (const _ of SHAPES) await press('#teach-classes button[aria-label^="Remove the class"]');
+      await press('#teach-add');
+      await press('#teach-add');
       await page.click('#teach-none');
       const hold = async (card: number, frames: number) => {
         const button = await page.waitForSelector(`#teach-classes > li:nth-child(${card}) button`);
