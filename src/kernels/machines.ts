@@ -121,6 +121,7 @@ const FOUR_LANES: Tiles = {
 const EIGHT_LANES: Tiles = {
   ...FOUR_LANES,
   conv1x1: [[4, 4], [4, 3], [4, 1]],
+  transition: [[2, 8], [4, 1]],
   conv3x3: [[7, 1], [4, 1]],
   normed3x3: [[7, 1], [4, 1]],
 };
