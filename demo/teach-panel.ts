@@ -296,6 +296,7 @@ async function share(): Promise<void> {
     return;
   }
   download(file, FILE, file.type);
+  saved = countExamples();
   const link = `${location.origin}${location.pathname}?model=ADDRESS-OF-THE-FILE`;
   const own = /^(localhost|127\.0\.0\.1)$/.test(location.hostname)
     ? ' This page is on your own computer: others start theirs with "npx densenet-webgpu serve".'

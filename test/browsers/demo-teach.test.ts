@@ -212,8 +212,12 @@ for (const kind of ['chrome', 'firefox'] as const) {
     it('is saved and shared; the file gives the same answers, and the teacher stops', async () => {
       const { page, complaints } = open;
       const before = await stripOf(page);
+      const asksBeforeLeaving = () =>
+        page.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })));
+      expect(await asksBeforeLeaving()).toBe(true);
       await page.click('#teach-save');
       await noted(page, /my-classes\.safetensors was saved/);
+      expect(await asksBeforeLeaving()).toBe(false);
       files.set(`/test/${FILE}`, new Uint8Array(await downloaded(demo, FILE)));
       await page.click('#teach-share');
       await noted(page, /Put it where other pages may read it .*share http:.*\/\?model=ADDRESS-OF-THE-FILE.*serve/);
